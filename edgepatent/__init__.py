@@ -1,0 +1,3 @@
+"""The command line of edgepatent: find patent drawings by image, offline."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,87 @@
+"""The command ``edgepatent``: a group that imports a verb only when it is called."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from edgepatent import __version__
+from edgepatent_runtime.errors import EdgepatentError
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules of a package, one module a verb.
+
+    ``verbs`` maps each verb to its one-line help: kept here so that ``--help`` imports nothing.
+    The module ``PACKAGE.VERB`` defines ``command``; a test holds the lines to the commands' own.
+    """
+
+    def __init__(self, *, package: str, verbs: dict[str, str], name: str, help: str) -> None:
+        super().__init__(name=name, help=help)
+        self.package = package
+        self.verbs = verbs
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs, in the order of work."""
+        return list(self.verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the verb's module and return its command; None for an unknown verb."""
+        if cmd_name not in self.verbs:
+            return None
+        module = import_module(f"{self.package}.{cmd_name.replace('-', '_')}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.verbs.items()))
+
+
+VERBS = {
+    "train": "Fine-tune a backbone with the hierarchical contrastive loss.",
+    "evaluate": "Score a model's retrieval at patent, subclass and class level.",
+    "export": "Turn a run into an ONNX bundle, INT8 if it earns its place.",
+    "embed": "Write the embeddings of drawings to a .npy file.",
+    "index": "Make drawings searchable: add, remove, info, verify, rebuild, merge.",
+    "search": "Find the patents whose drawings look like an image.",
+    "classify": "Suggest Locarno subclasses for a drawing, from its neighbours.",
+    "bench": "Measure encoding and search on this machine.",
+    "doctor": "Check that model, index and machine are in order.",
+    "data": "Look at, unpack or make drawings: scan, synthesize, deeppatent2, locarno.",
+    "demo": "Show a search on synthetic designs, start to finish.",
+}
+
+command = LazyGroup(
+    package="edgepatent.commands",
+    verbs=VERBS,
+    name="edgepatent",
+    help="Find patent drawings by image, offline. Nothing leaves this machine.",
+)
+click.version_option(__version__, prog_name="edgepatent")(command)
+click.option("--debug", is_flag=True, help="Show a traceback when something fails.")(command)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    The one edge where errors become words: whatever edgepatent raises on purpose is one line on
+    stderr and status 1, a traceback only with ``--debug``.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        status = command.main(arguments, prog_name="edgepatent", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        return 1
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (EdgepatentError, OSError) as error:
+        if "--debug" in arguments:
+            raise
+        click.echo(f"edgepatent: {error}", err=True)
+        return 1
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,47 @@
+"""Options and arguments that several verbs share, and the resolving of what they name."""
+
+from pathlib import Path
+
+import click
+import platformdirs
+
+from edgepatent_runtime.bundle import INFO, Bundle
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else."
+)
+sources_argument = click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+model_option = click.option(
+    "--model",
+    default="starter",
+    show_default=True,
+    metavar="MODEL",
+    help="A bundle, a run (needs the train extra), or the word starter.",
+)
+
+
+def default_index() -> Path:
+    """The index in the user's data folder."""
+    return Path(platformdirs.user_data_dir("edgepatent", appauthor=False)) / "index"
+
+
+index_option = click.option(
+    "--index",
+    envvar="EDGEPATENT_INDEX",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=default_index,
+    show_default="the user's data folder",
+    metavar="DIR",
+    help="The folder of the collection; $EDGEPATENT_INDEX names another default.",
+)
+
+
+def is_run(model: str) -> bool:
+    """Whether MODEL names the folder of a training run rather than a bundle."""
+    folder = Path(model)
+    return (folder / "recipe.toml").is_file() and not (folder / INFO).is_file()
+
+
+def open_bundle(model: str) -> Bundle:
+    """The bundle that MODEL names. Raises `BundleError` where there is none."""
+    return Bundle.starter() if model == "starter" else Bundle(model)

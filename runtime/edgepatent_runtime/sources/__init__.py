@@ -1,0 +1,1 @@
+"""Where drawings come from, one file each; see `open_source` and `load`."""
