@@ -1,0 +1,20 @@
+"""What all tests share: where real data lie, and one core per library."""
+
+import os
+from pathlib import Path
+
+# Before numpy, OpenCV or torch are imported: tests run side by side on few cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real drawings and weights; skips where it is absent."""
+    folder = Path(os.environ.get("EDGEPATENT_SHARED", ROOT.parent / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip(f"real data absent: no {folder / 'data'} (set EDGEPATENT_SHARED)")
+    return folder
