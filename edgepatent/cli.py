@@ -6,7 +6,7 @@ from importlib import import_module
 import click
 
 from edgepatent import __version__
-from edgepatent_runtime.errors import EdgepatentError
+from edgepatent_runtime.errors import EdgepatentError, MissingExtraError
 
 
 class LazyGroup(click.Group):
@@ -54,6 +54,22 @@ VERBS = {
     "demo": "Show a search on synthetic designs, start to finish.",
 }
 
+# The extra that brings a module. Verbs import these where they need them; one that is missing is
+# explained at the one edge below, so that no verb has to.
+EXTRAS = {
+    "edgepatent_train": "train",
+    "torch": "train",
+    "torchvision": "train",
+    "timm": "train",
+    "accelerate": "train",
+    "safetensors": "train",
+    "edgepatent_export": "export",
+    "onnx": "export",
+    "onnxscript": "export",
+    "optimum": "export",
+    "pypdfium2": "pdf",
+}
+
 command = LazyGroup(
     package="edgepatent.commands",
     verbs=VERBS,
@@ -68,9 +84,11 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
     The one edge where errors become words: whatever edgepatent raises on purpose is one line on
-    stderr and status 1, a traceback only with ``--debug``.
+    stderr and status 1, a traceback only with ``--debug``, which may stand anywhere.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         status = command.main(arguments, prog_name="edgepatent", standalone_mode=False)
     except click.exceptions.Abort:
@@ -79,8 +97,14 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if debug or extra is None:
+            raise
+        click.echo(f"edgepatent: {MissingExtraError('this', extra)}", err=True)
+        return 1
     except (EdgepatentError, OSError) as error:
-        if "--debug" in arguments:
+        if debug:
             raise
         click.echo(f"edgepatent: {error}", err=True)
         return 1

@@ -64,3 +64,20 @@ def progress_bar() -> Iterator[Progress]:
             bars.update(number, completed=done, total=total, rate=f"{rate:.1f}/s")
 
         yield show
+
+
+def print_table(columns: list[str], rows: list[list[str]], *, title: str | None = None) -> None:
+    """A table on stdout: fitted to a terminal, as wide as it needs to be in a pipe or a file."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        # As Text, so that square brackets in a title are not taken for rich's markup.
+        table.add_row(*(Text(cell) for cell in row))
+    on_terminal = sys.stdout.isatty()
+    Console(width=None if on_terminal else 10_000).print(table)

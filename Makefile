@@ -1,0 +1,48 @@
+# Everything a contributor does, from a bare clone. `make setup` is what the others start with.
+PYTHON ?= python3
+BIN := .venv/bin
+WORKERS ?= auto
+PACKAGES := edgepatent runtime/edgepatent_runtime train/edgepatent_train export/edgepatent_export
+PYPROJECTS := pyproject.toml runtime/pyproject.toml train/pyproject.toml export/pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-slow test-install check format docs demo clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+setup: .venv/.installed ## a virtual environment with the four packages and the tools
+
+.venv/.installed: $(PYPROJECTS)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e 'runtime[graph,pdf]' -e train -e export -e . --group dev
+	touch $@
+
+test: setup ## the default tests, in under ten minutes on two cores
+	$(BIN)/python -m pytest -m "not slow and not install" -n $(WORKERS) --dist loadfile --durations 10
+
+test-slow: setup ## the heavier tests
+	$(BIN)/python -m pytest -m "slow and not install"
+
+test-install: setup ## wheels with the train and export extras in fresh environments (downloads torch)
+	$(BIN)/python -m pytest -m install
+
+check: setup ## lint, format, types, and whether the generated docs are fresh
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(PACKAGES)
+	$(BIN)/python docs/make_cli_reference.py --check
+
+format: setup ## format and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: setup ## write docs/cli.md from --help
+	$(BIN)/python docs/make_cli_reference.py
+
+demo: setup ## synthesise, train, export INT8, index, search: the whole chain in a few minutes
+	$(BIN)/edgepatent demo --train --out demo
+
+clean: ## remove what the demo and the builds left, never the environment
+	rm -rf demo build dist

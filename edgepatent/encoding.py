@@ -1,0 +1,122 @@
+"""From what a person names (sources, MODEL) to records and their embeddings."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from edgepatent.options import is_run, open_bundle
+from edgepatent_runtime import sources
+from edgepatent_runtime.errors import DrawingError, InputError
+from edgepatent_runtime.progress import Progress
+from edgepatent_runtime.record import Record, Skipped
+
+Drawings = npt.NDArray[np.uint8]
+Embeddings = npt.NDArray[np.float32]
+BATCH = 16
+
+
+class Model(NamedTuple):
+    """Whatever MODEL names, reduced to what embedding needs.
+
+    ``encode`` takes uint8 drawings [N, 1, S, S] and gives unit-length float32 [N, D]; ``space``
+    is None for a run, which gets its space when it is exported.
+    """
+
+    encode: Callable[[Drawings], Embeddings]
+    size: int
+    dimensions: int
+    space: str | None
+
+
+def open_model(model: str, *, threads: int = 1) -> Model:
+    """Open a bundle, the starter, or a run.
+
+    Raises `BundleError` where there is none, `ModuleNotFoundError` for a run without torch.
+    """
+    if is_run(model):
+        return _open_run(model)
+    from edgepatent_runtime.encoder import Encoder
+
+    bundle = open_bundle(model)
+    encoder = Encoder(bundle, threads=threads)
+    return Model(encoder.encode, bundle.info.size, bundle.info.dimensions, bundle.info.space)
+
+
+def _open_run(folder: str) -> Model:
+    import torch
+
+    from edgepatent_train.run import Run
+
+    run = Run.open(folder)
+    network = run.model().eval()
+
+    def encode(drawings: Drawings) -> Embeddings:
+        with torch.inference_mode():
+            embeddings: Embeddings = network(torch.from_numpy(drawings)).float().numpy()
+            return embeddings
+
+    size = run.recipe.size
+    return Model(encode, size, len(encode(np.full((1, 1, size, size), 255, np.uint8))[0]), None)
+
+
+def _submit(
+    pool: ThreadPoolExecutor,
+    load: Callable[[Record], Drawings | DrawingError],
+    stream: Iterator[Record],
+) -> list[tuple[Record, Future[Drawings | DrawingError]]]:
+    """Start loading the next batch."""
+    return [(record, pool.submit(load, record)) for record in islice(stream, BATCH)]
+
+
+def read_records(specs: Iterable[str], skipped: Skipped) -> Iterator[Record]:
+    """Stream the records of all sources. Raises `SourceError` for one that cannot be read."""
+    for spec in specs:
+        yield from sources.open_source(spec).records(skipped)
+
+
+def encode_records(
+    records: Iterable[Record],
+    model: Model,
+    skipped: Skipped,
+    progress: Progress,
+    *,
+    workers: int = 2,
+) -> tuple[list[Record], Embeddings]:
+    """Embed records: those whose drawing could be read, and their embeddings [N, D].
+
+    ``workers`` threads decode ahead of the model (OpenCV lets go of the interpreter's lock). A
+    drawing that cannot be used is counted in ``skipped``. Raises `InputError` if none can.
+    """
+
+    def load(record: Record) -> Drawings | DrawingError:
+        try:
+            return sources.load(record.image, model.size)
+        except DrawingError as error:
+            return error
+
+    kept: list[Record] = []
+    parts: list[Embeddings] = []
+    stream = iter(records)
+    with ThreadPoolExecutor(workers) as pool:
+        ahead = _submit(pool, load, stream)
+        while ahead:
+            batch, ahead = ahead, _submit(pool, load, stream)
+            drawings = []
+            for record, future in batch:
+                drawing = future.result()
+                if isinstance(drawing, DrawingError):
+                    skipped.add(drawing.reason, record.image)
+                else:
+                    kept.append(record)
+                    drawings.append(drawing)
+            if drawings:
+                parts.append(model.encode(np.stack(drawings)[:, None]))
+            progress("encoding drawings", len(kept), None)
+    if not kept:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in skipped.counts.items())
+        raise InputError(f"no drawing can be used ({reasons or 'the source is empty'})")
+    return kept, np.concatenate(parts)
