@@ -1,1 +1,135 @@
-"""Where drawings come from, one file each; see `open_source` and `load`."""
+"""Where drawings come from.
+
+`open_source` turns what a user names into a `Source`; `load` and `read_page` get at the pixels of
+any record's `ImageRef`, in any process.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from edgepatent_runtime.errors import DrawingError, SourceError
+from edgepatent_runtime.record import ImageRef, Record, Skipped
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+GENERATED = ("synthetic:", "meshes:")
+
+
+class Source(Protocol):
+    """Drawings of one origin.
+
+    ``spec`` is what the user named; ``root`` is the folder that the paths of its records lie in
+    (or the spec itself, for drawings that are generated).
+    """
+
+    spec: str
+    root: str
+
+    def records(self, skipped: Skipped) -> Iterator[Record]:
+        """Stream the records, in an order that is always the same.
+
+        What cannot be used is counted in ``skipped``. Raises `SourceError` where the source as a
+        whole cannot be read.
+        """
+        ...
+
+
+def open_source(spec: str) -> Source:
+    """The source that ``spec`` names; nothing but its outside is looked at yet.
+
+    A path is a grant, a folder of grants or a weekly archive of the USPTO, the folder of
+    DeepPatent2, a PDF or image file, or else any folder of drawings. ``deeppatent2:DIR`` with
+    ``,figures=sheets`` or ``,figures=segmented``, ``synthetic:…`` and ``meshes:…`` say it
+    themselves. Raises `SourceError` where there is nothing of the kind.
+    """
+    if spec.startswith(GENERATED):
+        from edgepatent_runtime.synthetic import source
+
+        return source.open_source(spec)
+    if spec.startswith("deeppatent2:"):
+        from edgepatent_runtime.sources.deeppatent2 import open_deeppatent2
+
+        return open_deeppatent2(spec)
+    path = Path(spec)
+    try:
+        if path.is_dir():
+            return _open_folder(path, spec)
+        if path.is_file():
+            return _open_file(path, spec)
+        exists = path.exists()
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{spec} cannot be read: {error}") from error
+    if exists:
+        raise SourceError(f"{spec} is neither a file nor a folder")
+    raise SourceError(f"{spec} does not exist")
+
+
+def read_page(ref: ImageRef) -> "npt.NDArray[np.uint8]":
+    """The page that ``ref`` lies on, as grey uint8 [H, W], paper 255; its box is not cut out yet.
+
+    Raises `DrawingError` where it cannot be used.
+    """
+    if ref.path.startswith(GENERATED):
+        from edgepatent_runtime.synthetic import render
+
+        return render(ref.path)
+    from edgepatent_runtime import drawing
+
+    return drawing.decode(_data(ref), page=ref.page)
+
+
+def load(ref: ImageRef, size: int) -> "npt.NDArray[np.uint8]":
+    """The normalised drawing of ``ref``: uint8 [S, S], paper 255, ink 0.
+
+    Raises `DrawingError` where it cannot be used.
+    """
+    from edgepatent_runtime import drawing
+
+    if ref.path.startswith(GENERATED):
+        return drawing.normalise(read_page(ref), size)
+    return drawing.read_drawing(_data(ref), size, page=ref.page, box=ref.box)
+
+
+def _data(ref: ImageRef) -> Path | bytes:
+    path = Path(ref.path)
+    if not ref.member:
+        return path
+    from edgepatent_runtime.sources import archive
+
+    try:
+        return archive.read(path, ref.member)
+    except SourceError as error:
+        raise DrawingError("damaged archive", str(error)) from error
+
+
+def _open_folder(path: Path, spec: str) -> Source:
+    from edgepatent_runtime.sources import grants
+
+    described = any((path / name).is_file() for name in ("metadata.csv", "metadata.jsonl"))
+    if not described and grants.looks_like_grants(path):
+        return grants.GrantSource(path, spec)
+    from edgepatent_runtime.sources.folder import FolderSource
+
+    return FolderSource(path, spec)
+
+
+def _open_file(path: Path, spec: str) -> Source:
+    from edgepatent_runtime.sources import archive
+
+    suffix = path.suffix.lower()
+    if suffix in archive.SUFFIXES:
+        from edgepatent_runtime.sources.grants import GrantSource
+
+        return GrantSource(path, spec)
+    if suffix in (".gz", ".tgz", ".bz2", ".xz"):
+        raise SourceError(f"{spec} is compressed as a whole: gunzip it first (or unpack it)")
+    if suffix == ".pdf":
+        from edgepatent_runtime.sources.pdf import PdfSource
+
+        return PdfSource(path, spec)
+    from edgepatent_runtime.sources.folder import FolderSource
+
+    return FolderSource(path, spec)

@@ -1,0 +1,213 @@
+"""US design grants as the USPTO publishes them.
+
+A *grant* is a folder or a ZIP file ``USD0907292-20210105`` with the grant's XML and its drawing
+sheets (``USD0907292-20210105-D00001.TIF``). The source may be one grant, a folder that holds
+grants at any depth, or a week: a TAR or ZIP file with one ZIP file for each grant, which is read
+in place.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from edgepatent_runtime import locarno
+from edgepatent_runtime.errors import DrawingError, SourceError
+from edgepatent_runtime.patent_id import canonical, is_front_page, parse_sheet
+from edgepatent_runtime.record import ImageRef, Record, Skipped
+from edgepatent_runtime.sources import archive, figure_text, grant_xml
+
+_GRANT_NAME = re.compile(r"USD[0-9]{6,8}-[0-9]{8}", re.IGNORECASE | re.ASCII)
+_OTHER_GRANT = re.compile(r"US(?!D)[A-Z]*[0-9]{5,8}-[0-9]{8}", re.IGNORECASE | re.ASCII)
+_DRAWING_SUFFIXES = (".tif", ".tiff", ".png")
+_XML_LIMIT = 32 << 20
+
+
+class _Grant(NamedTuple):
+    """The files of one grant, wherever they lie: names, and how to get at them."""
+
+    label: str
+    names: list[str]
+    read: Callable[[str], bytes]
+    ref: Callable[[str], ImageRef]
+
+
+class GrantSource:
+    """Records of the drawing sheets of grants, one for each sheet.
+
+    The figure and its view are known where a grant has as many figures as sheets. A grant without
+    a Locarno code keeps its drawings, without labels.
+    """
+
+    def __init__(self, path: Path, spec: str) -> None:
+        self.spec = spec
+        self._path = path
+        self.root = str(path if path.is_dir() else path.parent)
+
+    def records(self, skipped: Skipped) -> Iterator[Record]:
+        """All drawings, grant by grant in the order of their names.
+
+        Raises `SourceError` where there is no grant at all.
+        """
+        found = 0
+        for grant in self._grants(self._path, skipped):
+            found += 1
+            yield from _records(grant, skipped)
+        if not found and not len(skipped):
+            raise SourceError(f"{self._path} holds no design grant (a folder or ZIP with its XML)")
+
+    def _grants(self, path: Path, skipped: Skipped) -> Iterator[_Grant]:
+        if path.is_file():
+            yield from _in_archive(path, skipped)
+            return
+        files, folders = [], []
+        for entry in sorted(path.iterdir()):
+            (folders if entry.is_dir() else files).append(entry)
+        if _GRANT_NAME.fullmatch(path.name) or any(map(_is_grant_xml, files)):
+            yield _in_folder(path, files)
+            return
+        for file in files:
+            if file.suffix.lower() in archive.SUFFIXES:
+                try:
+                    yield from _in_archive(file, skipped)
+                except SourceError as error:
+                    skipped.add("damaged archive", error)
+        for folder in folders:
+            yield from self._grants(folder, skipped)
+
+
+def looks_like_grants(path: Path) -> bool:
+    """Whether a folder, or one of the folders in it, is named or filled like a grant."""
+    if _GRANT_NAME.fullmatch(path.name):
+        return True
+    return any(
+        _GRANT_NAME.fullmatch(entry.name if entry.is_dir() else entry.stem)
+        or (entry.suffix.lower() in archive.SUFFIXES and entry.is_file())
+        for entry in path.iterdir()
+    )
+
+
+def _is_grant_xml(path: Path) -> bool:
+    return path.suffix.lower() == ".xml" and path.stem.upper().startswith("USD")
+
+
+def _in_folder(folder: Path, files: list[Path]) -> _Grant:
+    return _Grant(
+        label=str(folder),
+        names=[file.name for file in files],
+        read=lambda name: (folder / name).read_bytes(),
+        ref=lambda name: ImageRef(str(folder / name)),
+    )
+
+
+def _in_archive(path: Path, skipped: Skipped) -> Iterator[_Grant]:
+    """The grants in an archive: nested ZIP files, folders, or the archive is one itself."""
+    opened = archive.open_archive(path)
+    skipped.merge(opened.skipped)
+    folders: dict[str, list[str]] = {}
+    for name in sorted(opened.sizes):
+        inner = PurePosixPath(name)
+        if _OTHER_GRANT.fullmatch(inner.stem) and inner.suffix.lower() == ".zip":
+            skipped.add("grant that is no design", f"{path}!{name}")
+        elif inner.suffix.lower() == ".zip":
+            try:
+                nested = archive.open_nested(path, name)
+            except (SourceError, DrawingError) as error:
+                skipped.add("damaged archive", error)
+                continue
+            skipped.merge(nested.skipped)
+            yield _of_members(path, (name,), nested, sorted(nested.sizes))
+        else:
+            folders.setdefault(str(inner.parent), []).append(name)
+    for names in folders.values():
+        if any(name.lower().endswith(".xml") for name in names):
+            yield _of_members(path, (), opened, names)
+
+
+def _of_members(
+    path: Path, outer: tuple[str, ...], opened: archive.Archive, names: list[str]
+) -> _Grant:
+    by_name = {PurePosixPath(name).name: name for name in names}
+    return _Grant(
+        label="!".join((str(path), *outer)),
+        names=list(by_name),
+        read=lambda name: opened.read(by_name[name]),
+        ref=lambda name: ImageRef(str(path), (*outer, by_name[name])),
+    )
+
+
+def _records(grant: _Grant, skipped: Skipped) -> Iterator[Record]:
+    drawings = sorted(n for n in grant.names if n.lower().endswith(_DRAWING_SUFFIXES))
+    try:
+        xml = _read_xml(grant)
+    except DrawingError as error:
+        skipped.add(error.reason, error.detail)
+        return
+    except OSError as error:
+        skipped.add("file that cannot be read", error)
+        return
+    if not xml.number.upper().startswith("D"):
+        skipped.add("grant that is no design", grant.label)
+        return
+    sheets = []
+    for name in drawings:
+        if is_front_page(name):
+            skipped.add("front-page copy", f"{grant.label}/{name}")
+        else:
+            sheets.append(name)
+    present = {name.upper() for name in drawings}
+    for name in xml.drawings:
+        if name.upper() not in present:
+            skipped.add("drawing named in the XML is missing", f"{grant.label}/{name}")
+
+    patent = canonical("US" + xml.number)
+    code = locarno.parse(xml.locarno)
+    klass, subclass = locarno.labels(code)
+    views = figure_text.views(xml.description)
+    listed = [n for n in xml.drawings if not is_front_page(n)] or sheets
+    figures = dict(_figure_of_sheets(listed, views))
+    for name in sheets:
+        figure = figures.get(name.upper())
+        yield Record(
+            image=grant.ref(name),
+            patent_id=patent,
+            locarno=code,
+            klass=klass,
+            subclass=subclass,
+            figure=figure,
+            view=views[figure] if figure else None,
+            title=xml.title or None,
+            date=_iso(xml.date),
+            text=xml.description or None,
+        )
+
+
+def _read_xml(grant: _Grant) -> grant_xml.GrantXml:
+    names = [name for name in grant.names if name.lower().endswith(".xml")]
+    if not names:
+        raise DrawingError("grant without XML", grant.label)
+    # A grant may bring sequence listings or a table of contents; its own XML has its name.
+    name = min(names, key=lambda name: (not name.upper().startswith("USD"), name))
+    data = grant.read(name)
+    if len(data) > _XML_LIMIT:
+        raise DrawingError("grant XML over the size limit", f"{grant.label}/{name}")
+    return grant_xml.parse(data, f"{grant.label}/{name}")
+
+
+def _figure_of_sheets(sheets: list[str], views: dict[str, str | None]) -> Iterator[tuple[str, str]]:
+    """Sheet file → figure number, where there is one figure a sheet; nothing otherwise."""
+    if len(sheets) != len(views):
+        return
+    for name, figure in zip(sorted(sheets, key=_sheet_number), views, strict=True):
+        yield name.upper(), figure
+
+
+def _sheet_number(name: str) -> int:
+    sheet = parse_sheet(name)
+    return sheet.sheet if sheet else 0
+
+
+def _iso(date: str) -> str | None:
+    """YYYYMMDD as YYYY-MM-DD; None for anything else."""
+    match = re.fullmatch(r"([12][0-9]{3})([01][0-9])([0-3][0-9])", date, re.ASCII)
+    return "-".join(match.groups()) if match else None
