@@ -46,9 +46,9 @@ def open_source(spec: str) -> Source:
     themselves. Raises `SourceError` where there is nothing of the kind.
     """
     if spec.startswith(GENERATED):
-        from edgepatent_runtime.synthetic import source
+        from edgepatent_runtime.sources.synthetic import SyntheticSource
 
-        return source.open_source(spec)
+        return SyntheticSource(spec)
     if spec.startswith("deeppatent2:"):
         from edgepatent_runtime.sources.deeppatent2 import open_deeppatent2
 
@@ -106,13 +106,16 @@ def _data(ref: ImageRef) -> Path | bytes:
 
 
 def _open_folder(path: Path, spec: str) -> Source:
-    from edgepatent_runtime.sources import grants
+    from edgepatent_runtime.sources.deeppatent2 import DeepPatent2Source, looks_like_deeppatent2
+    from edgepatent_runtime.sources.folder import METADATA, FolderSource
+    from edgepatent_runtime.sources.grants import GrantSource, looks_like_grants
 
-    described = any((path / name).is_file() for name in ("metadata.csv", "metadata.jsonl"))
-    if not described and grants.looks_like_grants(path):
-        return grants.GrantSource(path, spec)
-    from edgepatent_runtime.sources.folder import FolderSource
-
+    if any((path / name).is_file() for name in METADATA):
+        return FolderSource(path, spec)
+    if looks_like_deeppatent2(path):
+        return DeepPatent2Source(path, spec)
+    if looks_like_grants(path):
+        return GrantSource(path, spec)
     return FolderSource(path, spec)
 
 
