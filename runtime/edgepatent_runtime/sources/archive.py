@@ -21,6 +21,7 @@ from typing import Protocol
 
 from edgepatent_runtime.errors import DrawingError, SourceError
 from edgepatent_runtime.record import Skipped
+from edgepatent_runtime.sources.folder import shown
 
 MEMBER_LIMIT = 256 << 20
 SUFFIXES = (".tar", ".zip")
@@ -72,7 +73,7 @@ class ZipArchive:
                 elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                     reason = "unusual compression in an archive"
                 if reason:
-                    self.skipped.add(reason, f"{label}!{printable(info.filename)}")
+                    self.skipped.add(reason, f"{label}!{shown(info.filename)}")
                 else:
                     self.sizes[info.filename] = info.file_size
         except _DAMAGE as error:
@@ -132,7 +133,7 @@ class TarArchive:
         elif member.offset_data + member.size > end:
             return  # the member at the cut; counted with the archive
         if reason:
-            self.skipped.add(reason, f"{self._path}!{printable(member.name)}")
+            self.skipped.add(reason, f"{self._path}!{shown(member.name)}")
         else:
             self.sizes[member.name] = member.size
             self._offsets[member.name] = member.offset_data
@@ -176,11 +177,6 @@ def read(path: Path, member: tuple[str, ...]) -> bytes:
     return archive.read(member[-1])
 
 
-def printable(name: str) -> str:
-    """A name as text that can be printed and stored, whatever bytes it was made of."""
-    return name.encode("utf-8", "backslashreplace").decode()
-
-
 @lru_cache(maxsize=4)
 def _opened(path: Path, mtime: int, size: int, pid: int) -> Archive:
     if zipfile.is_zipfile(path):
@@ -210,7 +206,7 @@ def _distrust(name: str) -> str | None:
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
-        return "name is not UTF-8"
+        return "name that is not UTF-8"
     parts: Iterable[str] = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or ".." in parts or ":" in name or "\0" in name:
         return "unsafe name in an archive"

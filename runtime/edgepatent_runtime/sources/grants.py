@@ -6,19 +6,22 @@ grants at any depth, or a week: a TAR or ZIP file with one ZIP file for each gra
 in place.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from edgepatent_runtime import locarno
+from edgepatent_runtime import dates, locarno
 from edgepatent_runtime.errors import DrawingError, SourceError
 from edgepatent_runtime.patent_id import canonical, is_front_page, parse_sheet
 from edgepatent_runtime.record import ImageRef, Record, Skipped
 from edgepatent_runtime.sources import archive, figure_text, grant_xml
+from edgepatent_runtime.sources.folder import shown
 
 _GRANT_NAME = re.compile(r"USD[0-9]{6,8}-[0-9]{8}", re.IGNORECASE | re.ASCII)
 _OTHER_GRANT = re.compile(r"US(?!D)[A-Z]*[0-9]{5,8}-[0-9]{8}", re.IGNORECASE | re.ASCII)
+_WEEK_NAME = re.compile(r"I20[0-9]{6}(?:\.(?:tar|zip))?", re.IGNORECASE | re.ASCII)
 _DRAWING_SUFFIXES = (".tif", ".tiff", ".png")
 _XML_LIMIT = 32 << 20
 
@@ -49,52 +52,78 @@ class GrantSource:
 
         Raises `SourceError` where there is no grant at all.
         """
-        found = 0
-        for grant in self._grants(self._path, skipped):
-            found += 1
+        found = False
+        for grant in self._grants(self._path, frozenset(), skipped):
+            found = True
             yield from _records(grant, skipped)
         if not found and not len(skipped):
             raise SourceError(f"{self._path} holds no design grant (a folder or ZIP with its XML)")
 
-    def _grants(self, path: Path, skipped: Skipped) -> Iterator[_Grant]:
+    def _grants(self, path: Path, above: frozenset[str], skipped: Skipped) -> Iterator[_Grant]:
+        """The grants in an archive, or in a folder and below; ``above`` are the folders around."""
         if path.is_file():
             yield from _in_archive(path, skipped)
             return
-        files, folders = [], []
-        for entry in sorted(path.iterdir()):
-            (folders if entry.is_dir() else files).append(entry)
-        if _GRANT_NAME.fullmatch(path.name) or any(map(_is_grant_xml, files)):
-            yield _in_folder(path, files)
+        try:
+            entries = sorted(os.scandir(path), key=lambda entry: entry.name)
+        except OSError as error:
+            skipped.add("folder that cannot be read", error)
             return
-        for file in files:
-            if file.suffix.lower() in archive.SUFFIXES:
+        real = os.path.realpath(path)
+        if real in above:
+            skipped.add("link back to a folder around it", shown(path))
+            return
+        files = [Path(entry.path) for entry in entries if entry.is_file()]
+        if _GRANT_NAME.fullmatch(path.name) or any(map(_is_grant_xml, files)):
+            yield _in_folder(path, files, skipped)
+            return
+        for entry in entries:
+            if entry.is_dir():
+                if _OTHER_GRANT.fullmatch(entry.name):
+                    skipped.add("grant that is no design", shown(entry.path))
+                else:
+                    yield from self._grants(Path(entry.path), above | {real}, skipped)
+            elif not entry.name.lower().endswith(archive.SUFFIXES):
+                skipped.add("file outside a grant", shown(entry.path))
+            elif _OTHER_GRANT.fullmatch(Path(entry.name).stem):
+                skipped.add("grant that is no design", shown(entry.path))
+            else:
                 try:
-                    yield from _in_archive(file, skipped)
+                    yield from _in_archive(Path(entry.path), skipped)
                 except SourceError as error:
                     skipped.add("damaged archive", error)
-        for folder in folders:
-            yield from self._grants(folder, skipped)
 
 
 def looks_like_grants(path: Path) -> bool:
-    """Whether a folder, or one of the folders in it, is named or filled like a grant."""
+    """Whether a folder is a grant, or one that holds grants or weeks of them, by its names."""
     if _GRANT_NAME.fullmatch(path.name):
         return True
-    return any(
-        _GRANT_NAME.fullmatch(entry.name if entry.is_dir() else entry.stem)
-        or (entry.suffix.lower() in archive.SUFFIXES and entry.is_file())
-        for entry in path.iterdir()
-    )
+    with os.scandir(path) as entries:
+        return any(
+            (
+                _GRANT_NAME.fullmatch(Path(entry.name).stem)
+                and (entry.is_dir() or entry.name.lower().endswith((".xml", ".zip")))
+            )
+            or _WEEK_NAME.fullmatch(entry.name)
+            or (entry.name == "DESIGN" and entry.is_dir())
+            for entry in entries
+        )
 
 
 def _is_grant_xml(path: Path) -> bool:
     return path.suffix.lower() == ".xml" and path.stem.upper().startswith("USD")
 
 
-def _in_folder(folder: Path, files: list[Path]) -> _Grant:
+def _in_folder(folder: Path, files: list[Path], skipped: Skipped) -> _Grant:
+    names = []
+    for file in files:
+        if shown(file) == str(file):
+            names.append(file.name)
+        else:
+            skipped.add("name that is not UTF-8", shown(file))
     return _Grant(
-        label=str(folder),
-        names=[file.name for file in files],
+        label=shown(folder),
+        names=names,
         read=lambda name: (folder / name).read_bytes(),
         ref=lambda name: ImageRef(str(folder / name)),
     )
@@ -177,7 +206,7 @@ def _records(grant: _Grant, skipped: Skipped) -> Iterator[Record]:
             figure=figure,
             view=views[figure] if figure else None,
             title=xml.title or None,
-            date=_iso(xml.date),
+            date=dates.parse(xml.date),
             text=xml.description or None,
         )
 
@@ -205,9 +234,3 @@ def _figure_of_sheets(sheets: list[str], views: dict[str, str | None]) -> Iterat
 def _sheet_number(name: str) -> int:
     sheet = parse_sheet(name)
     return sheet.sheet if sheet else 0
-
-
-def _iso(date: str) -> str | None:
-    """YYYYMMDD as YYYY-MM-DD; None for anything else."""
-    match = re.fullmatch(r"([12][0-9]{3})([01][0-9])([0-3][0-9])", date, re.ASCII)
-    return "-".join(match.groups()) if match else None
