@@ -7,6 +7,9 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from bundles import write_tiny_bundle
+
+from edgepatent_runtime.bundle import Bundle
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,3 +21,9 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"real data absent: no {folder / 'data'} (set EDGEPATENT_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A bundle with a real, untrained model of 32 pixels and 64 dimensions."""
+    return write_tiny_bundle(tmp_path_factory.mktemp("tiny") / "bundle")

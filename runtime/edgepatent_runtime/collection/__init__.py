@@ -1,0 +1,5 @@
+"""Drawings made searchable. See `Collection`."""
+
+from edgepatent_runtime.collection.collection import Collection
+
+__all__ = ["Collection"]

@@ -1,0 +1,19 @@
+"""The verbs around a collection: what is made searchable, and its care."""
+
+from edgepatent.cli import LazyGroup
+
+VERBS = {
+    "add": "Make drawings searchable; what is known and unchanged costs next to nothing.",
+    "remove": "Forget drawings of patents, classes or dates.",
+    "info": "Tell what an index holds.",
+    "verify": "Check every stored byte; repair what can be repaired.",
+    "rebuild": "Make an index anew: compacted, or encoded with another model.",
+    "merge": "Copy the drawings of other indexes into one.",
+}
+
+command = LazyGroup(
+    package="edgepatent.commands.index",
+    verbs=VERBS,
+    name="index",
+    help="Make drawings searchable: add, remove, info, verify, rebuild, merge.",
+)

@@ -1,0 +1,368 @@
+"""What is known of every stored drawing: one SQLite file, and with the rows the truth.
+
+Tables: ``state`` (one row: which vectors file, how many rows of it exist, the generation),
+``derived`` (signs and graph: which file, for which vectors, how many rows), ``roots`` (named
+folders that paths are relative to), ``files`` (path, size, mtime, content digest), ``patents``
+(id, Locarno, labels, title, date), ``drawings`` (row number, patent, file, figure, view, text,
+thumbnail), ``dead`` (rows that are no drawing any more) and ``words`` (FTS5 over titles and
+figure descriptions, one entry a patent).
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from edgepatent_runtime.collection.vectors import Floats, Rows
+from edgepatent_runtime.errors import CollectionError
+from edgepatent_runtime.record import ImageRef, Record
+
+NAME = "catalog.sqlite"
+
+DIGEST = 16
+"""So many bytes of the SHA-256 of a file's content are kept."""
+
+
+def _first_schema(connection: sqlite3.Connection) -> None:
+    """Format 1: everything."""
+    for statement in _SCHEMA.strip().split(";\n"):
+        connection.execute(statement)
+
+
+_SCHEMA = """
+CREATE TABLE state (
+    one INTEGER PRIMARY KEY CHECK (one = 1), space TEXT NOT NULL, dimensions INTEGER NOT NULL,
+    rotation BLOB NOT NULL, vectors TEXT NOT NULL, rows INTEGER NOT NULL,
+    generation INTEGER NOT NULL);
+CREATE TABLE derived (
+    kind TEXT PRIMARY KEY, file TEXT NOT NULL, vectors TEXT NOT NULL, rows INTEGER NOT NULL,
+    digest TEXT, mean BLOB, basis INTEGER);
+CREATE TABLE roots (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, path TEXT NOT NULL);
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY, root INTEGER NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL, digest BLOB NOT NULL);
+CREATE INDEX files_path ON files (path, root);
+CREATE INDEX files_digest ON files (digest);
+CREATE TABLE patents (
+    id INTEGER PRIMARY KEY, patent_id TEXT NOT NULL UNIQUE, locarno TEXT, klass TEXT,
+    subclass TEXT, title TEXT, date TEXT);
+CREATE INDEX patents_klass ON patents (klass, subclass);
+CREATE INDEX patents_date ON patents (date);
+CREATE TABLE drawings (
+    row INTEGER PRIMARY KEY, patent INTEGER NOT NULL, file INTEGER NOT NULL, part TEXT NOT NULL,
+    figure TEXT, view TEXT, text TEXT, thumbnail INTEGER, thumbnail_size INTEGER);
+CREATE INDEX drawings_patent ON drawings (patent);
+CREATE INDEX drawings_file ON drawings (file, part);
+CREATE TABLE dead (row INTEGER PRIMARY KEY);
+CREATE VIEW patent_words AS SELECT id, title, (
+    SELECT group_concat(text, char(10)) FROM (
+        SELECT text FROM drawings WHERE patent = patents.id ORDER BY row)) AS text FROM patents;
+CREATE VIRTUAL TABLE words USING fts5 (
+    title, text, content='patent_words', content_rowid='id', tokenize='porter unicode61')
+"""
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_schema,)
+
+
+@dataclass(frozen=True)
+class State:
+    """Which rows exist: ``rows`` of the file ``vectors``, as of ``generation``."""
+
+    space: str
+    dimensions: int
+    vectors: str
+    rows: int
+    generation: int
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A file computed from the first ``rows`` rows of the file ``vectors``.
+
+    ``digest`` is the graph's SHA-256; ``mean`` (float32 [D]) is what signs are taken around,
+    fitted to the first ``basis`` rows.
+    """
+
+    file: str
+    vectors: str
+    rows: int
+    digest: str | None = None
+    mean: bytes | None = None
+    basis: int | None = None
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which drawings may be found. Empty fields let everything pass.
+
+    ``locarno`` and ``not_locarno``: Locarno codes, "06-01" or a whole class "06" (or the labels of
+    a source's own taxonomy); ``since`` and ``before``: ISO dates, the first included, the second
+    not (a drawing without a date passes neither); ``patents`` and ``not_patents``: canonical ids;
+    ``text``: words that title or figure descriptions must hold (all of them, stemmed).
+    """
+
+    locarno: tuple[str, ...] = ()
+    not_locarno: tuple[str, ...] = ()
+    since: str | None = None
+    before: str | None = None
+    patents: tuple[str, ...] = ()
+    not_patents: tuple[str, ...] = ()
+    text: str | None = None
+
+    def __bool__(self) -> bool:
+        return self != Filters()
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A stored drawing: its row, its record, and where its thumbnail lies."""
+
+    row: int
+    record: Record
+    root: str
+    path: str
+    thumbnail: tuple[int, int] | None
+
+
+def part_of(image: ImageRef) -> str:
+    """What tells a drawing from others of the same file; "" for a file that is one drawing."""
+    if not image.member and not image.page and image.box is None:
+        return ""
+    return msgspec.json.encode((image.member, image.page, image.box)).decode()
+
+
+def _image(path: str, part: str) -> ImageRef:
+    if not part:
+        return ImageRef(path)
+    member, page, box = msgspec.json.decode(
+        part, type=tuple[tuple[str, ...], int, tuple[int, int, int, int] | None]
+    )
+    return ImageRef(path, member, page, box)
+
+
+def match_words(text: str) -> str:
+    """An FTS5 query for drawings that hold all words of ``text``: no operator is interpreted."""
+    return " ".join('"' + word.replace('"', '""') + '"' for word in text.split())
+
+
+def _where(filters: Filters) -> tuple[str, list[Any]]:
+    """The SQL condition on ``patents`` that ``filters`` make, and its parameters."""
+    conditions: list[str] = []
+    parameters: list[Any] = []
+    for codes, negation in ((filters.locarno, ""), (filters.not_locarno, "NOT ")):
+        if codes:
+            marks = ",".join("?" * len(codes))
+            conditions.append(
+                f"{negation}(ifnull(locarno, '') IN ({marks}) OR ifnull(subclass, '') IN ({marks})"
+                f" OR ifnull(klass, '') IN ({marks}))"
+            )
+            parameters += [*codes] * 3
+    if filters.since is not None:
+        conditions.append("date >= ?")
+        parameters.append(filters.since)
+    if filters.before is not None:
+        conditions.append("date < ?")
+        parameters.append(filters.before)
+    for ids, negation in ((filters.patents, ""), (filters.not_patents, "NOT ")):
+        if ids:
+            conditions.append(f"patent_id {negation}IN (SELECT value FROM json_each(?))")
+            parameters.append(msgspec.json.encode(ids).decode())
+    if filters.text is not None:
+        conditions.append("id IN (SELECT rowid FROM words WHERE words MATCH ?)")
+        parameters.append(match_words(filters.text))
+    return " AND ".join(conditions) or "1", parameters
+
+
+class Catalog:
+    """One connection to the catalog, for one thread at a time.
+
+    Raises `CollectionError` where there is none, where it is damaged, or of a newer format.
+    """
+
+    def __init__(self, folder: Path, *, write: bool = False) -> None:
+        self.path = folder / NAME
+        try:
+            self.sql = self._connect(write)
+            version = self.version()
+        except sqlite3.Error as error:
+            raise self.failure(error) from error
+        if version > len(MIGRATIONS):
+            raise CollectionError(
+                f"{folder} has collection format {version}, this version reads up to "
+                f"{len(MIGRATIONS)}: upgrade edgepatent"
+            )
+        if version < len(MIGRATIONS) and not write:
+            raise CollectionError(
+                f"{folder} has an older collection format: run edgepatent index add or verify "
+                "--repair once to bring it up to date"
+            )
+
+    def _connect(self, write: bool) -> sqlite3.Connection:
+        uri = self.path.absolute().as_uri()
+        if write:
+            sql = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+            sql.execute("PRAGMA journal_mode = WAL")
+            sql.execute("PRAGMA synchronous = FULL")
+            return sql
+        sql = sqlite3.connect(
+            f"{uri}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=30
+        )
+        try:
+            sql.execute("SELECT 1 FROM sqlite_schema").fetchone()
+        except sqlite3.OperationalError:
+            # A folder that cannot be written holds no shared memory file for the WAL. Where there
+            # is no WAL either, nothing is missing from the main file.
+            log = self.path.with_name(NAME + "-wal")
+            if not self.path.is_file() or (log.exists() and log.stat().st_size):
+                raise
+            sql.close()
+            sql = sqlite3.connect(
+                f"{uri}?immutable=1", uri=True, isolation_level=None, check_same_thread=False
+            )
+        return sql
+
+    def version(self) -> int:
+        """The format; 0 where the catalog was never finished."""
+        version = self.sql.execute("PRAGMA user_version").fetchone()[0]
+        return int(version)
+
+    def failure(self, error: sqlite3.Error) -> CollectionError:
+        """What ``error`` means to the person who asked."""
+        if not self.path.is_file():
+            return CollectionError(
+                f"there is no collection in {self.path.parent}: make one with "
+                "edgepatent index add SOURCE"
+            )
+        return CollectionError(f"{self.path} cannot be used ({error})")
+
+    def migrate(self) -> None:
+        """Bring the format up to date, one named step after the other, all or nothing."""
+        version = self.version()
+        if version < len(MIGRATIONS):
+            for step in MIGRATIONS[version:]:
+                step(self.sql)
+            self.sql.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    def close(self) -> None:
+        """Close the connection; an open transaction is rolled back."""
+        self.sql.close()
+
+    # -- state
+
+    def state(self) -> State:
+        """Which rows exist. Raises `CollectionError` where the catalog was never finished."""
+        row = self.sql.execute(
+            "SELECT space, dimensions, vectors, rows, generation FROM state"
+        ).fetchone()
+        if row is None:
+            raise CollectionError(f"{self.path} is empty: make the collection again")
+        return State(*row)
+
+    def rotation(self) -> Floats:
+        """The rotation [D, D] that rows are stored under."""
+        dimensions, blob = self.sql.execute("SELECT dimensions, rotation FROM state").fetchone()
+        return np.frombuffer(blob, "<f4").reshape(dimensions, dimensions)
+
+    def dead(self) -> Rows:
+        """The rows that are no drawing any more, ascending."""
+        return self._rows("SELECT row FROM dead ORDER BY row")
+
+    def derived(self, kind: str) -> Derived | None:
+        """What is known of the signs or the graph; None where there is none."""
+        row = self.sql.execute(
+            "SELECT file, vectors, rows, digest, mean, basis FROM derived WHERE kind = ?", (kind,)
+        ).fetchone()
+        return Derived(*row) if row else None
+
+    def roots(self) -> dict[str, str]:
+        """The folder of each named root."""
+        return dict(self.sql.execute("SELECT name, path FROM roots WHERE path != ''").fetchall())
+
+    def counts(self) -> tuple[int, int]:
+        """How many drawings and how many patents are stored."""
+        drawings, patents = self.sql.execute(
+            "SELECT (SELECT count(*) FROM drawings), (SELECT count(*) FROM patents)"
+        ).fetchone()
+        return drawings, patents
+
+    # -- finding
+
+    def _rows(self, statement: str, parameters: Sequence[Any] = ()) -> Rows:
+        found = self.sql.execute(statement, parameters)
+        return np.fromiter((row for (row,) in found), np.int64)
+
+    def matching(self, filters: Filters) -> Rows:
+        """The rows whose drawings pass ``filters``, ascending."""
+        where, parameters = _where(filters)
+        rows = self._rows(
+            f"SELECT row FROM drawings WHERE patent IN (SELECT id FROM patents WHERE {where})",
+            parameters,
+        )
+        rows.sort()
+        return rows
+
+    def of_digest(self, digests: Iterable[bytes]) -> Rows:
+        """The rows of drawings from files with these contents (SHA-256)."""
+        marks = [digest[:DIGEST] for digest in digests]
+        return self._rows(
+            "SELECT row FROM drawings WHERE file IN "
+            f"(SELECT id FROM files WHERE digest IN ({','.join('?' * len(marks))}))",
+            marks,
+        )
+
+    def patents_of(self, rows: Rows) -> Rows:
+        """The patent key of each of ``rows`` [N]; -1 where a row is no drawing."""
+        keys = np.full(len(rows), -1, np.int64)
+        found = dict(
+            self.sql.execute(
+                "SELECT row, patent FROM drawings WHERE row IN (SELECT value FROM json_each(?))",
+                (msgspec.json.encode(rows.tolist()).decode(),),
+            ).fetchall()
+        )
+        for position, row in enumerate(rows.tolist()):
+            keys[position] = found.get(row, -1)
+        return keys
+
+    def rows_of(self, patents: Iterable[int]) -> dict[int, list[int]]:
+        """All rows of each patent key, ascending."""
+        grouped: dict[int, list[int]] = {}
+        for row, patent in self.sql.execute(
+            "SELECT row, patent FROM drawings WHERE patent IN (SELECT value FROM json_each(?)) "
+            "ORDER BY row",
+            (msgspec.json.encode(list(patents)).decode(),),
+        ):
+            grouped.setdefault(patent, []).append(row)
+        return grouped
+
+    def stored(self, rows: Iterable[int]) -> dict[int, Stored]:
+        """What is known of the drawings at ``rows``."""
+        found = {}
+        for (
+            row, number, locarno, klass, subclass, title, date, figure, view, text, root, path,
+            part, thumbnail, size,
+        ) in self.sql.execute(
+            "SELECT row, patent_id, locarno, klass, subclass, title, date, figure, view, text, "
+            "roots.path, files.path, part, thumbnail, thumbnail_size FROM drawings "
+            "JOIN patents ON patents.id = patent JOIN files ON files.id = file "
+            "JOIN roots ON roots.id = root WHERE row IN (SELECT value FROM json_each(?))",
+            (msgspec.json.encode(list(rows)).decode(),),
+        ):  # fmt: skip
+            image = _image(str(Path(root, path)) if root else path, part)
+            record = Record(
+                image, number, locarno, klass, subclass, figure, view, title, date, text
+            )
+            pointer = None if thumbnail is None else (thumbnail, size)
+            found[row] = Stored(row, record, root, path, pointer)
+        return found
+
+    def matching_text(self, text: str, limit: int) -> list[tuple[int, float]]:
+        """Patent keys whose words match ``text`` best, with BM25 (smaller is better)."""
+        return self.sql.execute(
+            "SELECT rowid, bm25(words, 2.0, 1.0) AS rank FROM words WHERE words MATCH ? "
+            "ORDER BY rank LIMIT ?",
+            (match_words(text), limit),
+        ).fetchall()

@@ -1,0 +1,325 @@
+"""Drawings made searchable: a folder with catalog, rows, signs, graph, thumbnails and its model."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from edgepatent_runtime.bundle import INFO, Bundle
+from edgepatent_runtime.collection import catalog, snapshot, thumbnails, vectors
+from edgepatent_runtime.collection.catalog import Catalog, Filters, State
+from edgepatent_runtime.collection.edits import Edits
+from edgepatent_runtime.collection.lock import HOLDER, LOCK, WriterLock
+from edgepatent_runtime.collection.rotation import random_rotation
+from edgepatent_runtime.collection.snapshot import Snapshot
+from edgepatent_runtime.collection.vectors import Floats
+from edgepatent_runtime.collection.writer import Writer, sync_folder, vectors_name
+from edgepatent_runtime.errors import CollectionError, SpaceMismatchError
+from edgepatent_runtime.progress import Progress, silent
+from edgepatent_runtime.record import Record, Skipped
+
+if TYPE_CHECKING:
+    from edgepatent_runtime.collection.ingest import Added, Encodes
+    from edgepatent_runtime.query import Answer
+
+BUNDLE = "bundle"
+
+
+class Info(msgspec.Struct, frozen=True):
+    """What a collection holds; ``bytes`` is all of its folder, its model included."""
+
+    drawings: int
+    patents: int
+    dimensions: int
+    space: str
+    bytes: int
+    generation: int
+    graph: str
+    model: str
+    dead: int
+    roots: dict[str, str]
+
+
+class Collection:
+    """An open collection. Any number may read while one writes; each search sees one state.
+
+    A reader may be shared between threads; a writer belongs to one. Close it, or use ``with``.
+    """
+
+    def __init__(self, folder: Path, *, write: bool, resident: bool) -> None:
+        self.folder = folder
+        self.resident = resident
+        self._writer: Writer | None = None
+        self._local = threading.local()
+        self._catalogs: list[Catalog] = []
+        self._guard = threading.Lock()
+        self._snapshot: Snapshot | None = None
+        if not (folder / catalog.NAME).is_file():
+            raise CollectionError(
+                f"there is no collection in {folder}: make one with edgepatent index add SOURCE"
+            )
+        if write:
+            self._writer = Writer(folder)
+        with self.reading() as (_, state):
+            self.space = state.state.space
+            self.dimensions = state.state.dimensions
+
+    @classmethod
+    def open(
+        cls, folder: Path | str, *, write: bool = False, resident: bool = False
+    ) -> "Collection":
+        """Open the collection in ``folder``.
+
+        ``write`` takes the one right to change it; ``resident`` loads the graph, for a process
+        that searches more than once. Raises `CollectionError` where there is none, or one that is
+        damaged or of a newer format, `LockedError` where another process writes.
+        """
+        return cls(Path(folder), write=write, resident=resident)
+
+    @classmethod
+    def create(cls, folder: Path | str, bundle: Bundle) -> "Collection":
+        """Make an empty collection for the model ``bundle``, copy it in, and open it for writing.
+
+        Raises `CollectionError` where ``folder`` holds something else, `BundleError` where the
+        bundle is damaged.
+        """
+        folder = Path(folder)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = WriterLock(folder)
+        try:
+            _create(folder, bundle)
+        finally:
+            lock.release()
+        return cls(folder, write=True, resident=False)
+
+    def close(self) -> None:
+        """Close all connections; what is not committed is given up."""
+        for connection in self._catalogs:
+            connection.close()
+        self._catalogs.clear()
+        self._snapshot = None
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def __enter__(self) -> "Collection":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- reading
+
+    @contextmanager
+    def reading(self) -> Iterator[tuple[Catalog, Snapshot]]:
+        """One consistent state: the catalog inside a read transaction, and the rows it speaks of.
+
+        Keep it for one search, not longer: while it is open the log cannot be checkpointed.
+        """
+        connection = self._catalog()
+        taken = self._begin(connection)
+        try:
+            yield connection, taken
+        except sqlite3.Error as error:
+            raise connection.failure(error) from error
+        finally:
+            connection.sql.execute("ROLLBACK")
+
+    def _begin(self, connection: Catalog) -> Snapshot:
+        """Start a read transaction and take the state it sees."""
+        generation = -1
+        while True:
+            try:
+                connection.sql.execute("BEGIN")
+                with self._guard:
+                    self._snapshot = snapshot.take(
+                        self.folder, connection, self._snapshot, self.resident
+                    )
+                    return self._snapshot
+            except sqlite3.Error as error:
+                raise connection.failure(error) from error
+            except CollectionError:
+                # Missing rows are no damage where the writer has compacted since the transaction
+                # began: then there is a newer generation to look at.
+                before, generation = generation, connection.state().generation
+                connection.sql.execute("ROLLBACK")
+                if before == generation:
+                    raise
+
+    def _catalog(self) -> Catalog:
+        """This thread's connection."""
+        connection: Catalog | None = getattr(self._local, "catalog", None)
+        if connection is None:
+            connection = Catalog(self.folder)
+            self._local.catalog = connection
+            with self._guard:
+                self._catalogs.append(connection)
+        return connection
+
+    @property
+    def bundle(self) -> Bundle:
+        """The model that made the embeddings. Raises `BundleError` where its copy is damaged."""
+        return Bundle(self.folder / BUNDLE)
+
+    def require_space(self, space: str) -> None:
+        """Raise `SpaceMismatchError` unless embeddings of ``space`` can be compared with ours."""
+        if space != self.space:
+            raise SpaceMismatchError(
+                f"{self.folder} holds embeddings of another model (space {self.space[:12]}, not "
+                f"{space[:12]}): use its own model, or run edgepatent index rebuild --model"
+            )
+
+    def search(
+        self,
+        embeddings: Floats,
+        *,
+        top: int = 10,
+        filters: Filters | None = None,
+        plan: str = "auto",
+    ) -> "Answer":
+        """The ``top`` patents most like the views ``embeddings`` [V, D]: see `query.search`."""
+        from edgepatent_runtime import query
+
+        return query.search([self], embeddings, top=top, filters=filters, plan=plan)
+
+    def thumbnail(self, place: tuple[int, int]) -> bytes | None:
+        """The PNG of a drawing (`Stored.thumbnail` says where); None where it was lost."""
+        with self.reading() as (_, taken):
+            return thumbnails.read(self.folder / thumbnails.file_name(taken.state.vectors), place)
+
+    def info(self) -> Info:
+        """What the collection holds."""
+        with self.reading() as (known, taken):
+            drawings, patents = known.counts()
+            graph = known.derived("graph")
+            rows = (taken.state.vectors, taken.state.rows)
+            fresh = graph is not None and (graph.vectors, graph.rows) == rows
+            return Info(
+                drawings=drawings,
+                patents=patents,
+                dimensions=self.dimensions,
+                space=self.space,
+                bytes=sum(p.stat().st_size for p in self.folder.rglob("*") if p.is_file()),
+                generation=taken.state.generation,
+                graph="fresh" if fresh else "stale" if graph else "none",
+                model=self.bundle.info.name,
+                dead=len(taken.dead),
+                roots=known.roots(),
+            )
+
+    # -- writing
+
+    @property
+    def writer(self) -> Writer:
+        """The writing end. Raises `CollectionError` where the collection is open for reading."""
+        if self._writer is None:
+            raise CollectionError(f"{self.folder} is open for reading only")
+        return self._writer
+
+    def add(
+        self,
+        records: Iterable[Record],
+        encoder: "Encodes",
+        *,
+        root: str = "",
+        skipped: Skipped | None = None,
+        progress: Progress = silent,
+        prune: bool = False,
+        keep_thumbnails: bool = True,
+    ) -> "Added":
+        """Index the drawings of ``records`` whose paths lie below ``root``: see `ingest.add`."""
+        from edgepatent_runtime.collection import ingest
+
+        return ingest.add(
+            self.writer,
+            records,
+            encoder,
+            root=root,
+            skipped=Skipped() if skipped is None else skipped,
+            progress=progress,
+            prune=prune,
+            keep_thumbnails=keep_thumbnails,
+        )
+
+    def remove(self, filters: Filters) -> int:
+        """Forget all drawings that pass ``filters``; how many those were."""
+        writer = self.writer
+        rows = writer.edits.matching(filters)
+        with writer.edits.failures():
+            writer.edits.remove_drawings(rows)
+            writer.commit()
+        return len(rows)
+
+    def finish(self, progress: Progress = silent, threads: int = 0) -> None:
+        """What is due after changes: compaction and graph, where they are worth it."""
+        self.writer.finish(progress, threads)
+
+    def compact(self, progress: Progress = silent) -> None:
+        """Give back the room of removed drawings now."""
+        self.writer.compact(progress)
+
+
+def _create(folder: Path, bundle: Bundle) -> None:
+    """Write an empty collection into ``folder``; the catalog comes last and makes it one."""
+    known = {LOCK, HOLDER, BUNDLE}
+    others = [p.name for p in folder.iterdir() if p.name not in known]
+    if catalog.NAME in others and _finished(folder):
+        raise CollectionError(f"there is a collection in {folder} already")
+    strange = [name for name in others if not name.startswith(("catalog.", "vectors-"))]
+    if strange:
+        raise CollectionError(
+            f"{folder} holds other files ({strange[0]}): name a new or empty folder"
+        )
+    for name in others:
+        (folder / name).unlink()
+    _copy_bundle(bundle, folder / BUNDLE)
+    dimensions = bundle.info.dimensions
+    state = State(bundle.info.space, dimensions, vectors_name(1), 0, 0)
+    vectors.create(folder / state.vectors, dimensions)
+    sync_folder(folder)
+    edits = Edits(folder)
+    try:
+        with edits.failures():
+            edits.begin()
+            edits.migrate()
+            edits.initialise(state, random_rotation(dimensions))
+            edits.commit()
+    finally:
+        edits.close()
+    sync_folder(folder)
+
+
+def _finished(folder: Path) -> bool:
+    """Whether the catalog in ``folder`` was ever committed."""
+    known = Catalog(folder, write=True)
+    try:
+        return known.version() > 0
+    finally:
+        known.close()
+
+
+def _copy_bundle(bundle: Bundle, folder: Path) -> None:
+    """Copy a bundle, every file checked on the way and synced."""
+    folder.mkdir(exist_ok=True)
+    for name in bundle.info.files:
+        _write_synced(folder / name, bundle.read(name))
+    _write_synced(folder / INFO, (bundle.folder / INFO).read_bytes())
+    sync_folder(folder)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

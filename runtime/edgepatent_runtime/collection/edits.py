@@ -1,0 +1,293 @@
+"""Changes to the catalog, inside one transaction that its owner begins and commits."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from edgepatent_runtime.collection.catalog import Catalog, Derived, State
+from edgepatent_runtime.collection.vectors import Floats, Rows
+from edgepatent_runtime.record import Record
+
+
+@dataclass(frozen=True)
+class File:
+    """A stored file: its key, size in bytes, mtime in ns and content digest."""
+
+    key: int
+    size: int
+    mtime_ns: int
+    digest: bytes
+
+
+class Edits(Catalog):
+    """The writer's connection to the catalog."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, write=True)
+        # Patents whose words were taken out of the full-text index in this transaction: to be put
+        # back as they are then (an external-content FTS5 table must be told the old values).
+        self._reworded: set[int] = set()
+
+    @contextmanager
+    def failures(self) -> Iterator[None]:
+        """Turn SQLite's errors into a `CollectionError` that says what is wrong."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self.failure(error) from error
+
+    def begin(self) -> None:
+        """Start a transaction, unless one is open."""
+        if not self.sql.in_transaction:
+            self.sql.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Make everything since `begin` exist, on the disk, with the next generation."""
+        self._index_words()
+        self.sql.execute("UPDATE state SET generation = generation + 1")
+        self.sql.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Forget everything since `begin`."""
+        self._reworded.clear()
+        if self.sql.in_transaction:
+            self.sql.execute("ROLLBACK")
+
+    def checkpoint(self) -> None:
+        """Move the log into the main file, so that the file alone is the catalog."""
+        self.sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    # -- state
+
+    def initialise(self, state: State, rotation: Floats) -> None:
+        """Store the first state of a new collection."""
+        self.sql.execute(
+            "INSERT INTO state VALUES (1, ?, ?, ?, ?, ?, ?)",
+            (state.space, state.dimensions, rotation.astype("<f4").tobytes(), state.vectors,
+             state.rows, state.generation),
+        )  # fmt: skip
+
+    def set_rows(self, vectors: str, rows: int) -> None:
+        """Say which file holds the rows, and how many exist."""
+        self.sql.execute("UPDATE state SET vectors = ?, rows = ?", (vectors, rows))
+
+    def set_derived(self, kind: str, derived: Derived | None) -> None:
+        """Say which file holds the signs or the graph; None: there is none."""
+        self.sql.execute("DELETE FROM derived WHERE kind = ?", (kind,))
+        if derived is not None:
+            self.sql.execute(
+                "INSERT INTO derived VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (kind, derived.file, derived.vectors, derived.rows, derived.digest, derived.mean,
+                 derived.basis),
+            )  # fmt: skip
+
+    # -- roots and files
+
+    def root(self, path: str) -> int:
+        """The key of the root folder ``path``, named after its last part where it is new."""
+        found = self.sql.execute("SELECT id FROM roots WHERE path = ?", (path,)).fetchone()
+        if found:
+            return int(found[0])
+        self.begin()
+        base = name = Path(path).name or "root"
+        taken = {name for (name,) in self.sql.execute("SELECT name FROM roots")}
+        number = 2
+        while name in taken:
+            name = f"{base}-{number}"
+            number += 1
+        key = self.sql.execute("INSERT INTO roots (name, path) VALUES (?, ?)", (name, path))
+        return int(key.lastrowid or 0)
+
+    def files_at(self, root: int, path: str) -> list[File]:
+        """The stored versions of the file ``path`` below ``root``, newest first."""
+        found = self.sql.execute(
+            "SELECT id, size, mtime_ns, digest FROM files WHERE path = ? AND root = ? "
+            "ORDER BY id DESC",
+            (path, root),
+        )
+        return [File(*row) for row in found]
+
+    def files_like(self, digest: bytes) -> list[tuple[File, str, str]]:
+        """The stored files of this content, each with its root and path."""
+        found = self.sql.execute(
+            "SELECT files.id, size, mtime_ns, digest, roots.path, files.path FROM files "
+            "JOIN roots ON roots.id = root WHERE digest = ?",
+            (digest,),
+        )
+        return [(File(*row[:4]), row[4], row[5]) for row in found]
+
+    def add_file(self, root: int, path: str, size: int, mtime_ns: int, digest: bytes) -> File:
+        """Store a file."""
+        self.begin()
+        key = self.sql.execute(
+            "INSERT INTO files (root, path, size, mtime_ns, digest) VALUES (?, ?, ?, ?, ?)",
+            (root, path, size, mtime_ns, digest),
+        ).lastrowid
+        return File(int(key or 0), size, mtime_ns, digest)
+
+    def move_file(self, key: int, root: int, path: str, size: int, mtime_ns: int) -> None:
+        """Store that a file of unchanged content lies elsewhere, or was touched."""
+        self.begin()
+        self.sql.execute(
+            "UPDATE files SET root = ?, path = ?, size = ?, mtime_ns = ? WHERE id = ?",
+            (root, path, size, mtime_ns, key),
+        )
+
+    # -- drawings
+
+    def drawing_at(self, file: int, part: str) -> int | None:
+        """The row of one drawing of a file."""
+        found = self.sql.execute(
+            "SELECT row FROM drawings WHERE file = ? AND part = ?", (file, part)
+        ).fetchone()
+        return int(found[0]) if found else None
+
+    def add_drawing(
+        self, row: int, file: int, part: str, record: Record, thumbnail: tuple[int, int] | None
+    ) -> None:
+        """Store one drawing at ``row``."""
+        self.begin()
+        patent = self._patent(record)
+        self.sql.execute(
+            "INSERT INTO drawings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (row, patent, file, part, record.figure, record.view, record.text,
+             *(thumbnail or (None, None))),
+        )  # fmt: skip
+
+    def update_drawing(self, row: int, record: Record) -> bool:
+        """Bring what is known of a drawing up to date; whether anything changed."""
+        old = self.stored([row])[row].record
+        kept = {
+            name: getattr(old, name)
+            for name in ("locarno", "klass", "subclass", "title", "date")
+            if getattr(record, name) is None
+        }
+        known = msgspec.structs.replace(record, image=old.image, **kept)
+        if known == old:
+            return False
+        self.begin()
+        before = self.sql.execute("SELECT patent FROM drawings WHERE row = ?", (row,)).fetchone()[0]
+        self._reword(before)
+        patent = self._patent(record)
+        self.sql.execute(
+            "UPDATE drawings SET patent = ?, figure = ?, view = ?, text = ? WHERE row = ?",
+            (patent, record.figure, record.view, record.text, row),
+        )
+        if patent != before:
+            self.drop_unused([before], [])
+        return True
+
+    def remove_drawings(self, rows: Rows) -> None:
+        """Forget the drawings at ``rows``, and files and patents that have none left."""
+        self.begin()
+        patents: set[int] = set()
+        files: set[int] = set()
+        for row in rows.tolist():
+            found = self.sql.execute(
+                "SELECT patent, file FROM drawings WHERE row = ?", (row,)
+            ).fetchone()
+            if found is None:
+                continue
+            self._reword(found[0])
+            patents.add(found[0])
+            files.add(found[1])
+            self.sql.execute("DELETE FROM drawings WHERE row = ?", (row,))
+            self.sql.execute("INSERT INTO dead VALUES (?)", (row,))
+        self.drop_unused(sorted(patents), sorted(files))
+
+    def renumber(self, old: Rows) -> None:
+        """Give the drawing at row ``old[i]`` the row i, for ascending ``old``; none stays dead."""
+        self.begin()
+        # Ascending, so that the number taken is always free: it was dead, or has moved already.
+        self.sql.executemany(
+            "UPDATE drawings SET row = ? WHERE row = ?",
+            ((new, row) for new, row in enumerate(old.tolist()) if new != row),
+        )
+        self.sql.execute("DELETE FROM dead")
+
+    def set_thumbnails(self, pointers: Sequence[tuple[int | None, int | None, int]]) -> None:
+        """Store (offset, size, row) of thumbnails."""
+        self.begin()
+        self.sql.executemany(
+            "UPDATE drawings SET thumbnail = ?, thumbnail_size = ? WHERE row = ?", pointers
+        )
+
+    def live(self) -> Rows:
+        """All rows that are drawings, ascending."""
+        return self._rows("SELECT row FROM drawings ORDER BY row")
+
+    def files_below(self, root: int) -> list[tuple[int, str]]:
+        """The key and path of every file below a root."""
+        found = self.sql.execute("SELECT id, path FROM files WHERE root = ?", (root,))
+        return found.fetchall()
+
+    def drawings_in(self, file: int) -> list[tuple[int, str]]:
+        """The row and part of every drawing of a file."""
+        found = self.sql.execute("SELECT row, part FROM drawings WHERE file = ?", (file,))
+        return found.fetchall()
+
+    def _patent(self, record: Record) -> int:
+        """The key of the record's patent, made or completed with what the record knows."""
+        values = (record.locarno, record.klass, record.subclass, record.title, record.date)
+        found = self.sql.execute(
+            "SELECT id, locarno, klass, subclass, title, date FROM patents WHERE patent_id = ?",
+            (record.patent_id,),
+        ).fetchone()
+        if found is None:
+            key = self.sql.execute(
+                "INSERT INTO patents (patent_id, locarno, klass, subclass, title, date) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (record.patent_id, *values),
+            ).lastrowid
+            self._reworded.add(int(key or 0))
+            return int(key or 0)
+        self._reword(found[0])
+        known = tuple(
+            new if new is not None else old for new, old in zip(values, found[1:], strict=True)
+        )
+        if known != found[1:]:
+            self.sql.execute(
+                "UPDATE patents SET locarno = ?, klass = ?, subclass = ?, title = ?, date = ? "
+                "WHERE id = ?",
+                (*known, found[0]),
+            )
+        return int(found[0])
+
+    def drop_unused(self, patents: Sequence[int], files: Sequence[int]) -> None:
+        """Forget those of the patents and files that have no drawing (left)."""
+        self.sql.executemany(
+            "DELETE FROM patents WHERE id = ? "
+            "AND NOT EXISTS (SELECT 1 FROM drawings WHERE patent = patents.id)",
+            ((key,) for key in patents),
+        )
+        self.sql.executemany(
+            "DELETE FROM files WHERE id = ? "
+            "AND NOT EXISTS (SELECT 1 FROM drawings WHERE file = files.id)",
+            ((key,) for key in files),
+        )
+
+    # -- words
+
+    def _reword(self, patent: int) -> None:
+        """Take a patent's words out of the full-text index, until commit."""
+        if patent in self._reworded:
+            return
+        self._reworded.add(patent)
+        self.sql.execute(
+            "INSERT INTO words (words, rowid, title, text) "
+            "SELECT 'delete', id, title, text FROM patent_words WHERE id = ?",
+            (patent,),
+        )
+
+    def _index_words(self) -> None:
+        """Put the words of all changed patents into the full-text index."""
+        self.sql.executemany(
+            "INSERT INTO words (rowid, title, text) "
+            "SELECT id, title, text FROM patent_words WHERE id = ?",
+            ((key,) for key in sorted(self._reworded)),
+        )
+        self._reworded.clear()

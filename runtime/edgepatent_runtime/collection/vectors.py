@@ -1,0 +1,149 @@
+"""Unit vectors as memory-mapped int8 rows, each with its own scale and checksum.
+
+A file is a header of 64 bytes and then rows of D + 8 bytes: D codes (int8), the scale (float32)
+and a CRC-32 of row number, codes and scale, so that a flipped bit and a row in the wrong place
+are both found. Rows are only ever appended; how many of them exist is the catalog's to say.
+"""
+
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgepatent_runtime.errors import CollectionError
+
+HEADER = 64
+_MAGIC = b"EPROWS1\0"
+_HEAD = struct.Struct("<8sI")
+
+Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+
+
+def row_type(dimensions: int) -> np.dtype[np.void]:
+    """The layout of one row on disk."""
+    return np.dtype([("codes", "i1", (dimensions,)), ("scale", "<f4"), ("crc", "<u4")])
+
+
+def quantise(vectors: Floats) -> npt.NDArray[np.void]:
+    """Round vectors [N, D] to rows of int8 codes; checksums are left 0.
+
+    Each row is stretched so that its largest component is ±127. The scale is ‖x‖ / ‖codes‖: it
+    makes the stored vector as long as the one given, so that scores stay cosines.
+    """
+    rows = np.zeros(len(vectors), row_type(vectors.shape[1]))
+    peak = np.abs(vectors).max(axis=1, keepdims=True, initial=0)
+    codes = np.rint(vectors * np.divide(127, peak, out=np.zeros_like(peak), where=peak > 0))
+    rows["codes"] = codes
+    length = np.linalg.norm(codes, axis=1)
+    np.divide(np.linalg.norm(vectors, axis=1), length, out=rows["scale"], where=length > 0)
+    return rows
+
+
+def checksums(rows: npt.NDArray[np.void], numbers: Rows) -> npt.NDArray[np.uint32]:
+    """CRC-32 of rows [N] stored as rows ``numbers`` [N]."""
+    size = rows.dtype.itemsize
+    raw = memoryview(rows.tobytes())
+    crc32 = zlib.crc32
+    return np.fromiter(
+        (
+            crc32(raw[at : at + size - 4], number)
+            for at, number in zip(range(0, len(raw), size), numbers.tolist(), strict=True)
+        ),
+        np.uint32,
+        len(rows),
+    )
+
+
+def create(path: Path, dimensions: int) -> None:
+    """Start an empty file of rows and sync it. Raises `FileExistsError`, `OSError`."""
+    with path.open("xb") as file:
+        file.write(_HEAD.pack(_MAGIC, dimensions).ljust(HEADER, b"\0"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def append(path: Path, rows: npt.NDArray[np.void], start: int) -> None:
+    """Write ``rows`` as rows ``start``… and sync them; sets their checksums.
+
+    What lay there was never committed. Raises `OSError` where the disk is full.
+    """
+    rows["crc"] = checksums(rows, np.arange(start, start + len(rows), dtype=np.int64))
+    with path.open("r+b") as file:
+        file.seek(HEADER + start * rows.dtype.itemsize)
+        file.write(rows.tobytes())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+class Vectors:
+    """The first ``count`` rows of a file, mapped for reading.
+
+    Raises `CollectionError` where the file is missing, too short or not one of ours.
+    """
+
+    def __init__(self, path: Path, dimensions: int, count: int) -> None:
+        self.path = path
+        self.dimensions = dimensions
+        self.count = count
+        kind = row_type(dimensions)
+        try:
+            with path.open("rb") as file:
+                head = file.read(HEADER)
+                size = os.fstat(file.fileno()).st_size
+                if len(head) < HEADER or _HEAD.unpack_from(head) != (_MAGIC, dimensions):
+                    raise CollectionError(
+                        f"{path} is damaged (its header is not one of {dimensions} dimensions): "
+                        "run edgepatent index verify --repair"
+                    )
+                if size < HEADER + count * kind.itemsize:
+                    raise CollectionError(
+                        f"{path} is truncated ({size} bytes instead of "
+                        f"{HEADER + count * kind.itemsize}): run edgepatent index verify --repair"
+                    )
+                self.rows: npt.NDArray[np.void] = (
+                    np.memmap(file, kind, "r", HEADER, (count,)) if count else np.zeros(0, kind)
+                )
+        except FileNotFoundError:
+            raise CollectionError(
+                f"{path} is missing: run edgepatent index verify --repair"
+            ) from None
+
+    def read(self, numbers: Rows) -> Floats:
+        """The vectors [N, D] stored as rows ``numbers`` [N]."""
+        rows = self.rows[numbers]
+        vectors: Floats = rows["codes"].astype(np.float32)
+        vectors *= rows["scale"][:, None]
+        return vectors
+
+    def scores(self, queries: Floats, numbers: Rows | None = None) -> Floats:
+        """Inner products [V, N] of ``queries`` [V, D] with rows ``numbers`` [N], or with all.
+
+        In blocks that stay in the processor's cache: int8 becomes float32 on the way.
+        """
+        count = self.count if numbers is None else len(numbers)
+        out = np.empty((len(queries), count), np.float32)
+        for start in range(0, count, 8192):
+            stop = min(start + 8192, count)
+            rows = self.rows[start:stop] if numbers is None else self.rows[numbers[start:stop]]
+            np.matmul(queries, rows["codes"].astype(np.float32).T, out=out[:, start:stop])
+            out[:, start:stop] *= rows["scale"]
+        return out
+
+    def damaged(self, numbers: Rows) -> Rows:
+        """Which of ``numbers`` [N] have a checksum that does not match."""
+        rows = self.rows[numbers]
+        wrong: npt.NDArray[np.bool_] = checksums(rows, numbers) != rows["crc"]
+        return numbers[wrong]
+
+    def require(self, numbers: Rows) -> None:
+        """Raise `CollectionError` if one of the rows ``numbers`` is damaged."""
+        damaged = self.damaged(numbers)
+        if len(damaged):
+            raise CollectionError(
+                f"{self.path} is damaged (row {damaged[0]} does not match its checksum): "
+                "run edgepatent index verify --repair"
+            )

@@ -1,0 +1,241 @@
+"""Changing a collection: first the rows, then the transaction that makes them exist."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgepatent_runtime.collection import derive, graph, thumbnails, vectors
+from edgepatent_runtime.collection.edits import Edits
+from edgepatent_runtime.collection.lock import WriterLock
+from edgepatent_runtime.collection.vectors import Floats, Rows, Vectors
+from edgepatent_runtime.progress import Progress, silent
+from edgepatent_runtime.record import Record
+
+EXACT_ROWS = 20_000
+"""Up to so many rows a search is exact, and no graph is built."""
+
+_DEAD_SHARE = 0.2
+_BLOCK = 16_384
+_OWN_FILES = re.compile(r"(vectors|signs|graph|thumbnails)-\d+")
+
+
+def vectors_name(number: int) -> str:
+    """The name of the ``number``-th file of rows."""
+    return f"vectors-{number:06d}.rows"
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new and removed names in ``folder`` last."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Writer:
+    """The open end of a collection. Raises `LockedError` where somebody else writes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = WriterLock(folder)
+        try:
+            self.edits = Edits(folder)
+            with self.edits.failures():
+                self.edits.begin()
+                self.edits.migrate()
+                self.edits.sql.execute("COMMIT")
+                self.state = self.edits.state()
+                self.rotation = self.edits.rotation()
+                self._sweep()
+        except BaseException:
+            self._lock.release()
+            raise
+        self._rows: list[npt.NDArray[np.void]] = []
+        self._pending = 0
+
+    def close(self) -> None:
+        """Give up what is not committed, checkpoint, and let others write."""
+        try:
+            self.rollback()
+            with self.edits.failures():
+                self.edits.checkpoint()
+        finally:
+            self.edits.close()
+            self._lock.release()
+
+    # -- rows
+
+    @property
+    def next_row(self) -> int:
+        """The number that the next row gets."""
+        return self.state.rows + self._pending
+
+    def vectors(self) -> Vectors:
+        """The committed rows."""
+        return Vectors(self.folder / self.state.vectors, self.state.dimensions, self.state.rows)
+
+    @property
+    def thumbnails(self) -> Path:
+        """The file that thumbnails lie in."""
+        return self.folder / thumbnails.file_name(self.state.vectors)
+
+    def quantise(self, embeddings: Floats) -> npt.NDArray[np.void]:
+        """The rows that store ``embeddings`` [N, D]."""
+        return vectors.quantise(embeddings @ self.rotation.T)
+
+    def put(
+        self,
+        rows: npt.NDArray[np.void],
+        drawings: Sequence[tuple[int, str, Record]],
+        pictures: Sequence[bytes | None],
+    ) -> None:
+        """Add rows [N] for drawings (file key, part, record), with pictures (PNG) where given.
+
+        They exist after `commit`.
+        """
+        places = thumbnails.append(self.thumbnails, pictures)
+        with self.edits.failures():
+            for position, (file, part, record) in enumerate(drawings):
+                row = self.next_row + position
+                self.edits.add_drawing(row, file, part, record, places[position])
+        self._rows.append(rows)
+        self._pending += len(rows)
+
+    def commit(self) -> None:
+        """Make everything put, changed and removed since the last commit exist, on the disk."""
+        if not self.edits.sql.in_transaction:
+            return
+        outdated = None
+        try:
+            total = self.next_row
+            with self.edits.failures():
+                if self._rows:
+                    path = self.folder / self.state.vectors
+                    vectors.append(path, np.concatenate(self._rows), self.state.rows)
+                    old = self.edits.derived("signs")
+                    rows = Vectors(path, self.state.dimensions, total)
+                    new = derive.extend_signs(self.folder, rows, old)
+                    self.edits.set_rows(self.state.vectors, total)
+                    self.edits.set_derived("signs", new)
+                    if old is not None and old.file != new.file:
+                        outdated = old.file
+                    sync_folder(self.folder)
+                self.edits.commit()
+                self.state = self.edits.state()
+        except BaseException:
+            self.rollback()
+            raise
+        self._rows.clear()
+        self._pending = 0
+        self._unlink(outdated)
+
+    def rollback(self) -> None:
+        """Forget everything since the last commit."""
+        self._rows.clear()
+        self._pending = 0
+        self.edits.rollback()
+
+    # -- the whole
+
+    def finish(self, progress: Progress = silent, threads: int = 0) -> None:
+        """What is due after changes: compact where much is dead, bring the graph up to date."""
+        dead = len(self.edits.dead())
+        if dead > max(_DEAD_SHARE * self.state.rows, 1000):
+            self.compact(progress)
+        self.build_graph(progress, threads)
+
+    def build_graph(self, progress: Progress = silent, threads: int = 0) -> None:
+        """Bring the graph up to date; a small collection needs none. ``threads`` 0: all cores."""
+        old = self.edits.derived("graph")
+        if self.state.rows <= EXACT_ROWS or not graph.available():
+            return
+        if old is not None and (old.vectors, old.rows) == (self.state.vectors, self.state.rows):
+            return
+        threads = threads or os.cpu_count() or 1
+        new = derive.extend_graph(
+            self.folder, self.vectors(), self.rotation, old, threads, progress
+        )
+        sync_folder(self.folder)
+        with self.edits.failures():
+            self.edits.begin()
+            self.edits.set_derived("graph", new)
+            self.commit()
+        self._unlink(old.file if old else None)
+
+    def compact(self, progress: Progress = silent) -> None:
+        """Leave the dead rows behind: the living are written to a new file, in their order.
+
+        Who has the old file mapped keeps it. Raises `CollectionError` where a living row is
+        damaged.
+        """
+        self.commit()
+        old = self.state
+        rows = self.vectors()
+        live = self.edits.live()
+        number = int(old.vectors.split("-")[1].split(".")[0]) + 1
+        name = vectors_name(number)
+        (self.folder / name).unlink(missing_ok=True)
+        vectors.create(self.folder / name, old.dimensions)
+        for start in range(0, len(live), _BLOCK):
+            numbers = live[start : start + _BLOCK]
+            rows.require(numbers)
+            vectors.append(self.folder / name, np.array(rows.rows[numbers]), start)
+            progress("compacting", start + len(numbers), len(live))
+        outdated: list[str | None] = [old.vectors, thumbnails.file_name(old.vectors)]
+        try:
+            with self.edits.failures():
+                self.edits.begin()
+                self._move_thumbnails(live, name)
+                self.edits.renumber(live)
+                self.edits.set_rows(name, len(live))
+                for kind in ("signs", "graph"):
+                    derived = self.edits.derived(kind)
+                    outdated.append(derived.file if derived else None)
+                    self.edits.set_derived(kind, None)
+                if len(live):
+                    fresh = Vectors(self.folder / name, old.dimensions, len(live))
+                    self.edits.set_derived("signs", derive.extend_signs(self.folder, fresh, None))
+                sync_folder(self.folder)
+                self.edits.commit()
+                self.state = self.edits.state()
+        except BaseException:
+            self.rollback()
+            raise
+        self._unlink(*outdated)
+
+    def _move_thumbnails(self, live: Rows, name: str) -> None:
+        """Copy the thumbnails of living rows to the file that belongs to the vectors ``name``."""
+        source = self.thumbnails
+        target = self.folder / thumbnails.file_name(name)
+        target.unlink(missing_ok=True)
+        for start in range(0, len(live), _BLOCK):
+            stored = self.edits.stored(live[start : start + _BLOCK].tolist())
+            pictures = [
+                thumbnails.read(source, entry.thumbnail) if entry.thumbnail else None
+                for entry in stored.values()
+            ]
+            places = thumbnails.append(target, pictures)
+            self.edits.set_thumbnails(
+                [(*(place or (None, None)), row) for place, row in zip(places, stored, strict=True)]
+            )
+
+    def _unlink(self, *names: str | None) -> None:
+        for name in names:
+            if name:
+                (self.folder / name).unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        """Remove files that an interrupted writer left behind: named by no committed state."""
+        wanted = {self.state.vectors, thumbnails.file_name(self.state.vectors)}
+        for kind in ("signs", "graph"):
+            derived = self.edits.derived(kind)
+            if derived is not None:
+                wanted.add(derived.file)
+        for path in self.folder.iterdir():
+            if _OWN_FILES.match(path.name) and path.name not in wanted:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,308 @@
+"""What a person asks: which patents look like these views of a design?
+
+Candidates, then an exact score over the stored rows. Three plans find candidates: ``exact`` (all
+rows), ``scan`` (Hamming distance of signs, straight from the disk) and ``graph`` (HNSW, loaded
+into memory). Each answer is grouped to patents.
+
+A patent's score for several query views is the mean over the views of its best matching drawing
+(MaxSim: Khattab and Zaharia, "ColBERT", 2020, section 3.3, divided by the number of views, so
+that it stays a cosine). Every patent that is found is scored over all of its drawings, not only
+over those that were candidates.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgepatent_runtime.collection import signs
+from edgepatent_runtime.collection.catalog import Catalog, Filters, Stored
+from edgepatent_runtime.collection.snapshot import Snapshot
+from edgepatent_runtime.collection.vectors import Floats, Rows
+from edgepatent_runtime.collection.writer import EXACT_ROWS
+from edgepatent_runtime.errors import InputError, SpaceMismatchError
+from edgepatent_runtime.record import ImageRef
+
+if TYPE_CHECKING:
+    from edgepatent_runtime.collection.collection import Collection
+
+__all__ = ["PLANS", "Answer", "DrawingHit", "Filters", "Hit", "search"]
+
+PLANS = ("auto", "exact", "scan", "graph")
+
+_GRAPH_CANDIDATES = 200
+_SCAN_CANDIDATES = 1000
+
+
+@dataclass(frozen=True)
+class DrawingHit:
+    """A drawing of a patent that was found; ``score`` is the best cosine with any query view.
+
+    ``path`` is relative to the source it came from, ``image`` where it should lie on this
+    machine; ``thumbnail`` is for `Collection.thumbnail`.
+    """
+
+    path: str
+    figure: str | None
+    view: str | None
+    text: str | None
+    score: float
+    row: int
+    image: ImageRef
+    thumbnail: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A patent that was found, with its drawings, best first. ``score`` lies in [-1, 1]."""
+
+    rank: int
+    score: float
+    patent_id: str
+    locarno: str | None
+    title: str | None
+    date: str | None
+    collection: str
+    drawings: list[DrawingHit]
+    klass: str | None = None
+    subclass: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Hits by falling score, the plan that found them, and how long it took."""
+
+    hits: list[Hit]
+    plan: str
+    milliseconds: float = 0.0
+    searched: int = field(default=0)
+
+
+def search(
+    collections: Sequence["Collection"],
+    embeddings: Floats,
+    *,
+    top: int = 10,
+    filters: Filters | None = None,
+    plan: str = "auto",
+    exclude: Iterable[bytes] = (),
+) -> Answer:
+    """The ``top`` patents whose drawings are most like the views ``embeddings`` [V, D].
+
+    ``embeddings`` are unit vectors of the collections' own model. ``exclude`` are the
+    SHA-256 digests of files that shall not be found: the query images themselves.
+    ``plan`` "auto" is exact for up to 20,000 rows, or where the filters leave no more; otherwise
+    the graph where it is loaded and there is no filter; otherwise the scan. A patent in several
+    collections is reported once, where it scores best. Safe from several threads.
+
+    Raises `SpaceMismatchError` where the collections are of several models, `InputError` for
+    embeddings that are not theirs or an unknown plan, `CollectionError` for damage.
+    """
+    if plan not in PLANS:
+        raise InputError(f"there is no plan {plan!r}: use one of {', '.join(PLANS)}")
+    if not collections:
+        raise InputError("no collection to search in")
+    started = time.perf_counter()
+    queries = np.atleast_2d(np.asarray(embeddings, np.float32))
+    for other in collections[1:]:
+        if other.space != collections[0].space:
+            raise SpaceMismatchError(
+                f"{other.folder} and {collections[0].folder} hold embeddings of different "
+                "models: run edgepatent index rebuild --model on one of them"
+            )
+    dimensions = collections[0].dimensions
+    if queries.shape[1] != dimensions or not len(queries):
+        raise InputError(f"expected embeddings [V,{dimensions}], got {list(queries.shape)}")
+    digests = list(exclude)
+    found: list[Hit] = []
+    plans = []
+    searched = 0
+    for collection in collections:
+        if plan == "graph":
+            collection.resident = True
+        with collection.reading() as (catalog, snapshot):
+            one = _Search(catalog, snapshot, queries, filters or Filters(), digests, plan)
+            found += one.hits(str(collection.folder), top)
+            plans.append(one.plan)
+            searched += one.size
+    found.sort(key=lambda hit: -hit.score)
+    hits: dict[str, Hit] = {}
+    for hit in found:
+        hits.setdefault(hit.patent_id, hit)
+    ranked = [
+        Hit(**{**hit.__dict__, "rank": rank})
+        for rank, hit in enumerate(list(hits.values())[:top], start=1)
+    ]
+    taken = (time.perf_counter() - started) * 1000
+    return Answer(ranked, "+".join(dict.fromkeys(plans)), taken, searched)
+
+
+class _Search:
+    """One search in one state of one collection."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        snapshot: Snapshot,
+        queries: Floats,
+        filters: Filters,
+        exclude: Sequence[bytes],
+        plan: str,
+    ) -> None:
+        self.catalog = catalog
+        self.snapshot = snapshot
+        self.queries = queries
+        # Rows are stored rotated: a query is rotated once instead.
+        self.rotated: Floats = queries @ snapshot.rotation.T
+        self.excluded = catalog.of_digest(exclude) if exclude else np.zeros(0, np.int64)
+        self.allowed: Rows | None = None
+        if filters:
+            self.allowed = np.setdiff1d(catalog.matching(filters), self.excluded)
+        self.size = snapshot.live if self.allowed is None else len(self.allowed)
+        self.plan = self._choose(plan)
+
+    def _choose(self, plan: str) -> str:
+        """The plan that can be carried out: signs and graph may be missing."""
+        graph = self.snapshot.graph
+        if plan == "auto" and self.size <= EXACT_ROWS:
+            return "exact"
+        usable = (
+            graph is not None
+            and self.allowed is None
+            and self.snapshot.state.rows - graph.count <= EXACT_ROWS
+        )
+        if plan in ("auto", "graph") and usable:
+            return "graph"
+        if plan != "exact" and self.snapshot.signs is not None:
+            return "scan"
+        return "exact"
+
+    # -- candidates
+
+    def _candidates(self, query: int, count: int) -> Rows:
+        """At least ``count`` rows near one query view, where there are so many; no order."""
+        if self.plan == "graph":
+            return self._by_graph(query, count)
+        if self.plan == "scan":
+            return self._by_scan(query, count)
+        if self.allowed is not None:
+            return self.allowed
+        return np.setdiff1d(self.snapshot.live_rows(), self.excluded, assume_unique=True)
+
+    def _by_graph(self, query: int, count: int) -> Rows:
+        graph = self.snapshot.graph
+        assert graph is not None
+        hidden = np.union1d(self.snapshot.dead, self.excluded)
+        near = graph.nearest(self.queries[query], max(count, _GRAPH_CANDIDATES))
+        # What was added since the graph was saved is looked at in full.
+        rows = np.concatenate([near, np.arange(graph.count, self.snapshot.state.rows)])
+        return np.setdiff1d(rows, hidden)
+
+    def _by_scan(self, query: int, count: int) -> Rows:
+        snapshot = self.snapshot
+        assert snapshot.signs is not None
+        assert snapshot.mean is not None
+        code = signs.pack(self.rotated[query : query + 1], snapshot.mean)[0]
+        distance = signs.distances(snapshot.signs, code)
+        if self.allowed is not None:
+            hidden = np.ones(len(distance), bool)
+            hidden[self.allowed] = False
+            distance[hidden] = signs.NEVER
+        distance[snapshot.dead] = signs.NEVER
+        distance[self.excluded] = signs.NEVER
+        return signs.nearest(distance, max(count, _SCAN_CANDIDATES))
+
+    # -- patents
+
+    def hits(self, name: str, top: int) -> list[Hit]:
+        """The best ``top`` patents; ranks are left 0."""
+        if not self.size or top < 1:
+            return []
+        count = max(_GRAPH_CANDIDATES, 4 * top)
+        while True:
+            ranked, complete = self._ranked(count, top)
+            if complete:
+                break
+            count *= 4
+        best = ranked[:top]
+        rows = np.concatenate([rows for _, rows, _ in best]) if best else np.zeros(0, np.int64)
+        self.snapshot.vectors.require(rows)
+        stored = self.catalog.stored(rows.tolist())
+        return [_hit(name, score, rows, scores, stored) for score, rows, scores in best]
+
+    def _ranked(self, count: int, top: int) -> tuple[list[tuple[float, Rows, Floats]], bool]:
+        """Patents (score, rows, scores of the rows) from ``count`` candidates a view, best first.
+
+        Also whether more candidates could not change the first ``top``, by the threshold of Fagin,
+        Lotem and Naor ("Optimal aggregation algorithms for middleware", 2001): a patent without a
+        candidate scores at most the mean of the views' last candidates.
+        """
+        candidates: list[Rows] = []
+        threshold = 0.0
+        exhausted = True
+        for query in range(len(self.queries)):
+            rows = self._candidates(query, count)
+            scores = self.snapshot.vectors.scores(self.rotated[query : query + 1], rows)[0]
+            if len(rows) > count:
+                exhausted = False
+                kept = np.argpartition(-scores, count - 1)[:count]
+                rows, scores = rows[kept], scores[kept]
+            elif (
+                self.plan != "exact" and len(rows) < self.size and count < self.snapshot.state.rows
+            ):
+                exhausted = False
+            threshold += float(scores.min(initial=1.0)) / len(self.queries)
+            candidates.append(rows)
+        near = np.unique(np.concatenate(candidates))
+        patents = np.unique(self.catalog.patents_of(near))
+        grouped = self.catalog.rows_of(patents[patents >= 0].tolist())
+        ranked = []
+        for rows_of_patent in grouped.values():
+            rows = self._visible(np.asarray(rows_of_patent, np.int64))
+            if len(rows):
+                ranked.append((rows, len(rows)))
+        every = np.concatenate([rows for rows, _ in ranked]) if ranked else near[:0]
+        scores = self.snapshot.vectors.scores(self.rotated, every)
+        out: list[tuple[float, Rows, Floats]] = []
+        start = 0
+        for rows, size in ranked:
+            part = scores[:, start : start + size]
+            out.append((float(part.max(axis=1).mean()), rows, part.max(axis=0)))
+            start += size
+        out.sort(key=lambda entry: (-entry[0], entry[1][0]))
+        complete = exhausted or (len(out) >= top and out[top - 1][0] >= threshold)
+        return out, complete
+
+    def _visible(self, rows: Rows) -> Rows:
+        """Those of ``rows`` that may be found."""
+        if self.allowed is not None:
+            return rows[np.isin(rows, self.allowed, assume_unique=True)]
+        if len(self.excluded):
+            return rows[~np.isin(rows, self.excluded, assume_unique=True)]
+        return rows
+
+
+def _hit(name: str, score: float, rows: Rows, scores: Floats, stored: dict[int, Stored]) -> Hit:
+    order = np.argsort(-scores, kind="stable")
+    known = stored[int(rows[order[0]])].record
+    drawings = []
+    for position in order.tolist():
+        entry = stored[int(rows[position])]
+        drawings.append(
+            DrawingHit(
+                entry.path,
+                entry.record.figure,
+                entry.record.view,
+                entry.record.text,
+                float(scores[position]),
+                entry.row,
+                entry.record.image,
+                entry.thumbnail,
+            )
+        )
+    return Hit(
+        0, score, known.patent_id, known.locarno, known.title, known.date, name, drawings,
+        known.klass, known.subclass,
+    )  # fmt: skip
