@@ -1,9 +1,9 @@
-"""Synthetic designs as a source: "synthetic:designs=50000,seed=7,views=6", "meshes:DIR,designs=…"."""
+"""Synthetic designs as a source: "synthetic:designs=50000,seed=7", "meshes:DIR,designs=…"."""
 
 from collections.abc import Iterator
 
 from edgepatent_runtime.record import ImageRef, Record, Skipped
-from edgepatent_runtime.synthetic.design import describe, locarno_of, views
+from edgepatent_runtime.synthetic.design import Catalogue
 from edgepatent_runtime.synthetic.figure import FIGURE
 from edgepatent_runtime.synthetic.reference import Reference, numbers, split
 
@@ -24,20 +24,25 @@ class SyntheticSource:
         self._settings = numbers(spec, settings, known)
 
     def records(self, skipped: Skipped) -> Iterator[Record]:
-        """Every view of every design, design by design; nothing is ever skipped."""
+        """Every view of every design, design by design; nothing is ever skipped.
+
+        Raises `SourceError` where a mesh folder cannot be read.
+        """
         seed, first, size = (self._settings[k] for k in ("seed", "first", "size"))
+        catalogue = Catalogue(seed, self._folder)
+        prefix = "SYN" if self._folder is None else "MESH"
         for number in range(first, first + self._settings["designs"]):
-            title, published = describe(seed, number)
-            locarno = locarno_of(number)
-            for index, view in enumerate(views(seed, number, self._settings["views"])):
+            family = catalogue.family(number)
+            published = catalogue.date(number)
+            for index, view in enumerate(catalogue.views(number, self._settings["views"])):
                 yield Record(
                     image=ImageRef(str(Reference(seed, number, index, size, self._folder))),
-                    patent_id=f"SYN{seed}-{number:06d}",
-                    locarno=locarno,
-                    klass=locarno[:2],
-                    subclass=locarno,
+                    patent_id=f"{prefix}{seed}-{number:06d}",
+                    locarno=family.locarno,
+                    klass=family.locarno and family.locarno[:2],
+                    subclass=family.locarno,
                     figure=str(index + 1),
                     view=view.name,
-                    title=title,
+                    title=family.name,
                     date=published,
                 )

@@ -54,7 +54,7 @@ SNAP = 64
 
 
 def project(mesh: Mesh, view: View, size: int, margin: int = 6) -> Projected:
-    """Project a mesh so that its longer side in the picture is ``size`` pixels."""
+    """Project a mesh so that its longest side would be ``size`` pixels long."""
     low, high = mesh.bounds()
     v = mesh.vertices.astype(np.float64) - (low.astype(np.float64) + high) / 2
     radius = np.sqrt((v * v).sum(axis=1).max())
@@ -80,7 +80,9 @@ def project(mesh: Mesh, view: View, size: int, margin: int = 6) -> Projected:
         x, y = c * x - s * y, s * x + c * y
     y = -y
     extent = max(float(np.ptp(x)), float(np.ptp(y)), 1e-6)
-    factor = size / extent
+    # Views of one design share a scale, but no view is drawn smaller than a third of the largest.
+    longest = float((high.astype(np.float64) - low).max()) / max(radius, 1e-9)
+    factor = size / max(extent, longest) if extent > longest / 3 else size / (3 * extent)
     x = np.rint(((x - x.min()) * factor + margin) * SNAP) / SNAP
     y = np.rint(((y - y.min()) * factor + margin) * SNAP) / SNAP
     depth = np.rint(depth * factor * SNAP) / SNAP

@@ -6,9 +6,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from edgepatent_runtime.synthetic import meshes
 from edgepatent_runtime.synthetic.camera import ORTHOGRAPHIC, View
 from edgepatent_runtime.synthetic.draw import Draw
 from edgepatent_runtime.synthetic.families import FAMILIES
+from edgepatent_runtime.synthetic.families.family import Family
 from edgepatent_runtime.synthetic.mesh import Mesh
 from edgepatent_runtime.synthetic.pen import Style, draw_style
 
@@ -17,7 +19,7 @@ _SIBLING_EVERY = 4
 # The order in which few views are filled up: those that tell most come first.
 _ORDER = (0, 3, 4, 1, 2, 5)
 # Separate random streams of one design.
-_SHAPE, _STYLE, _VIEWS, _TITLE = range(4)
+_SHAPE, _STYLE, _VIEWS, _DATE = range(4)
 
 
 @dataclass(frozen=True)
@@ -26,42 +28,74 @@ class Design:
 
     mesh: Mesh
     style: Style
-    title: str
-    locarno: str
-    date: str
 
 
-def _stream(seed: int, number: int) -> tuple[int, int, int, int]:
-    """(seed, family, base, sibling): which random numbers design ``number`` is drawn with."""
-    family, turn = number % len(FAMILIES), number // len(FAMILIES)
-    sibling = int(turn % _SIBLING_EVERY == _SIBLING_EVERY - 1)
-    return seed, family, turn - sibling, sibling
+@dataclass(frozen=True)
+class Catalogue:
+    """All designs of one seed: of the procedural families, or of the meshes in ``folder``.
+
+    A design's family depends on its number alone; the seed changes what is drawn within it.
+    Raises `SourceError` where the folder has no meshes.
+    """
+
+    seed: int
+    folder: str | None = None
+
+    def family(self, number: int) -> Family:
+        """The family of design ``number`` (from 0)."""
+        kinds = self._kinds()
+        return kinds[number % len(kinds)]
+
+    def design(self, number: int) -> Design:
+        """Build design ``number``."""
+        return _build(self, number)
+
+    def date(self, number: int) -> str:
+        """The day (ISO) on which design ``number`` was granted, so to say."""
+        key, sibling = self._stream(number)
+        # Grants are published on Tuesdays.
+        weeks = Draw(*key, _DATE).whole(0, 1250) + sibling
+        return (date(2001, 1, 2) + timedelta(weeks=weeks)).isoformat()
+
+    def views(self, number: int, count: int) -> list[View]:
+        """The first ``count`` views of a design: a perspective view, the orthographic ones by how
+        much they tell, further perspective views."""
+        draw = Draw(*self._stream(number)[0], _VIEWS)
+        distance = draw.real(3, 8) if draw.chance(0.6) else None
+        roll = draw.choice((0.0, 0.0, 0.0, 0.0, 90.0, -90.0))
+        turn = draw.choice((-1, 1)) * draw.real(22, 55)
+        first = View("perspective view", turn, draw.real(15, 38), distance, roll)
+        flat = [replace(ORTHOGRAPHIC[i], roll=roll) for i in _ORDER]
+        more = [
+            View(
+                f"perspective view {i + 2}",
+                draw.real(-180, 180),
+                draw.choice((-1, 1, 1)) * draw.real(12, 55),
+                distance,
+                roll,
+            )
+            for i in range(max(0, count - 7))
+        ]
+        return [first, *flat, *more][:count]
+
+    def _kinds(self) -> tuple[Family, ...]:
+        return FAMILIES if self.folder is None else meshes.families(self.folder)
+
+    def _stream(self, number: int) -> tuple[tuple[int, int, int], int]:
+        """The key (seed, family, base) of a design's random numbers, and its sibling number."""
+        kinds = len(self._kinds())
+        kind, turn = number % kinds, number // kinds
+        sibling = int(turn % _SIBLING_EVERY == _SIBLING_EVERY - 1)
+        return (self.seed, kind, turn - sibling), sibling
 
 
 @lru_cache(maxsize=4)
-def design(seed: int, number: int) -> Design:
-    """Design ``number`` (from 0) of ``seed``. Its family depends on the number alone."""
-    seed, kind, base, sibling = _stream(seed, number)
-    family = FAMILIES[kind]
-    draw = Draw(seed, kind, base, _SHAPE, sibling=sibling)
-    mesh = with_unclaimed(family.build(draw), draw)
-    style = draw_style(Draw(seed, kind, base, _STYLE))
-    name, published = describe(seed, number)
-    return Design(mesh, style, name, family.locarno, published)
-
-
-def describe(seed: int, number: int) -> tuple[str, str]:
-    """Title and date (ISO) of a design, without building it."""
-    seed, kind, base, sibling = _stream(seed, number)
-    draw = Draw(seed, kind, base, _TITLE)
-    # Grants are published on Tuesdays.
-    published = date(2001, 1, 2) + timedelta(weeks=draw.whole(0, 1250) + sibling)
-    return FAMILIES[kind].name, published.isoformat()
-
-
-def locarno_of(number: int) -> str:
-    """The Locarno code of design ``number``, whatever the seed."""
-    return FAMILIES[number % len(FAMILIES)].locarno
+def _build(catalogue: Catalogue, number: int) -> Design:
+    """Views of a design are mostly asked for one after the other: its mesh is built once."""
+    key, sibling = catalogue._stream(number)
+    draw = Draw(*key, _SHAPE, sibling=sibling)
+    mesh = with_unclaimed(catalogue.family(number).build(draw), draw)
+    return Design(mesh, draw_style(Draw(*key, _STYLE)))
 
 
 def with_unclaimed(mesh: Mesh, draw: Draw) -> Mesh:
@@ -76,24 +110,3 @@ def with_unclaimed(mesh: Mesh, draw: Draw) -> Mesh:
     return replace(mesh, broken=mesh.broken | (mesh.part == order[pick % len(order)]))
 
 
-def views(seed: int, number: int, count: int) -> list[View]:
-    """The first ``count`` views of a design: a perspective view, the orthographic ones by how much
-    they tell, further perspective views."""
-    _, kind, base, _ = _stream(seed, number)
-    draw = Draw(seed, kind, base, _VIEWS)
-    distance = draw.real(3, 8) if draw.chance(0.6) else None
-    roll = draw.choice((0.0, 0.0, 0.0, 0.0, 90.0, -90.0))
-    side = draw.choice((-1, 1))
-    first = View("perspective view", side * draw.real(22, 55), draw.real(15, 38), distance, roll)
-    flat = [replace(ORTHOGRAPHIC[i], roll=roll) for i in _ORDER]
-    more = [
-        View(
-            f"perspective view {i + 2}",
-            draw.real(-180, 180),
-            draw.choice((-1, 1, 1)) * draw.real(12, 55),
-            distance,
-            roll,
-        )
-        for i in range(max(0, count - 7))
-    ]
-    return [first, *flat, *more][:count]

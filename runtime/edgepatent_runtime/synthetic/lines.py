@@ -94,6 +94,19 @@ def dashed(lines: Mask, dash: float, gap: float) -> Mask:
     return out
 
 
+def without_specks(lines: Mask, joined: Mask, smallest: int = 7) -> Mask:
+    """Lines without pieces of fewer pixels, unless they touch ``joined``: grazing facets leave
+    such crumbs, a draughtsman does not."""
+    _, label, stats, _ = cv2.connectedComponentsWithStats((lines | joined).astype(np.uint8))
+    large = stats[:, cv2.CC_STAT_AREA] >= smallest
+    return lines & large[label]
+
+
+def claimed(mesh: Mesh, buffers: Buffers) -> Mask:
+    """Where a claimed part is seen, bool [H, W]; paper counts as claimed."""
+    return ~mesh.broken[buffers.face] | (buffers.face == BACKGROUND)
+
+
 def thickened(lines: Mask, width: float) -> Mask:
     """Lines [H, W] of one pixel drawn ``width`` pixels wide (whole pixels; 1 changes nothing)."""
     pixels = int(width + 0.5)

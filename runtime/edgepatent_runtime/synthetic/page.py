@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgepatent_runtime.synthetic.camera import View
-from edgepatent_runtime.synthetic.design import design, views
+from edgepatent_runtime.synthetic.design import Catalogue
 from edgepatent_runtime.synthetic.draw import Draw
 from edgepatent_runtime.synthetic.figure import FIGURE, draw_figure
 from edgepatent_runtime.synthetic.lettering import draw_lettering, lettered
@@ -24,8 +24,9 @@ def render(reference: str) -> Page:
     folder, settings = split(reference)
     given = numbers(reference, settings, {"seed": 0, "design": 0, "view": 0, "size": FIGURE})
     wanted = Reference(**given, folder=folder)
-    made = design(wanted.seed, wanted.design)
-    view = views(wanted.seed, wanted.design, wanted.view + 1)[-1]
+    catalogue = Catalogue(wanted.seed, folder)
+    made = catalogue.design(wanted.design)
+    view = catalogue.views(wanted.design, wanted.view + 1)[-1]
     draw = Draw(wanted.seed, wanted.design, wanted.view, 9)
     return draw_page(made.mesh, view, made.style, f"{wanted.view + 1}", draw, wanted.size)
 
@@ -34,7 +35,7 @@ def draw_page(
     mesh: Mesh, view: View, style: Style, number: str, draw: Draw, size: int = FIGURE
 ) -> Page:
     """A page [H, W] uint8 with one figure, and its caption where the style letters them."""
-    ink = draw_figure(mesh, view, style, size)
+    ink = draw_figure(mesh, view, style, draw, size)
     figure = np.where(ink, 0, 255).astype(np.uint8)
     if style.lettering is not None:
         figure = _captioned(figure, number, style.lettering, draw, size)

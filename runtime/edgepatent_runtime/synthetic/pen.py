@@ -16,11 +16,13 @@ class Style:
     """The hand and the scanner of one patent. Lengths are in pixels of a figure 448 pixels long.
 
     ``outline`` and ``inner`` are line widths; ``crease`` the angle (degrees) from which an edge is
-    drawn; ``tangents`` draws smooth transitions too. ``shading`` is "none", "lines" (along the
-    surface, denser where it turns away), "strokes" (oblique, on flat faces) or "stipple",
-    ``tone`` (0 … 1) how much of it. ``dash`` and ``gap`` break the lines of what is not claimed.
+    drawn; ``tangents`` draws smooth transitions too. ``shading`` is "none", "strokes" (oblique, on
+    flat faces), "lines" (along curved surfaces too), "hatching" (on dark flat faces too) or
+    "stipple", ``tone`` (0 … 1) how much of it, ``light`` (degrees, clockwise from the right) the
+    direction that lies in shadow. ``dash`` and ``gap`` break the lines of what is not claimed.
     ``lettering`` numbers the face of the captions (None: no captions). ``skew`` (degrees),
-    ``wobble`` (line raggedness) and ``specks`` (a thousandth of a share of the pixels) are the scan's.
+    ``wobble`` (line raggedness) and ``specks`` (a 10,000 pixels) are the
+    scan's.
     """
 
     outline: float = 2.0
@@ -29,12 +31,17 @@ class Style:
     tangents: bool = False
     shading: str = "none"
     tone: float = 0.5
+    light: float = 35.0
     dash: float = 9.0
     gap: float = 5.0
     lettering: int | None = None
     skew: float = 0.0
     wobble: float = 0.0
     specks: float = 0.0
+
+
+# As often as they are seen in grants, roughly: most are shaded a little.
+_SHADINGS = ("none",) * 3 + ("strokes",) * 2 + ("lines",) * 4 + ("hatching", "stipple")
 
 
 def draw_style(draw: Draw) -> Style:
@@ -45,8 +52,9 @@ def draw_style(draw: Draw) -> Style:
         inner=inner,
         crease=draw.real(22, 36),
         tangents=draw.chance(0.45),
-        shading=draw.choice(("none", "none", "lines", "lines", "strokes", "strokes", "stipple")),
+        shading=draw.choice(_SHADINGS),
         tone=draw.real(0.25, 1.0),
+        light=draw.real(10, 60),
         dash=draw.real(6, 13),
         gap=draw.real(3, 6),
         lettering=draw.whole(0, 1 << 20),

@@ -25,11 +25,13 @@ class Buffers:
     """What is seen at each pixel.
 
     ``face`` int32 [H, W]: the nearest face, −1 for none. ``plane`` float64 [F, 3]: each face's
-    depth is plane · (x, y, 1) at pixel centres (x + 0.5, y + 0.5).
+    depth is plane · (x, y, 1) at pixel centres (x + 0.5, y + 0.5). ``behind`` bool [F]: the faces
+    that turn their inside to the eye.
     """
 
     face: Ints
     plane: Floats
+    behind: npt.NDArray[np.bool_]
 
 
 def rasterise(mesh: Mesh, seen: Projected) -> Buffers:
@@ -42,18 +44,21 @@ def rasterise(mesh: Mesh, seen: Projected) -> Buffers:
     # y runs down, so that faces towards the eye have negative area.
     kept = np.flatnonzero(area < 0 if mesh.closed else area != 0)
     plane = np.zeros((len(mesh.faces), 3))
-    plane[kept] = _planes(x[kept], y[kept], z[kept], area[kept])
+    plane[kept] = planes(x[kept], y[kept], z[kept], area[kept])
     key = np.full(seen.height * seen.width, np.iinfo(np.int64).max)
     pixel, values = _fragments(x[kept], y[kept], plane[kept], kept, seen.width)
     np.minimum.at(key, pixel, values)
     face = np.where(
         key == np.iinfo(np.int64).max, BACKGROUND, key & ((1 << _FACE_BITS) - 1)
     ).astype(np.int32)
-    return Buffers(face.reshape(seen.height, seen.width), plane)
+    return Buffers(face.reshape(seen.height, seen.width), plane, area > 0)
 
 
-def _planes(x: Floats, y: Floats, z: Floats, area: Floats) -> Floats:
-    """Coefficients [F, 3] of depth = a·x + b·y + c through three corners each."""
+def planes(x: Floats, y: Floats, z: Floats, area: Floats) -> Floats:
+    """Coefficients [F, 3] of z = a·x + b·y + c through three corners [F, 3] each.
+
+    ``area`` [F] is twice the signed area of each triangle in x and y, not 0.
+    """
     dx1, dx2 = x[:, 1] - x[:, 0], x[:, 2] - x[:, 0]
     dy1, dy2 = y[:, 1] - y[:, 0], y[:, 2] - y[:, 0]
     dz1, dz2 = z[:, 1] - z[:, 0], z[:, 2] - z[:, 0]

@@ -9,11 +9,11 @@ from edgepatent_runtime.synthetic.mesh import Mesh
 
 @dataclass(frozen=True)
 class Family:
-    """A kind of thing that is filed under one Locarno subclass.
+    """A kind of thing that is filed under one Locarno subclass (None: unknown).
 
     ``build`` makes one design from draws: Z up, the front towards −Y, in any unit.
     """
 
     name: str
-    locarno: str
+    locarno: str | None
     build: Callable[[Draw], Mesh]
