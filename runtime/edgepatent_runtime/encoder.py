@@ -1,6 +1,8 @@
 """A bundle's session: normalised drawings in, unit-length embeddings out."""
 
 import os
+from base64 import b85decode
+from functools import cache
 
 # onnxruntime's Linux wheels since 1.29 send usage events unless this is set BEFORE the import;
 # switching telemetry off afterwards comes too late (a device id is written, a host resolved).
@@ -18,6 +20,13 @@ Drawings = npt.NDArray[np.uint8]
 Embeddings = npt.NDArray[np.float32]
 
 
+# y = MatMulInteger(x uint8 [4, 16], w int8 [16, 16]) as an ONNX model; a test builds it anew.
+_PROBE = (
+    b"2nae{3K$9jcnSe`5&?N44NYNmO?7NZZggd5WpWY$a9R@z0eBJ)3JeGW5(o+c2m}fO2oPEm3ITT#4hjqi0}==d0tgTa"
+    b"0tgUd6AA%&5)KLs2nG@e3IYfO3IYfaLIer`5Df"
+)
+
+
 def open_session(model: bytes, *, threads: int = 1) -> onnxruntime.InferenceSession:
     """An onnxruntime session on the CPU, with the settings that every model of ours needs.
 
@@ -29,11 +38,30 @@ def open_session(model: bytes, *, threads: int = 1) -> onnxruntime.InferenceSess
     options.log_severity_level = 3
     # Spinning threads would take the cores from the graph search and from other callers.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Processors with AVX2 but without VNNI add pairs of uint8 × int8 products in 16 bits, which
-    # overflow: the same file gave a cosine of .69 there. With this, onnxruntime takes its exact
-    # (slower) kernels on those processors and changes nothing on others.
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    if saturates():
+        # Exact kernels, slower. Without them one INT8 file gave a cosine of .69 to its own
+        # answers on another processor. Not for all: where nothing saturates they only cost
+        # time (13 ms became 30 on a processor with VNNI).
+        options.add_session_config_entry("session.x64quantprecision", "1")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+@cache
+def saturates() -> bool:
+    """Whether this processor's fast kernels overflow on uint8 × int8.
+
+    Those with AVX2 or AVX-512 but without VNNI add pairs of products in 16 bits: 2 · 255 · 127
+    does not fit. Tried on one small product rather than read off a list of processors.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        b85decode(_PROBE), options, providers=["CPUExecutionProvider"]
+    )
+    x, w = np.full((4, 16), 255, np.uint8), np.full((16, 16), 127, np.int8)
+    product = session.run(None, {"x": x, "w": w})[0]
+    return bool((product != 16 * 255 * 127).any())
 
 
 class Encoder:
@@ -50,7 +78,7 @@ class Encoder:
         model = bundle.read(MODEL)
         try:
             self._session = open_session(model, threads=threads)
-        except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions share no base class
+        except Exception as error:
             raise BundleError(
                 f"{bundle.folder}: onnxruntime cannot load its model: {error}"
             ) from error
