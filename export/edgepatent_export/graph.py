@@ -1,0 +1,188 @@
+"""A trained network as one ONNX graph: uint8 drawings in, unit-length embeddings out.
+
+What can be folded is folded: BatchNorm into the convolutions, the input's scale into the first of
+them, the rotation that orders the dimensions into the last linear layer. White paper enters the
+first convolution as zero, so that its zero padding continues the sheet.
+"""
+
+import copy
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from edgepatent_runtime.encoder import open_session
+from edgepatent_runtime.errors import ExportError
+from edgepatent_train.model import DrawingEncoder
+
+INPUT = "drawings"
+OUTPUT = "embedding"
+OPSET = 20
+# The newest that onnxruntime 1.18 reads.
+IR_VERSION = 10
+# Between torch and onnxruntime in float32 nothing but rounding may differ.
+SAME = 0.99999
+
+Matrix = npt.NDArray[np.float32]
+
+
+class _Exported(nn.Module):
+    """The encoder as it is traced: rotated head, and a normalisation of three plain operators."""
+
+    def __init__(self, model: DrawingEncoder, rotation: Matrix | None) -> None:
+        super().__init__()
+        self.model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)
+        if rotation is not None:
+            fold_rotation(self.model.head, rotation)
+
+    def forward(self, drawings: Tensor) -> Tensor:
+        z: Tensor = self.model.head(self.model.features(drawings))
+        return z / z.square().sum(1, keepdim=True).sqrt().clamp_min(1e-12)
+
+
+def fold_rotation(head: nn.Linear, rotation: Matrix) -> None:
+    """Replace Wx + b by R(Wx + b), in place. ``rotation`` R is [D, D] and orthonormal."""
+    matrix = torch.from_numpy(rotation.astype(np.float64))
+    with torch.no_grad():
+        head.weight.copy_((matrix @ head.weight.double()).float())
+        if head.bias is not None:
+            head.bias.copy_((matrix @ head.bias.double()).float())
+
+
+def to_onnx(model: DrawingEncoder, size: int, rotation: Matrix | None = None) -> onnx.ModelProto:
+    """Export ``model`` for drawings uint8 [N, 1, size, size], any N → float32 [N, D].
+
+    Raises `ExportError` where torch cannot export the network, or where the graph does not give
+    what the network gives.
+    """
+    exported = _Exported(model, rotation)
+    sample = torch.from_numpy(_noise(2, size))
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                exported,
+                (sample,),
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamo=True,
+                opset_version=OPSET,
+                dynamic_shapes=({0: torch.export.Dim("N")},),
+                verbose=False,
+            )
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ExportError(f"torch cannot export this network to ONNX: {reason}") from error
+    assert program is not None
+    graph = program.model_proto
+    fold_input_scale(graph)
+    tidy(graph)
+    compare(graph, exported, size)
+    return graph
+
+
+def compare(graph: onnx.ModelProto, network: nn.Module, size: int) -> None:
+    """Raise `ExportError` unless ``graph`` gives what ``network`` gives, one drawing or seven."""
+    session = open_session(graph.SerializeToString())
+    for count in (1, 7):
+        drawings = _noise(count, size)
+        with torch.no_grad():
+            expected = network(torch.from_numpy(drawings)).numpy()
+        got = session.run([OUTPUT], {INPUT: drawings})[0]
+        cosine = float((expected * got).sum(1).min()) if got.shape == expected.shape else -1.0
+        if not cosine >= SAME:
+            raise ExportError(
+                f"the exported graph differs from the network (cosine {cosine:.5f} for a batch of "
+                f"{count}): this backbone cannot be exported, choose another"
+            )
+
+
+def fold_input_scale(graph: onnx.ModelProto) -> None:
+    """Turn Cast → Sub 255 → Mul c → Conv W into Cast → Sub 255 → Conv cW, in place.
+
+    The input of the first convolution is then the drawing itself, less 255: a quantised tensor
+    of scale 1 and zero point 255. A network that begins otherwise is left as it is.
+    """
+    values = {i.name: i for i in graph.graph.initializer}
+    users = consumers(graph)
+    chain = [users[INPUT][0]]
+    while len(chain) < 4 and len(users.get(chain[-1].output[0], [])) == 1:
+        chain.append(users[chain[-1].output[0]][0])
+    if [node.op_type for node in chain] != ["Cast", "Sub", "Mul", "Conv"]:
+        return
+    _, sub, mul, conv = chain
+    factor = next((values[name] for name in mul.input if name in values), None)
+    weight = values.get(conv.input[1])
+    if factor is None or weight is None or numpy_helper.to_array(factor).size != 1:
+        return
+    scaled = numpy_helper.to_array(weight) * np.float32(numpy_helper.to_array(factor).item())
+    weight.CopyFrom(numpy_helper.from_array(scaled, weight.name))
+    conv.input[0] = sub.output[0]
+    graph.graph.node.remove(mul)
+
+
+def tidy(graph: onnx.ModelProto) -> None:
+    """Drop what the exporter only notes down, and give every node a name one can read.
+
+    A node with weights is called after them ("backbone.blocks.2.0.conv_pw"), others after their
+    type and place. Unused initializers go.
+    """
+    body = graph.graph
+    used = {name for node in body.node for name in node.input}
+    for value in [value for value in body.initializer if value.name not in used]:
+        body.initializer.remove(value)
+    weights = {value.name for value in body.initializer}
+    taken: set[str] = set()
+    for place, node in enumerate(body.node):
+        name = f"{node.op_type}_{place}"
+        if len(node.input) > 1 and node.input[1] in weights and node.input[1].endswith(".weight"):
+            name = node.input[1].removesuffix(".weight").removeprefix("model.")
+        node.name = name if name not in taken else f"{name}_{place}"
+        taken.add(node.name)
+        node.ClearField("doc_string")
+        node.ClearField("metadata_props")
+    for value in (*body.input, *body.output, *body.initializer):
+        value.ClearField("doc_string")
+        value.ClearField("metadata_props")
+    body.ClearField("value_info")
+    body.ClearField("metadata_props")
+    body.name = "edgepatent"
+    graph.ClearField("metadata_props")
+    graph.ClearField("functions")
+    graph.producer_name = "edgepatent"
+    graph.producer_version = ""
+    graph.ir_version = IR_VERSION
+    onnx.checker.check_model(graph)
+
+
+def consumers(graph: onnx.ModelProto) -> dict[str, list[onnx.NodeProto]]:
+    """Which nodes read each tensor."""
+    users: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node)
+    return users
+
+
+def weights_of(graph: onnx.ModelProto) -> dict[str, npt.NDArray[np.float32]]:
+    """Every initializer by name."""
+    return {value.name: numpy_helper.to_array(value) for value in graph.graph.initializer}
+
+
+def _noise(count: int, size: int) -> npt.NDArray[np.uint8]:
+    """Drawings that no layer can ignore: random grey, the same every time."""
+    random = np.random.default_rng(0)
+    return random.integers(0, 256, (count, 1, size, size), dtype=np.uint8)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let torch's exporter work without telling the user about its internals."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
