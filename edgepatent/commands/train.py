@@ -1,0 +1,108 @@
+"""``edgepatent train``: drawings in, a run folder out."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgepatent.console import print_json, progress_bar, report_skipped
+from edgepatent.options import json_option
+from edgepatent_runtime.errors import MissingExtraError, TrainingError
+from edgepatent_runtime.record import Skipped
+
+
+@click.command(short_help="Fine-tune a backbone with the hierarchical contrastive loss.")
+@click.option(
+    "--data",
+    "sources",
+    multiple=True,
+    metavar="SOURCE",
+    help="Drawings to train on: a folder, grants, synthetic:designs=N,seed=N … May be repeated.",
+)
+@click.option(
+    "--recipe",
+    "recipe_name",
+    metavar="NAME|FILE",
+    help="A recipe that comes with edgepatent (mobilevit_xxs, tf_efficientnet_lite0-edge, …) or a "
+    "TOML file.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="RUN",
+    help="The folder of the run.",
+)
+@click.option(
+    "--loss",
+    type=click.Choice(["hierarchical", "infonce", "supcon", "himulcon"]),
+    help="The loss, instead of the recipe's.",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=0),
+    help="Epochs, instead of the recipe's; 0 keeps the initial weights and fits the head.",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="The seed, instead of the recipe's.")
+@click.option(
+    "--weights",
+    metavar="FILE|timm",
+    help="Initial weights of the backbone: a safetensors file, or the word timm to download the "
+    "pretrained ones.",
+)
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint of RUN.")
+@json_option
+def command(
+    sources: tuple[str, ...],
+    recipe_name: str | None,
+    out: Path,
+    loss: str | None,
+    epochs: int | None,
+    seed: int | None,
+    weights: str | None,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    """Fine-tune a backbone with the hierarchical contrastive loss.
+
+    Writes the run's settings, weights, scores and checkpoints into RUN. With --resume, --data
+    and --recipe may be left out: those of the run are used.
+    """
+    try:
+        from edgepatent_train.data import read_records
+        from edgepatent_train.recipe import load_recipe, override
+        from edgepatent_train.run import Run
+        from edgepatent_train.trainer import train
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("train", "train") from error
+
+    if not resume and (out / "recipe.toml").exists():
+        raise TrainingError(
+            f"{out} holds a run already: go on with --resume, or choose another --out"
+        )
+    if not resume and not sources:
+        raise click.UsageError("Missing option '--data'.")
+    if not resume and recipe_name is None:
+        raise click.UsageError("Missing option '--recipe'.")
+    recipe = Run.open(out).recipe if recipe_name is None else load_recipe(recipe_name)
+    recipe = override(recipe, loss=loss, epochs=epochs, seed=seed, weights=weights)
+    specs = list(sources) or Run.open(out).data.sources
+    skipped = Skipped()
+    with progress_bar() as progress:
+        records = read_records(specs, skipped, progress)
+        run = train(
+            recipe,
+            records,
+            out,
+            sources=specs,
+            resume=resume,
+            skipped=skipped,
+            progress=progress,
+            notify=lambda line: click.echo(line, err=True),
+        )
+    report_skipped(skipped)
+    summary: dict[str, Any] = run.summary()
+    if as_json:
+        print_json(summary)
+    else:
+        click.echo(f"{out}: {summary['steps']} steps; next: edgepatent export {out} --out BUNDLE")

@@ -1,0 +1,175 @@
+"""A timm network as a feature extractor for drawings: one input channel, white paper is zero.
+
+The network sees x = (pixel − 255) / 255, so that paper is 0 and the zero padding of every
+convolution continues the sheet. Weights trained on RGB pictures are folded to that input exactly:
+with y = BN(Σ_c W_c · (p/255 − μ_c)/σ_c) for a grey pixel p, W' = Σ_c W_c/σ_c and the constant
+k = Σ_c Σ W_c · (1 − μ_c)/σ_c give the same response W'·x + k, and k moves into the BatchNorm that
+follows (or the bias). Away from the border nothing changes; at the border the padding is now
+paper, where it used to be the mean grey of ImageNet.
+"""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from edgepatent_runtime.errors import RecipeError, TrainingError
+from edgepatent_train.recipe import ModelRecipe
+
+SMOOTH_ACTIVATIONS = (nn.SiLU, nn.Hardswish, nn.GELU)
+_LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
+
+
+def build_backbone(recipe: ModelRecipe) -> nn.Module:
+    """The timm network that ``recipe`` names, without classifier, for x = (pixel − 255)/255.
+
+    ``forward_features`` gives [N, C, H, W] (or what the network's own pooling takes), C is
+    ``num_features``. Raises `RecipeError` for a name that timm does not know, `TrainingError` for
+    weights that cannot be had or do not fit.
+    """
+    name = recipe.backbone
+    if not timm.is_model(name):
+        close = get_close_matches(name, timm.list_models(), n=1, cutoff=0.4)
+        hint = f"did you mean {close[0]}?" if close else "see timm.list_models()"
+        raise RecipeError(f"timm has no model {name!r}: {hint}")
+    backbone = _create(recipe, channels=3 if recipe.weights else 1)
+    _drop_unused(backbone)
+    if recipe.weights and recipe.weights != "timm":
+        _load(backbone, Path(recipe.weights))
+    if recipe.weights:
+        fold_to_paper_zero(backbone)
+    else:
+        _input_convolutions(backbone, 1)  # the same parameters with and without weights
+    if recipe.activation == "relu":
+        replace(backbone, SMOOTH_ACTIVATIONS, nn.ReLU)
+    if not recipe.squeeze_excite:
+        from timm.models._efficientnet_blocks import SqueezeExcite
+
+        replace(backbone, (SqueezeExcite, timm.layers.SEModule), nn.Identity)
+    return backbone
+
+
+def _create(recipe: ModelRecipe, channels: int) -> nn.Module:
+    options: dict[str, object] = {"in_chans": channels, "num_classes": 0}
+    config = timm.get_pretrained_cfg(recipe.backbone)
+    if config is not None and config.fixed_input_size:
+        options["img_size"] = recipe.size
+    if recipe.drop_path:
+        options["drop_path_rate"] = recipe.drop_path
+    if recipe.pool != "native":
+        options["global_pool"] = ""
+    try:
+        backbone = timm.create_model(
+            recipe.backbone, pretrained=recipe.weights == "timm", **options
+        )
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        if recipe.weights == "timm":
+            raise TrainingError(
+                f"the pretrained weights of {recipe.backbone} cannot be downloaded: get the "
+                f"safetensors file on another machine and give --weights FILE ({_first(error)})"
+            ) from error
+        raise RecipeError(
+            f"timm cannot make {recipe.backbone} at {recipe.size} pixels with pool "
+            f"{recipe.pool}: {_first(error)}"
+        ) from error
+    assert isinstance(backbone, nn.Module)
+    return backbone
+
+
+def _first(error: Exception) -> str:
+    """The first line of an error, without its traceback of causes."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]
+
+
+def _load(backbone: nn.Module, file: Path) -> None:
+    """Load safetensors into the backbone; only the classifier's keys may be too many."""
+    try:
+        weights = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f"the weights {file} cannot be read: {_first(error)}") from error
+    own = backbone.state_dict()
+    needed = {name for name in own if not name.endswith("num_batches_tracked")}
+    missing = sorted(needed - set(weights))
+    wrong = sorted(k for k in set(own) & set(weights) if own[k].shape != weights[k].shape)
+    if missing or wrong:
+        what = f"lack {missing[0]}" if missing else f"have another shape of {wrong[0]}"
+        raise TrainingError(
+            f"the weights {file} {what}: they are not those of a {type(backbone).__name__} "
+            "of this name"
+        )
+    backbone.load_state_dict({k: v for k, v in weights.items() if k in own}, strict=False)
+
+
+def _drop_unused(backbone: nn.Module) -> None:
+    """Take out the convolution that MobileNetV3 and V4 apply after pooling: we pool ourselves."""
+    if isinstance(backbone, timm.models.MobileNetV3):
+        backbone.conv_head = nn.Identity()
+        backbone.norm_head = nn.Identity()
+
+
+def _input_convolutions(backbone: nn.Module, channels: int) -> list[tuple[nn.Conv2d, nn.Module]]:
+    """The convolutions that read the picture, each with what takes up a constant after it.
+
+    That is the BatchNorm that follows, or else the convolution itself through its bias, which is
+    added where there is none. A network may have several: reparameterised blocks run side by side.
+    """
+    modules = list(backbone.modules())
+    found: list[tuple[nn.Conv2d, nn.Module]] = []
+    for at, module in enumerate(modules):
+        if not (isinstance(module, nn.Conv2d) and module.in_channels == channels):
+            continue
+        if found and module.groups != 1:  # a depthwise convolution further in
+            continue
+        following = next((m for m in modules[at + 1 :] if isinstance(m, _LAYERS)), None)
+        if module.bias is None and isinstance(following, nn.BatchNorm2d):
+            found.append((module, following))
+            continue
+        if module.bias is None:
+            module.bias = nn.Parameter(torch.zeros(module.out_channels))
+        found.append((module, module))
+    return found
+
+
+def fold_to_paper_zero(backbone: nn.Module) -> None:
+    """Fold three input channels and their normalisation into the first convolution, exactly."""
+    config = backbone.pretrained_cfg
+    assert isinstance(config, dict)
+    std = torch.tensor(config["std"], dtype=torch.float64).view(1, -1, 1, 1)
+    mean = torch.tensor(config["mean"], dtype=torch.float64).view(1, -1, 1, 1)
+    for conv, after in _input_convolutions(backbone, 3):
+        weight = conv.weight.detach().double()
+        constant = (weight * (1 - mean) / std).sum((1, 2, 3)).float()
+        conv.weight = nn.Parameter((weight / std).sum(1, keepdim=True).float())
+        conv.in_channels = 1
+        with torch.no_grad():
+            if isinstance(after, nn.BatchNorm2d):
+                assert after.running_mean is not None
+                after.running_mean -= constant
+            else:
+                assert conv.bias is not None
+                conv.bias += constant
+
+
+def replace(module: nn.Module, kinds: tuple[type[nn.Module], ...], by: type[nn.Module]) -> None:
+    """Put a ``by()`` in place of every child that is one of ``kinds``, at any depth."""
+    for name, child in module.named_children():
+        if isinstance(child, kinds):
+            setattr(module, name, by())
+        else:
+            replace(child, kinds, by)
+
+
+def features(backbone: nn.Module, x: Tensor) -> Tensor:
+    """Feature maps [N, C, H, W] of x [N, 1, S, S], whatever layout the network has."""
+    maps = backbone.forward_features(x)  # type: ignore[operator]
+    assert isinstance(maps, Tensor)
+    if maps.ndim == 3:  # a transformer's tokens [N, T, C], prefix tokens first
+        patches = maps[:, getattr(backbone, "num_prefix_tokens", 0) :]
+        return patches.transpose(1, 2).unsqueeze(-1)
+    if maps.shape[1] != backbone.num_features and maps.shape[-1] == backbone.num_features:
+        return maps.permute(0, 3, 1, 2)
+    return maps

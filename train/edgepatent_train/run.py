@@ -1,0 +1,108 @@
+"""A training run on disk.
+
+RUN/recipe.toml            every setting
+    data.json              the sources, the held-out patents, a digest of the drawings
+    metrics.jsonl          losses and scores, one JSON object a line
+    model.safetensors      the encoder's weights
+    checkpoints/last.pt    what --resume goes on from
+    checkpoints/initial.safetensors   where the run began, if the recipe looks back
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from edgepatent_runtime.errors import TrainingError
+from edgepatent_train.model import DrawingEncoder, build_model
+from edgepatent_train.recipe import Recipe, parse_recipe
+
+RECIPE = "recipe.toml"
+DATA = "data.json"
+METRICS = "metrics.jsonl"
+MODEL = "model.safetensors"
+LAST = "checkpoints/last.pt"
+INITIAL = "checkpoints/initial.safetensors"
+
+
+class RunData(msgspec.Struct, frozen=True):
+    """What a run was trained on. ``digest`` identifies records and labels, in order."""
+
+    sources: list[str]
+    drawings: int
+    patents: int
+    held_out: list[str]
+    digest: str
+
+
+class Run:
+    """An opened run folder.
+
+    Raises `TrainingError` where ``folder`` holds no run, `RecipeError` for a damaged recipe.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            settings = tomllib.loads((folder / RECIPE).read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise TrainingError(
+                f"{folder} is no training run ({RECIPE} cannot be read); "
+                "make one with: edgepatent train --data SOURCE --recipe NAME --out RUN"
+            ) from error
+        self.recipe: Recipe = parse_recipe(settings, str(folder / RECIPE))
+
+    @classmethod
+    def open(cls, folder: Path | str) -> "Run":
+        """Open the run in ``folder``."""
+        return cls(Path(folder))
+
+    @property
+    def data(self) -> RunData:
+        """What the run was trained on. Raises `TrainingError` where that cannot be read."""
+        try:
+            return msgspec.json.decode((self.folder / DATA).read_bytes(), type=RunData)
+        except (OSError, msgspec.DecodeError) as error:
+            raise TrainingError(f"{self.folder / DATA} cannot be read: {error}") from error
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has its final weights."""
+        return (self.folder / MODEL).is_file()
+
+    def summary(self) -> dict[str, Any]:
+        """Steps trained, held-out patents, and the last scores on them (None without any)."""
+        lines = (self.folder / METRICS).read_bytes().splitlines()
+        entries: list[dict[str, Any]] = [msgspec.json.decode(line) for line in lines]
+        scored = [entry for entry in entries if "evaluation" in entry]
+        return {
+            "run": str(self.folder),
+            "steps": max((entry["step"] for entry in entries), default=0),
+            "held_out": len(self.data.held_out),
+            "scores": scored[-1]["evaluation"] if scored else None,
+        }
+
+    def model(self) -> DrawingEncoder:
+        """The encoder with the run's weights, in eval mode.
+
+        Raises `TrainingError` for a run that has not finished or whose weights are damaged.
+        """
+        model = build_model(without_weights(self.recipe))
+        try:
+            model.load_state_dict(load_file(self.folder / MODEL))
+        except FileNotFoundError as error:
+            raise TrainingError(
+                f"{self.folder} has not finished: go on with edgepatent train --resume "
+                f"--out {self.folder}"
+            ) from error
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise TrainingError(f"{self.folder / MODEL} is damaged: train again") from error
+        return model.eval()
+
+
+def without_weights(recipe: Recipe) -> Recipe:
+    """The recipe with random initial weights, for a network whose weights come from elsewhere."""
+    return msgspec.structs.replace(recipe, model=msgspec.structs.replace(recipe.model, weights=""))
