@@ -4,10 +4,12 @@ Tables: ``state`` (one row: which vectors file, how many rows of it exist, the g
 ``derived`` (signs and graph: which file, for which vectors, how many rows), ``roots`` (named
 folders that paths are relative to), ``files`` (path, size, mtime, content digest), ``patents``
 (id, Locarno, labels, title, date), ``drawings`` (row number, patent, file, figure, view, text,
-thumbnail), ``dead`` (rows that are no drawing any more) and ``words`` (FTS5 over titles and
-figure descriptions, one entry a patent).
+thumbnail), ``texts`` (figure descriptions, mostly shared by all drawings of a patent), ``dead``
+(rows that are no drawing any more) and ``words`` (FTS5 over titles and figure descriptions, one
+entry a patent).
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -36,12 +38,13 @@ def _first_schema(connection: sqlite3.Connection) -> None:
 _SCHEMA = """
 CREATE TABLE state (
     one INTEGER PRIMARY KEY CHECK (one = 1), space TEXT NOT NULL, dimensions INTEGER NOT NULL,
-    rotation BLOB NOT NULL, vectors TEXT NOT NULL, rows INTEGER NOT NULL,
+    bundle TEXT NOT NULL, rotation BLOB NOT NULL, vectors TEXT NOT NULL, rows INTEGER NOT NULL,
     generation INTEGER NOT NULL);
 CREATE TABLE derived (
     kind TEXT PRIMARY KEY, file TEXT NOT NULL, vectors TEXT NOT NULL, rows INTEGER NOT NULL,
     digest TEXT, mean BLOB, basis INTEGER);
-CREATE TABLE roots (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, path TEXT NOT NULL);
+CREATE TABLE roots (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, path TEXT NOT NULL, beside TEXT NOT NULL);
 CREATE TABLE files (
     id INTEGER PRIMARY KEY, root INTEGER NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL, digest BLOB NOT NULL);
@@ -54,13 +57,15 @@ CREATE INDEX patents_klass ON patents (klass, subclass);
 CREATE INDEX patents_date ON patents (date);
 CREATE TABLE drawings (
     row INTEGER PRIMARY KEY, patent INTEGER NOT NULL, file INTEGER NOT NULL, part TEXT NOT NULL,
-    figure TEXT, view TEXT, text TEXT, thumbnail INTEGER, thumbnail_size INTEGER);
+    figure TEXT, view TEXT, text INTEGER, thumbnail INTEGER, thumbnail_size INTEGER);
 CREATE INDEX drawings_patent ON drawings (patent);
 CREATE INDEX drawings_file ON drawings (file, part);
+CREATE TABLE texts (id INTEGER PRIMARY KEY, patent INTEGER NOT NULL, text TEXT NOT NULL);
+CREATE INDEX texts_patent ON texts (patent);
 CREATE TABLE dead (row INTEGER PRIMARY KEY);
 CREATE VIEW patent_words AS SELECT id, title, (
     SELECT group_concat(text, char(10)) FROM (
-        SELECT text FROM drawings WHERE patent = patents.id ORDER BY row)) AS text FROM patents;
+        SELECT text FROM texts WHERE patent = patents.id ORDER BY id)) AS text FROM patents;
 CREATE VIRTUAL TABLE words USING fts5 (
     title, text, content='patent_words', content_rowid='id', tokenize='porter unicode61')
 """
@@ -70,10 +75,14 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_schema,)
 
 @dataclass(frozen=True)
 class State:
-    """Which rows exist: ``rows`` of the file ``vectors``, as of ``generation``."""
+    """Which rows exist: ``rows`` of the file ``vectors``, as of ``generation``.
+
+    They are embeddings by the model in the folder ``bundle``.
+    """
 
     space: str
     dimensions: int
+    bundle: str
     vectors: str
     rows: int
     generation: int
@@ -185,6 +194,7 @@ class Catalog:
 
     def __init__(self, folder: Path, *, write: bool = False) -> None:
         self.path = folder / NAME
+        self._folders: dict[int, str] = {}
         try:
             self.sql = self._connect(write)
             version = self.version()
@@ -256,7 +266,7 @@ class Catalog:
     def state(self) -> State:
         """Which rows exist. Raises `CollectionError` where the catalog was never finished."""
         row = self.sql.execute(
-            "SELECT space, dimensions, vectors, rows, generation FROM state"
+            "SELECT space, dimensions, bundle, vectors, rows, generation FROM state"
         ).fetchone()
         if row is None:
             raise CollectionError(f"{self.path} is empty: make the collection again")
@@ -280,7 +290,24 @@ class Catalog:
 
     def roots(self) -> dict[str, str]:
         """The folder of each named root."""
-        return dict(self.sql.execute("SELECT name, path FROM roots WHERE path != ''").fetchall())
+        found = self.sql.execute("SELECT name, id FROM roots WHERE path != ''").fetchall()
+        return {name: self.folder_of(key) for name, key in found}
+
+    def folder_of(self, root: int) -> str:
+        """Where a root lies now; "" for drawings that are generated.
+
+        The folder it was indexed from or, where that is not there (on another machine), the one
+        that lies to the collection as it did then.
+        """
+        if root not in self._folders:
+            path, beside = self.sql.execute(
+                "SELECT path, beside FROM roots WHERE id = ?", (root,)
+            ).fetchone()
+            if path and beside and not Path(path).is_dir():
+                moved = Path(os.path.normpath(self.path.parent.absolute() / beside))
+                path = str(moved) if moved.is_dir() else path
+            self._folders[root] = path
+        return self._folders[root]
 
     def counts(self) -> tuple[int, int]:
         """How many drawings and how many patents are stored."""
@@ -345,18 +372,19 @@ class Catalog:
             row, number, locarno, klass, subclass, title, date, figure, view, text, root, path,
             part, thumbnail, size,
         ) in self.sql.execute(
-            "SELECT row, patent_id, locarno, klass, subclass, title, date, figure, view, text, "
-            "roots.path, files.path, part, thumbnail, thumbnail_size FROM drawings "
-            "JOIN patents ON patents.id = patent JOIN files ON files.id = file "
-            "JOIN roots ON roots.id = root WHERE row IN (SELECT value FROM json_each(?))",
+            "SELECT row, patent_id, locarno, klass, subclass, title, date, figure, view, "
+            "texts.text, root, path, part, thumbnail, thumbnail_size FROM drawings "
+            "JOIN patents ON patents.id = drawings.patent JOIN files ON files.id = file "
+            "LEFT JOIN texts ON texts.id = drawings.text WHERE row IN (SELECT value FROM json_each(?))",
             (msgspec.json.encode(list(rows)).decode(),),
         ):  # fmt: skip
-            image = _image(str(Path(root, path)) if root else path, part)
+            folder = self.folder_of(root)
+            image = _image(str(Path(folder, path)) if folder else path, part)
             record = Record(
                 image, number, locarno, klass, subclass, figure, view, title, date, text
             )
             pointer = None if thumbnail is None else (thumbnail, size)
-            found[row] = Stored(row, record, root, path, pointer)
+            found[row] = Stored(row, record, folder, path, pointer)
         return found
 
     def matching_text(self, text: str, limit: int) -> list[tuple[int, float]]:

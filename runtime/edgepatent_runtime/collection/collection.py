@@ -285,7 +285,7 @@ def _create(folder: Path, bundle: Bundle) -> None:
         (folder / name).unlink()
     _copy_bundle(bundle, folder / BUNDLE)
     dimensions = bundle.info.dimensions
-    state = State(bundle.info.space, dimensions, vectors_name(1), 0, 0)
+    state = State(bundle.info.space, dimensions, BUNDLE, vectors_name(1), 0, 0)
     vectors.create(folder / state.vectors, dimensions)
     sync_folder(folder)
     edits = Edits(folder)

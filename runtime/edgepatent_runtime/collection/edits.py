@@ -1,5 +1,6 @@
 """Changes to the catalog, inside one transaction that its owner begins and commits."""
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -66,8 +67,8 @@ class Edits(Catalog):
     def initialise(self, state: State, rotation: Floats) -> None:
         """Store the first state of a new collection."""
         self.sql.execute(
-            "INSERT INTO state VALUES (1, ?, ?, ?, ?, ?, ?)",
-            (state.space, state.dimensions, rotation.astype("<f4").tobytes(), state.vectors,
+            "INSERT INTO state VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
+            (state.space, state.dimensions, state.bundle, rotation.astype("<f4").tobytes(), state.vectors,
              state.rows, state.generation),
         )  # fmt: skip
 
@@ -89,9 +90,16 @@ class Edits(Catalog):
 
     def root(self, path: str) -> int:
         """The key of the root folder ``path``, named after its last part where it is new."""
-        found = self.sql.execute("SELECT id FROM roots WHERE path = ?", (path,)).fetchone()
-        if found:
-            return int(found[0])
+        for key, stored in self.sql.execute("SELECT id, path FROM roots").fetchall():
+            if path in (stored, self.folder_of(key)):
+                if path != stored:
+                    self._folders.pop(key)
+                    self.begin()
+                    self.sql.execute(
+                        "UPDATE roots SET path = ?, beside = ? WHERE id = ?",
+                        (path, self._beside(path), key),
+                    )
+                return int(key)
         self.begin()
         base = name = Path(path).name or "root"
         taken = {name for (name,) in self.sql.execute("SELECT name FROM roots")}
@@ -99,8 +107,14 @@ class Edits(Catalog):
         while name in taken:
             name = f"{base}-{number}"
             number += 1
-        key = self.sql.execute("INSERT INTO roots (name, path) VALUES (?, ?)", (name, path))
-        return int(key.lastrowid or 0)
+        added = self.sql.execute(
+            "INSERT INTO roots (name, path, beside) VALUES (?, ?, ?)",
+            (name, path, self._beside(path)),
+        )
+        return int(added.lastrowid or 0)
+
+    def _beside(self, path: str) -> str:
+        return os.path.relpath(path, self.path.parent.absolute()) if path else ""
 
     def files_at(self, root: int, path: str) -> list[File]:
         """The stored versions of the file ``path`` below ``root``, newest first."""
@@ -114,11 +128,9 @@ class Edits(Catalog):
     def files_like(self, digest: bytes) -> list[tuple[File, str, str]]:
         """The stored files of this content, each with its root and path."""
         found = self.sql.execute(
-            "SELECT files.id, size, mtime_ns, digest, roots.path, files.path FROM files "
-            "JOIN roots ON roots.id = root WHERE digest = ?",
-            (digest,),
-        )
-        return [(File(*row[:4]), row[4], row[5]) for row in found]
+            "SELECT id, size, mtime_ns, digest, root, path FROM files WHERE digest = ?", (digest,)
+        ).fetchall()
+        return [(File(*row[:4]), self.folder_of(row[4]), row[5]) for row in found]
 
     def add_file(self, root: int, path: str, size: int, mtime_ns: int, digest: bytes) -> File:
         """Store a file."""
@@ -154,7 +166,7 @@ class Edits(Catalog):
         patent = self._patent(record)
         self.sql.execute(
             "INSERT INTO drawings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (row, patent, file, part, record.figure, record.view, record.text,
+            (row, patent, file, part, record.figure, record.view, self._text(patent, record.text),
              *(thumbnail or (None, None))),
         )  # fmt: skip
 
@@ -175,7 +187,7 @@ class Edits(Catalog):
         patent = self._patent(record)
         self.sql.execute(
             "UPDATE drawings SET patent = ?, figure = ?, view = ?, text = ? WHERE row = ?",
-            (patent, record.figure, record.view, record.text, row),
+            (patent, record.figure, record.view, self._text(patent, record.text), row),
         )
         if patent != before:
             self.drop_unused([before], [])
@@ -257,6 +269,18 @@ class Edits(Catalog):
             )
         return int(found[0])
 
+    def _text(self, patent: int, text: str | None) -> int | None:
+        """The key of a figure description: one for all drawings of a patent that share it."""
+        if text is None:
+            return None
+        found = self.sql.execute(
+            "SELECT id FROM texts WHERE patent = ? AND text = ?", (patent, text)
+        ).fetchone()
+        if found:
+            return int(found[0])
+        added = self.sql.execute("INSERT INTO texts (patent, text) VALUES (?, ?)", (patent, text))
+        return int(added.lastrowid or 0)
+
     def drop_unused(self, patents: Sequence[int], files: Sequence[int]) -> None:
         """Forget those of the patents and files that have no drawing (left)."""
         self.sql.executemany(
@@ -285,9 +309,15 @@ class Edits(Catalog):
 
     def _index_words(self) -> None:
         """Put the words of all changed patents into the full-text index."""
+        changed = sorted(self._reworded)
+        self.sql.executemany(
+            "DELETE FROM texts WHERE patent = ?1 AND id NOT IN "
+            "(SELECT text FROM drawings WHERE patent = ?1 AND text IS NOT NULL)",
+            ((key,) for key in changed),
+        )
         self.sql.executemany(
             "INSERT INTO words (rowid, title, text) "
             "SELECT id, title, text FROM patent_words WHERE id = ?",
-            ((key,) for key in sorted(self._reworded)),
+            ((key,) for key in changed),
         )
         self._reworded.clear()
