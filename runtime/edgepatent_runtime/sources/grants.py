@@ -83,6 +83,8 @@ class GrantSource:
                     skipped.add("grant that is no design", shown(entry.path))
                 else:
                     yield from self._grants(Path(entry.path), above | {real}, skipped)
+            elif entry.name.startswith("."):
+                skipped.add("hidden file or folder", shown(entry.path))
             elif not entry.name.lower().endswith(archive.SUFFIXES):
                 skipped.add("file outside a grant", shown(entry.path))
             elif _OTHER_GRANT.fullmatch(Path(entry.name).stem):
