@@ -35,6 +35,19 @@ index_option = click.option(
     help="The folder of the collection; $EDGEPATENT_INDEX names another default.",
 )
 
+indexes_option = click.option(
+    "--index",
+    "indexes",
+    envvar="EDGEPATENT_INDEX",
+    type=click.Path(path_type=Path, file_okay=False),
+    multiple=True,
+    default=lambda: [default_index()],
+    show_default="the user's data folder",
+    metavar="DIR",
+    help="The folder of a collection; repeat it to search several of one model at once. "
+    "$EDGEPATENT_INDEX names another default.",
+)
+
 
 def is_run(model: str) -> bool:
     """Whether MODEL names the folder of a training run rather than a bundle."""

@@ -1,0 +1,1 @@
+"""What people look at: the page, the record, and pictures in a terminal."""

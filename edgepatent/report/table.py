@@ -1,0 +1,68 @@
+"""Hits as a table: for the terminal and as CSV."""
+
+import csv
+from pathlib import Path
+
+from edgepatent.report.document import drawing_name
+from edgepatent.searching import Result
+from edgepatent_runtime import locarno
+from edgepatent_runtime.query import Hit
+
+
+def label(hit: Hit) -> str:
+    """A hit's Locarno code with its name, or the label of its source's own taxonomy."""
+    if hit.locarno is None:
+        return hit.subclass or hit.klass or ""
+    return f"{hit.locarno} {locarno.name(hit.locarno) or ''}".strip()
+
+
+def figure(hit: Hit) -> str:
+    """What a person would call the best drawing: its figure and view, or its path."""
+    best = hit.drawings[0]
+    parts = [f"FIG. {best.figure}" if best.figure else best.path]
+    if best.view:
+        parts.append(best.view)
+    return ", ".join(parts)
+
+
+def hit_table(result: Result) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows; the collection is named where there are several."""
+    several = len(result.request.indexes) > 1
+    columns = ["#", "score", "patent", "Locarno", "title", "date", "best drawing"]
+    rows = [
+        [
+            str(hit.rank),
+            f"{hit.score:.3f}",
+            hit.patent_id,
+            label(hit),
+            hit.title or "",
+            hit.date or "",
+            figure(hit),
+            *([hit.collection] if several else []),
+        ]
+        for hit in result.answer.hits
+    ]
+    return columns + (["index"] if several else []), rows
+
+
+def write_csv(result: Result, path: Path) -> None:
+    """One row a hit: what the table shows, and the path of its best drawing."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ["rank", "score", "patent_id", "locarno", "title", "date", "figure", "path", "index"]
+        )
+        for hit in result.answer.hits:
+            writer.writerow(
+                [
+                    hit.rank,
+                    f"{hit.score:.6f}",
+                    hit.patent_id,
+                    hit.locarno or "",
+                    hit.title or "",
+                    hit.date or "",
+                    hit.drawings[0].figure or "",
+                    drawing_name(hit),
+                    hit.collection,
+                ]
+            )
