@@ -7,7 +7,7 @@ import click
 
 from edgepatent.console import print_json, progress_bar, report_skipped
 from edgepatent.options import json_option
-from edgepatent_runtime.errors import MissingExtraError, TrainingError
+from edgepatent_runtime.errors import MissingExtraError
 from edgepatent_runtime.record import Skipped
 
 
@@ -51,6 +51,11 @@ from edgepatent_runtime.record import Skipped
     "pretrained ones.",
 )
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint of RUN.")
+@click.option(
+    "--tensorboard",
+    is_flag=True,
+    help="Write losses and scores for TensorBoard into RUN/tensorboard.",
+)
 @json_option
 def command(
     sources: tuple[str, ...],
@@ -61,6 +66,7 @@ def command(
     seed: int | None,
     weights: str | None,
     resume: bool,
+    tensorboard: bool,
     as_json: bool,
 ) -> None:
     """Fine-tune a backbone with the hierarchical contrastive loss.
@@ -76,10 +82,6 @@ def command(
     except ModuleNotFoundError as error:
         raise MissingExtraError("train", "train") from error
 
-    if not resume and (out / "recipe.toml").exists():
-        raise TrainingError(
-            f"{out} holds a run already: go on with --resume, or choose another --out"
-        )
     if not resume and not sources:
         raise click.UsageError("Missing option '--data'.")
     if not resume and recipe_name is None:
@@ -96,6 +98,7 @@ def command(
             out,
             sources=specs,
             resume=resume,
+            tensorboard=tensorboard,
             skipped=skipped,
             progress=progress,
             notify=lambda line: click.echo(line, err=True),

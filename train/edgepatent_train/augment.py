@@ -65,7 +65,7 @@ def erase(drawing: Drawing, rng: np.random.Generator, area: float) -> Drawing:
 def shift(drawing: Drawing, rng: np.random.Generator, most: float) -> Drawing:
     """Move by up to ``most`` of the side; what comes in is paper."""
     dx, dy = rng.uniform(-most, most, 2) * drawing.shape[0]
-    return _affine(drawing, np.array([[1, 0, dx], [0, 1, dy]]))
+    return _affine(drawing, np.array([[1, 0, dx], [0, 1, dy]], np.float64))
 
 
 def warp(
@@ -75,7 +75,9 @@ def warp(
     centre = (drawing.shape[0] - 1) / 2
     factor = np.exp(rng.uniform(-1, 1) * np.log(zoom))
     turn = rng.uniform(-angle, angle)
-    return _affine(drawing, cv2.getRotationMatrix2D((centre, centre), turn, factor))
+    return _affine(
+        drawing, np.asarray(cv2.getRotationMatrix2D((centre, centre), turn, factor), np.float64)
+    )
 
 
 def _affine(drawing: Drawing, matrix: npt.NDArray[np.float64]) -> Drawing:

@@ -10,11 +10,13 @@ paper, where it used to be the mean grey of ImageNet.
 
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from timm.models._efficientnet_blocks import SqueezeExcite
 from torch import Tensor, nn
 
 from edgepatent_runtime.errors import RecipeError, TrainingError
@@ -47,14 +49,12 @@ def build_backbone(recipe: ModelRecipe) -> nn.Module:
     if recipe.activation == "relu":
         replace(backbone, SMOOTH_ACTIVATIONS, nn.ReLU)
     if not recipe.squeeze_excite:
-        from timm.models._efficientnet_blocks import SqueezeExcite
-
         replace(backbone, (SqueezeExcite, timm.layers.SEModule), nn.Identity)
     return backbone
 
 
 def _create(recipe: ModelRecipe, channels: int) -> nn.Module:
-    options: dict[str, object] = {"in_chans": channels, "num_classes": 0}
+    options: dict[str, Any] = {"in_chans": channels, "num_classes": 0}
     config = timm.get_pretrained_cfg(recipe.backbone)
     if config is not None and config.fixed_input_size:
         options["img_size"] = recipe.size

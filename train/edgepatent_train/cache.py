@@ -79,19 +79,19 @@ def _fill(
     part = file.with_suffix(f".{os.getpid()}.part")
     failures: dict[int, str] = {}
     try:
-        pixels = np.lib.format.open_memmap(
-            part, mode="w+", dtype=np.uint8, shape=(len(records), size, size)
-        )
         refs = [record.image for record in records]
         chunks = [refs[i : i + CHUNK] for i in range(0, len(refs), CHUNK)]
-        workers = os.cpu_count() or 1 if len(refs) > SERIAL_BELOW else 0
+        workers = (os.cpu_count() or 1) if len(refs) > SERIAL_BELOW else 0
         done = 0
-        for drawings, reasons in _decode_all(chunks, size, workers):
-            pixels[done : done + len(drawings)] = drawings
-            failures.update({done + i: reason for i, reason in reasons.items()})
-            done += len(drawings)
-            progress("reading drawings", done, len(refs))
-        pixels.flush()
+        # Written, not mapped: on a full disk a write raises where a mapped page kills the process.
+        with part.open("wb") as out:
+            header = {"descr": "|u1", "fortran_order": False, "shape": (len(refs), size, size)}
+            np.lib.format.write_array_header_1_0(out, header)
+            for drawings, reasons in _decode_all(chunks, size, workers):
+                out.write(drawings.tobytes())
+                failures.update({done + i: reason for i, reason in reasons.items()})
+                done += len(drawings)
+                progress("reading drawings", done, len(refs))
         failures_file.write_bytes(msgspec.json.encode(failures))
         part.replace(file)
     finally:

@@ -1,5 +1,6 @@
 """Drawings as training sees them: pixels in a memory map, labels as numbers."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,6 +59,16 @@ class DrawingSet:
     def klass(self) -> Ints:
         """Class labels [N]."""
         return _numbers([record.klass for record in self.records])
+
+    @cached_property
+    def digest(self) -> str:
+        """What identifies drawings and labels, in order, wherever their files lie."""
+        state = hashlib.sha256()
+        for record in self.records:
+            name = Path(record.image.path).name
+            labels = f"{record.patent_id}\t{record.klass}\t{record.subclass}"
+            state.update(f"{name}\t{record.image.page}\t{record.image.box}\t{labels}\n".encode())
+        return state.hexdigest()
 
     def subset(self, indices: Ints) -> "DrawingSet":
         """The drawings at ``indices``, with labels numbered anew."""

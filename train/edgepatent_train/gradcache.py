@@ -17,26 +17,25 @@ import torch.distributed as dist
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-Labels = tuple[Tensor, Tensor, Tensor]
-
 
 def contrastive_backward(
     accelerator: Accelerator,
     model: nn.Module,
     loss: nn.Module,
     pixels: Tensor,
-    labels: Labels,
+    labels: tuple[Tensor, ...],
     *,
     micro_batch: int = 0,
 ) -> Tensor:
     """Add the gradient of the loss over the whole batch to the parameters; return the loss.
 
     ``pixels`` [m, 1, S, S] are this process's drawings of the batch: number rank, rank + world,
-    … of the ``n`` whose labels [n] every process holds. ``micro_batch`` drawings go through the
+    … of the n whose ``labels`` [n] every process holds; ``loss`` is called with all
+    embeddings [n, D] and with them. ``micro_batch`` drawings go through the
     network at a time, 0 for all at once. The model may be wrapped for several processes.
     """
     device = accelerator.device
-    chunks = list(pixels.split(micro_batch)) if micro_batch else [pixels]
+    chunks = list(torch.split(pixels, micro_batch)) if micro_batch else [pixels]
     chunks = [chunk.to(device, non_blocking=True) for chunk in chunks]
     cached = len(chunks) > 1
     if cached:
@@ -59,7 +58,7 @@ def contrastive_backward(
     assert everything.grad is not None
     mine = everything.grad[accelerator.process_index :: accelerator.num_processes]
     # Every process holds the whole loss; the wrapper averages over processes what must be summed.
-    gradients = (mine * accelerator.num_processes).split([len(part) for part in parts])
+    gradients = torch.split(mine * accelerator.num_processes, [len(part) for part in parts])
     for i, (chunk, gradient) in enumerate(zip(chunks, gradients, strict=True)):
         last = i == len(chunks) - 1
         with nullcontext() if last else accelerator.no_sync(model):

@@ -60,7 +60,7 @@ def load_batches(
     ][skip:]
     loader = DataLoader(
         _Augmented(drawings, recipe, seed),
-        batch_sampler=plan,  # type: ignore[arg-type]
+        batch_sampler=plan,
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
     )

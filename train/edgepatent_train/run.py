@@ -25,7 +25,7 @@ DATA = "data.json"
 METRICS = "metrics.jsonl"
 MODEL = "model.safetensors"
 LAST = "checkpoints/last.pt"
-INITIAL = "checkpoints/initial.safetensors"
+BEST = "checkpoints/best.safetensors"
 
 
 class RunData(msgspec.Struct, frozen=True):
@@ -101,6 +101,19 @@ class Run:
         except (OSError, SafetensorError, RuntimeError) as error:
             raise TrainingError(f"{self.folder / MODEL} is damaged: train again") from error
         return model.eval()
+
+
+def difference(old: Recipe, new: Recipe) -> str:
+    """The first setting in which two recipes differ, as a phrase; empty if they are equal."""
+    before, after = msgspec.to_builtins(old), msgspec.to_builtins(new)
+    for name, value in before.items():
+        if isinstance(value, dict):
+            for key, setting in value.items():
+                if setting != after[name][key]:
+                    return f"{name}.{key} was {setting}, is {after[name][key]}"
+        elif value != after[name]:
+            return f"{name} was {value}, is {after[name]}"
+    return ""
 
 
 def without_weights(recipe: Recipe) -> Recipe:

@@ -6,7 +6,7 @@ falls short it is topped up from its own subclass or class, so that a drawing wh
 another view, whose subclass has another patent, or whose class has another subclass finds one in
 its batch. An epoch visits every patent ⌈min(views, cap) / V⌉ times.
 
-Everything follows from (labels, settings, seed, epoch): no state to save, the same batches for
+Everything follows from labels, settings and seed: no state to save, the same batches for
 any number of workers or processes.
 """
 
@@ -28,15 +28,16 @@ Item = TypeVar("Item")
 
 
 def epoch_batches(
-    patent: Ints, subclass: Ints, klass: Ints, recipe: SamplerRecipe, *, seed: int, epoch: int
+    patent: Ints, subclass: Ints, klass: Ints, recipe: SamplerRecipe, *, seed: Sequence[int]
 ) -> list[Ints]:
     """The batches of one epoch: row numbers, at most ``recipe.batch`` in each.
 
-    Labels are int64 [N], −1 unknown; a patent's subclass and class are those of its first row. A
-    patent with fewer than V drawings repeats them: each copy is augmented on its own. A patent of
-    unknown class stands in batches as a class of its own.
+    ``seed`` tells epochs apart as well: (recipe seed, epoch, …). Labels are int64 [N], −1
+    unknown; a patent's subclass and class are those of its first row. A patent with fewer than V
+    drawings repeats them: each copy is augmented on its own. A patent of unknown class stands in
+    batches as a class of its own.
     """
-    return _Epoch(patent, subclass, klass, recipe, np.random.default_rng((seed, epoch))).batches()
+    return _Epoch(patent, subclass, klass, recipe, np.random.default_rng(seed)).batches()
 
 
 class _Epoch:
@@ -108,8 +109,8 @@ class _Epoch:
             chosen = self._fullest(waiting, self.recipe.subclasses)
             pack = [waiting[s].pop() for s in chosen]
             others = self._shuffled(s for s in branch if s not in chosen)
-            for s in others[: self.recipe.subclasses - len(chosen)]:
-                pack.append(self._random_group(branch[s]))
+            fill = others[: self.recipe.subclasses - len(chosen)]
+            pack += [self._random_group(branch[s]) for s in fill]
             packs.append(pack)
         return packs
 

@@ -22,9 +22,9 @@ def families(records: Sequence[Record]) -> list[list[str]]:
     grouped: dict[str, list[tuple[int, str]]] = defaultdict(list)
     alone: list[list[str]] = []
     for patent, name in title.items():
-        number = _NUMBER.fullmatch(patent)
-        if number and name:
-            grouped[name].append((int(number[1]), patent))
+        match = _NUMBER.fullmatch(patent)
+        if match and name:
+            grouped[name].append((int(match[1]), patent))
         else:
             alone.append([patent])
     found: list[list[str]] = []

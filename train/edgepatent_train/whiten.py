@@ -12,7 +12,8 @@ def whiten(head: nn.Linear, features: npt.NDArray[np.float32], power: float = 1.
 
     ε is the mean eigenvalue beyond the kept ones, the level of what the projection leaves out, so
     that directions which few drawings define are not blown up. Axes beyond the rank of the
-    features get small random weights, to be trained. Outputs have a mean length of about 1.
+    features get small random weights, to be trained. Rows have a root-mean-square length of 1, as
+    a learning rate made for fresh weights expects; embeddings are taken to unit length anyway.
     """
     x = features.astype(np.float64)
     mean = x.mean(0)
@@ -23,8 +24,8 @@ def whiten(head: nn.Linear, features: npt.NDArray[np.float32], power: float = 1.
     rest = values[kept:]
     epsilon = float(rest.mean()) if len(rest) else 0.0
     matrix = (vectors[:, :kept] / np.sqrt(values[:kept] + epsilon) ** power).T
-    matrix /= max(np.sqrt(((x @ matrix.T) ** 2).sum(1).mean()), 1e-12)
+    matrix *= np.sqrt(kept) / max(float(np.linalg.norm(matrix)), 1e-12)
     with torch.no_grad():
-        head.weight.normal_(std=1e-3 * float(np.abs(matrix).mean()))
+        head.weight.normal_(std=1e-3 / np.sqrt(head.in_features))
         head.weight[:kept] = torch.from_numpy(matrix).float()
         head.bias.copy_(-(head.weight.double() @ torch.from_numpy(mean)).float())
