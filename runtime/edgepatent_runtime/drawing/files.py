@@ -2,18 +2,22 @@
 
 import io
 import struct
+import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageOps
 from PIL.ImageFile import ImageFile
 
-from edgepatent_runtime.drawing.intact import check_jpeg, check_png
+from edgepatent_runtime.drawing.group4 import decode as decode_group4
+from edgepatent_runtime.drawing.group4 import is_group4
+from edgepatent_runtime.drawing.intact import check_png, cut_jpeg, padded_jpeg
 from edgepatent_runtime.drawing.light import even_out
 from edgepatent_runtime.errors import DrawingError
 
@@ -34,11 +38,12 @@ _READERS: list[tuple[bytes, str, str]] = [
     (b"BM", "BmpImagePlugin", "BmpImageFile"),
     (b"RIFF", "WebPImagePlugin", "WebPImageFile"),
 ]
-_CHECKS: dict[str, Callable[[bytes], None]] = {
-    "PngImagePlugin": check_png,
-    "JpegImagePlugin": check_jpeg,
-}
+# The grey that libjpeg paints where data are missing.
+_MISSING = (128, 128)
+# What Pillow calls a JPEG within a TIFF.
+_TIFF_JPEG = ("jpeg", "tiff_jpeg")
 _PDF = b"%PDF-"
+_ORIENTATION = 0x0112
 
 
 def decode(source: Path | str | bytes, page: int = 0) -> Page:
@@ -56,21 +61,32 @@ def decode(source: Path | str | bytes, page: int = 0) -> Page:
             from edgepatent_runtime.sources.pdf import read_pdf_page
 
             return read_pdf_page(source if isinstance(source, bytes) else Path(source), page)
-        try:
-            image = _picture(file)
-            _turn_to(image, page)
-            _check_size(image)
-            check = _CHECKS.get(type(image).__module__.rpartition(".")[2])
-            if check:
-                file.seek(0)
-                check(file.read())
-            return even_out(_gray(image))
-        except DrawingError as error:
-            raise _named(error, source) from error
-        except _BROKEN as error:
-            raise _named(DrawingError("damaged or truncated image", str(error)), source) from error
-        except MemoryError as error:
-            raise _named(DrawingError("image needs too much memory"), source) from error
+        with _explained(source):
+            return even_out(read_gray(file, page))
+
+
+def read_gray(file: IO[bytes], page: int = 0) -> Image.Image:
+    """The picture in an open image file, upright, mode "1" or "L", its light as it is.
+
+    Raises `DrawingError`, and whatever Pillow raises for a broken file.
+    """
+    image = _picture(file)
+    _turn_to(image, page)
+    _check_size(image)
+    if is_group4(image):
+        # Its guard rows prove that the page is whole; Pillow would turn it as it loads.
+        gray = decode_group4(image, file)
+        gray.getexif()[_ORIENTATION] = image.tag_v2.get(_ORIENTATION, 1)
+        return ImageOps.exif_transpose(gray)
+    if image.format == "PNG":
+        check_png(_all(file))
+    gray = _gray(image)
+    if image.format == "JPEG":
+        _check_jpeg(gray, image.mode, _all(file))
+    elif image.info.get("compression") in _TIFF_JPEG and _bottom(gray) == _MISSING:
+        raise DrawingError("damaged or truncated image", "pixels of the JPEG are missing")
+    # Pillow turns a TIFF by itself as it loads.
+    return gray if image.format == "TIFF" else ImageOps.exif_transpose(gray)
 
 
 def pages(source: Path | str | bytes) -> int:
@@ -80,14 +96,10 @@ def pages(source: Path | str | bytes) -> int:
             from edgepatent_runtime.sources.pdf import count_pdf_pages
 
             return count_pdf_pages(source if isinstance(source, bytes) else Path(source))
-        try:
+        with _explained(source):
             image = _picture(file)
             # The frames of a GIF are no pages.
-            return int(getattr(image, "n_frames", 1)) if _is_tiff(image) else 1
-        except DrawingError as error:
-            raise _named(error, source) from error
-        except _BROKEN as error:
-            raise _named(DrawingError("damaged or truncated image", str(error)), source) from error
+            return int(getattr(image, "n_frames", 1)) if image.format == "TIFF" else 1
 
 
 # What Pillow's plugins raise on broken files; they share no base class.
@@ -132,12 +144,22 @@ def _open(source: Path | str | bytes) -> IO[bytes]:
     return file
 
 
-def _named(error: DrawingError, source: Path | str | bytes) -> DrawingError:
-    """The same error, naming the file."""
-    if isinstance(source, bytes):
-        return error
-    detail = f"{source} ({error.detail})" if error.detail else str(source)
-    return DrawingError(error.reason, detail)
+@contextmanager
+def _explained(source: Path | str | bytes) -> Iterator[None]:
+    """Turn what Pillow raises into a `DrawingError` that names the file."""
+    name = "" if isinstance(source, bytes) else str(source)
+    try:
+        # Pillow warns of odd metadata; the pixels are what counts.
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    except DrawingError as error:
+        details = (name, f"({error.detail})" if name and error.detail else error.detail)
+        raise DrawingError(error.reason, " ".join(filter(None, details))) from error
+    except MemoryError as error:
+        raise DrawingError("image needs too much memory", name) from error
+    except _BROKEN as error:
+        details = (name, f"({error})" if name else str(error))
+        raise DrawingError("damaged or truncated image", " ".join(details)) from error
 
 
 def _starts_with_pdf(file: IO[bytes]) -> bool:
@@ -159,14 +181,10 @@ def _picture(file: IO[bytes]) -> ImageFile:
     raise DrawingError("not an image")
 
 
-def _is_tiff(image: Image.Image) -> bool:
-    return image.format == "TIFF"
-
-
 def _turn_to(image: Image.Image, page: int) -> None:
     if page == 0:
         return
-    count = getattr(image, "n_frames", 1) if _is_tiff(image) else 1
+    count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
     if not 0 <= page < count:
         raise DrawingError("no such page", f"page {page + 1} of {count}")
     image.seek(page)
@@ -180,24 +198,61 @@ def _check_size(image: Image.Image) -> None:
         )
 
 
-def _gray(image: Image.Image) -> Image.Image:
-    """Decode a picture and lay it on white: mode "1" or "L", upright."""
+def _check_strips(image: ImageFile) -> None:
+    """Raise `DrawingError` for a TIFF that does not account for all of it: the rest stays black."""
+    covered = 0
+    for _, extents, *_ in image.tile:
+        left, top, right, bottom = extents or (0, 0, *image.size)
+        covered += (right - left) * (bottom - top)
+    if covered < image.width * image.height:
+        raise DrawingError("damaged or truncated image", "strips are missing")
+
+
+def _check_jpeg(gray: Image.Image, mode: str, data: bytes) -> None:
+    """Raise `DrawingError` where the decoder ran out of data, or arrived before their end.
+
+    Telling that takes another decoding, which most files are spared: what such a decoder leaves
+    is a last row of one value, but for files with restart marks and in CMYK.
+    """
+    padded = padded_jpeg(data)
+    low, high = _bottom(gray)
+    if low == high or mode == "CMYK" or b"\xff\xdd" in data:
+        if not _same(gray, padded) or (low == high and _same(gray, cut_jpeg(data))):
+            raise DrawingError("damaged or truncated image", "pixels of the JPEG are missing")
+
+
+def _bottom(gray: Image.Image) -> tuple[int, int]:
+    """The least and the greatest value in the last row."""
+    row = np.asarray(gray.crop((0, gray.height - 1, *gray.size)))
+    return int(row.min()), int(row.max())
+
+
+def _same(gray: Image.Image, data: bytes) -> bool:
+    return ImageChops.difference(gray, _gray(_picture(io.BytesIO(data)))).getbbox() is None
+
+
+def _all(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _gray(image: ImageFile) -> Image.Image:
+    """Decode a picture and lay it on white: mode "1" or "L"."""
     if image.format == "JPEG" and image.mode in ("RGB", "L"):
         image.draft("L", image.size)
+    if image.format == "TIFF":
+        _check_strips(image)
     image.load()
-    if not _is_tiff(image):
-        # Pillow turns a TIFF by itself as it loads.
-        image = ImageOps.exif_transpose(image)
-    if image.mode in ("1", "L"):
-        return image if "transparency" not in image.info else _on_white(image)
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         return _on_white(image)
+    if image.mode in ("1", "L"):
+        return image
     if image.mode.startswith("I") or image.mode == "F":
         return _from_numbers(image)
     if image.mode == "LAB":
         return image.getchannel("L")
     if image.mode == "CMYK":
-        image = image.convert("RGB")
+        return image.convert("RGB").convert("L")
     return image.convert("L")
 
 
@@ -212,11 +267,13 @@ def _from_numbers(image: Image.Image) -> Image.Image:
     """16-bit, 32-bit and float pixels scaled to 8 bits.
 
     Scanners store 10 or 12 bits in 16 as well, and floats have any range: the smallest power of
-    two that holds the largest value is white; negative values and NaN are black.
+    two that holds (nearly) all values is white. Raises `DrawingError` for values that no picture
+    has.
     """
     values = np.asarray(image, np.float32)
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    top = float(values.max(initial=0.0))
+    top = float(np.percentile(values[::3, ::3], 99.9))
+    if not (values.min() >= -abs(top) and values.max() <= 2.0**32):
+        raise DrawingError("damaged or truncated image", "numbers that are no grey values")
     if top <= 0:
         return Image.fromarray(np.zeros(values.shape, np.uint8))
     white = 2.0 ** np.ceil(np.log2(top)) if top > 1 else 1.0
