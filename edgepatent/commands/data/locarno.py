@@ -6,11 +6,15 @@ from edgepatent.console import print_json
 from edgepatent.options import json_option
 
 
-@click.command(help="Explain a Locarno code, or list them all.")
+@click.command()
 @click.argument("code", required=False)
 @json_option
 def command(code: str | None, as_json: bool) -> None:
-    """Print class, subclass and names of CODE in any spelling; a class lists its subclasses."""
+    """Explain a Locarno code, or list them all.
+
+    CODE may be written 06-01, 0601, 6-1, 06.01 or "LOC (13) Cl. 06-01"; a class alone (06) lists
+    its subclasses. Codes of the editions 9 to 15 are known. Source: WIPO.
+    """
     from edgepatent_runtime import locarno
     from edgepatent_runtime.errors import InputError
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _MOST_ROWS = 300
 
 
-@click.command(help="Tell what sources hold: drawings, patents, classes, and what cannot be used.")
+@click.command()
 @sources_argument
 @json_option
 @click.option(
@@ -33,7 +33,13 @@ _MOST_ROWS = 300
     "as usable.",
 )
 def command(sources: tuple[str, ...], as_json: bool, out: Path | None, quick: bool) -> None:
-    """Count what can be used; every drawing is decoded unless ``--quick``."""
+    """Tell what sources hold: drawings, patents, classes, and what cannot be used.
+
+    Every drawing is decoded, on all cores, so that the counts are of what can be used; --quick
+    believes names and metadata instead. A patent counts when at least one of its drawings can be
+    used. Exit status 1 where no drawing at all can be used.
+    """
+    from edgepatent_runtime.errors import InputError
     from edgepatent_runtime.record import Skipped
     from edgepatent_runtime.sources import open_source
     from edgepatent_runtime.sources.survey import Survey, usable
@@ -56,6 +62,8 @@ def command(sources: tuple[str, ...], as_json: bool, out: Path | None, quick: bo
         print_json(survey.document(skipped))
     else:
         _print(survey, skipped, quick)
+    if not survey.drawings:
+        raise InputError(f"no drawing of {', '.join(sources)} can be used")
 
 
 def _written(records: "Iterable[Record]", out: Path) -> "Iterator[Record]":

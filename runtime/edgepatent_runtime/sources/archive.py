@@ -11,6 +11,7 @@ have to be read from its start for every drawing.
 
 import io
 import os
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -31,6 +32,7 @@ _DAMAGE = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
+    struct.error,
     EOFError,
     ValueError,
     OverflowError,
@@ -89,7 +91,7 @@ class ZipArchive:
             with self._zip.open(name) as member:
                 # zipfile stops at the size that the header claims, which has been checked.
                 return member.read(MEMBER_LIMIT)
-        except _DAMAGE as error:
+        except (*_DAMAGE, OSError) as error:  # a damaged offset leads before the start
             raise DrawingError("damaged member of an archive", f"{label}: {error}") from error
 
 
@@ -179,10 +181,11 @@ def read(path: Path, member: tuple[str, ...]) -> bytes:
 
 @lru_cache(maxsize=4)
 def _opened(path: Path, mtime: int, size: int, pid: int) -> Archive:
-    if zipfile.is_zipfile(path):
+    # By its start: `zipfile.is_zipfile` also takes a TAR whose last member is a ZIP.
+    with path.open("rb") as file:
+        is_zip = file.read(2) == b"PK"
+    if is_zip or path.suffix.lower() == ".zip":
         return ZipArchive(path, str(path))
-    if path.suffix.lower() == ".zip":
-        raise SourceError(f"{path} is no whole ZIP archive: fetch or copy it again")
     return TarArchive(path)
 
 

@@ -25,7 +25,7 @@ from edgepatent_runtime.sources import json_stream
 from edgepatent_runtime.sources.figure_text import view_words, views
 
 Figures = Literal["segmented", "sheets"]
-_JSON = re.compile(
+DESCRIPTION = re.compile(
     r"(?P<kind>design|segmentation)_?(?P<year>20[0-9]{2})(?P<part>part[0-9]+)?\.json"
 )
 PART = re.compile(r"(?P<year>20[0-9]{2})\.(?P<part>[a-z]{2})")
@@ -123,7 +123,7 @@ def looks_like_deeppatent2(path: Path) -> bool:
     for folder in folders:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if _JSON.fullmatch(entry.name) or PART.fullmatch(entry.name):
+                if DESCRIPTION.fullmatch(entry.name) or PART.fullmatch(entry.name):
                     return True
                 if folder is path and re.fullmatch("20[0-9]{2}", entry.name) and entry.is_dir():
                     folders.append(Path(entry.path))
@@ -135,7 +135,7 @@ def _choose(files: list[Path]) -> list[Path]:
     chosen: dict[tuple[str, str], Path] = {}
     for file in sorted(files, key=lambda file: (file.name, str(file))):
         # "design…" sorts before "segmentation…", which says the same where a year has both.
-        if match := _JSON.fullmatch(file.name):
+        if match := DESCRIPTION.fullmatch(file.name):
             chosen.setdefault((match["year"], match["part"] or ""), file)
     return [chosen[key] for key in sorted(chosen)]
 
@@ -236,7 +236,7 @@ class _Images:
                 # A link to a folder may lead in circles.
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
-                elif _JSON.fullmatch(entry.name):
+                elif DESCRIPTION.fullmatch(entry.name):
                     self.descriptions.append(Path(entry.path))
                 else:
                     holds_files = True

@@ -4,6 +4,7 @@
 """
 
 import re
+from itertools import zip_longest
 
 # Longest first: "left-side" must not leave "side" behind, "cross-sectional" is one word.
 _WORDS = {
@@ -28,7 +29,8 @@ _VIEW_WORD = re.compile(
     r"\b(?:" + "|".join(f"(?P<{word}>{how})" for word, how in _WORDS.items()) + r")\b",
     re.IGNORECASE,
 )
-_NUMBER = r"[0-9]{1,4}(?:\.[0-9]{1,3})?\s?[A-Za-z]?(?:'|′)?(?![A-Za-z0-9])"
+# A letter after a space is a capital: "FIG. 4 a perspective view" is figure 4.
+_NUMBER = r"[0-9]{1,4}(?:\.[0-9]{1,3})?(?:[A-Za-z]|\s(?-i:[A-Z]))?['′]?(?![A-Za-z0-9])"
 _MENTION = re.compile(
     rf"\bFIG(?:URE)?S?\b\.?\s*(?P<numbers>{_NUMBER}"
     rf"(?:\s*(?:,\s*(?:and\s+)?|and\s+|&\s*|-|–|to\s+|through\s+)\s*(?:FIG(?:URE)?S?\.?\s*)?{_NUMBER})*)"
@@ -59,7 +61,7 @@ def views(text: str) -> dict[str, str | None]:
     """
     found: dict[str, str | None] = {}
     mentions = [m for m in _MENTION.finditer(text) if _describes(text, m)]
-    for mention, following in zip(mentions, [*mentions[1:], None], strict=True):
+    for mention, following in zip_longest(mentions, mentions[1:]):
         clause = text[mention.end() : following.start() if following else len(text)]
         view = view_words(re.split(r"[.;\n]", clause, maxsplit=1)[0])
         for number in _numbers(mention):
