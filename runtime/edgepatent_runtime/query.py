@@ -12,16 +12,15 @@ over those that were candidates.
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgepatent_runtime.collection import signs
 from edgepatent_runtime.collection.catalog import Catalog, Filters, Stored
+from edgepatent_runtime.collection.nearest import GRAPH_CANDIDATES, PLANS, Scope, choose, nearest
 from edgepatent_runtime.collection.snapshot import Snapshot
 from edgepatent_runtime.collection.vectors import Floats, Rows
-from edgepatent_runtime.collection.writer import EXACT_ROWS
 from edgepatent_runtime.errors import InputError, SpaceMismatchError
 from edgepatent_runtime.record import ImageRef
 
@@ -29,11 +28,6 @@ if TYPE_CHECKING:
     from edgepatent_runtime.collection.collection import Collection
 
 __all__ = ["PLANS", "Answer", "DrawingHit", "Filters", "Hit", "search"]
-
-PLANS = ("auto", "exact", "scan", "graph")
-
-_GRAPH_CANDIDATES = 200
-_SCAN_CANDIDATES = 1000
 
 
 @dataclass(frozen=True)
@@ -72,12 +66,15 @@ class Hit:
 
 @dataclass(frozen=True)
 class Answer:
-    """Hits by falling score, the plan that found them, and how long it took."""
+    """Hits by falling score, and the plan that found them.
+
+    ``milliseconds`` is wall time; ``searched`` is how many drawings could have been found.
+    """
 
     hits: list[Hit]
     plan: str
-    milliseconds: float = 0.0
-    searched: int = field(default=0)
+    milliseconds: float
+    searched: int
 
 
 def search(
@@ -126,14 +123,13 @@ def search(
             one = _Search(catalog, snapshot, queries, filters or Filters(), digests, plan)
             found += one.hits(str(collection.folder), top)
             plans.append(one.plan)
-            searched += one.size
+            searched += one.scope.size
     found.sort(key=lambda hit: -hit.score)
     hits: dict[str, Hit] = {}
     for hit in found:
         hits.setdefault(hit.patent_id, hit)
     ranked = [
-        Hit(**{**hit.__dict__, "rank": rank})
-        for rank, hit in enumerate(list(hits.values())[:top], start=1)
+        replace(hit, rank=rank) for rank, hit in enumerate(list(hits.values())[:top], start=1)
     ]
     taken = (time.perf_counter() - started) * 1000
     return Answer(ranked, "+".join(dict.fromkeys(plans)), taken, searched)
@@ -152,75 +148,19 @@ class _Search:
         plan: str,
     ) -> None:
         self.catalog = catalog
-        self.snapshot = snapshot
+        self.vectors = snapshot.vectors
         self.queries = queries
-        # Rows are stored rotated: a query is rotated once instead.
         self.rotated: Floats = queries @ snapshot.rotation.T
-        self.excluded = catalog.of_digest(exclude) if exclude else np.zeros(0, np.int64)
-        self.allowed: Rows | None = None
-        if filters:
-            self.allowed = np.setdiff1d(catalog.matching(filters), self.excluded)
-        self.size = snapshot.live if self.allowed is None else len(self.allowed)
-        self.plan = self._choose(plan)
-
-    def _choose(self, plan: str) -> str:
-        """The plan that can be carried out: signs and graph may be missing."""
-        graph = self.snapshot.graph
-        if plan == "auto" and self.size <= EXACT_ROWS:
-            return "exact"
-        usable = (
-            graph is not None
-            and self.allowed is None
-            and self.snapshot.state.rows - graph.count <= EXACT_ROWS
-        )
-        if plan in ("auto", "graph") and usable:
-            return "graph"
-        if plan != "exact" and self.snapshot.signs is not None:
-            return "scan"
-        return "exact"
-
-    # -- candidates
-
-    def _candidates(self, query: int, count: int) -> Rows:
-        """At least ``count`` rows near one query view, where there are so many; no order."""
-        if self.plan == "graph":
-            return self._by_graph(query, count)
-        if self.plan == "scan":
-            return self._by_scan(query, count)
-        if self.allowed is not None:
-            return self.allowed
-        return np.setdiff1d(self.snapshot.live_rows(), self.excluded, assume_unique=True)
-
-    def _by_graph(self, query: int, count: int) -> Rows:
-        graph = self.snapshot.graph
-        assert graph is not None
-        hidden = np.union1d(self.snapshot.dead, self.excluded)
-        near = graph.nearest(self.queries[query], max(count, _GRAPH_CANDIDATES))
-        # What was added since the graph was saved is looked at in full.
-        rows = np.concatenate([near, np.arange(graph.count, self.snapshot.state.rows)])
-        return np.setdiff1d(rows, hidden)
-
-    def _by_scan(self, query: int, count: int) -> Rows:
-        snapshot = self.snapshot
-        assert snapshot.signs is not None
-        assert snapshot.mean is not None
-        code = signs.pack(self.rotated[query : query + 1], snapshot.mean)[0]
-        distance = signs.distances(snapshot.signs, code)
-        if self.allowed is not None:
-            hidden = np.ones(len(distance), bool)
-            hidden[self.allowed] = False
-            distance[hidden] = signs.NEVER
-        distance[snapshot.dead] = signs.NEVER
-        distance[self.excluded] = signs.NEVER
-        return signs.nearest(distance, max(count, _SCAN_CANDIDATES))
-
-    # -- patents
+        excluded = np.sort(catalog.of_digest(exclude)) if exclude else np.zeros(0, np.int64)
+        allowed = np.setdiff1d(catalog.matching(filters), excluded) if filters else None
+        self.scope = Scope(snapshot, excluded, allowed)
+        self.plan = choose(self.scope, plan)
 
     def hits(self, name: str, top: int) -> list[Hit]:
         """The best ``top`` patents; ranks are left 0."""
-        if not self.size or top < 1:
+        if not self.scope.size or top < 1:
             return []
-        count = max(_GRAPH_CANDIDATES, 4 * top)
+        count = max(GRAPH_CANDIDATES, 4 * top)
         while True:
             ranked, complete = self._ranked(count, top)
             if complete:
@@ -228,7 +168,7 @@ class _Search:
             count *= 4
         best = ranked[:top]
         rows = np.concatenate([rows for _, rows, _ in best]) if best else np.zeros(0, np.int64)
-        self.snapshot.vectors.require(rows)
+        self.vectors.require(rows)
         stored = self.catalog.stored(rows.tolist())
         return [_hit(name, score, rows, scores, stored) for score, rows, scores in best]
 
@@ -242,17 +182,9 @@ class _Search:
         candidates: list[Rows] = []
         threshold = 0.0
         exhausted = True
-        for query in range(len(self.queries)):
-            rows = self._candidates(query, count)
-            scores = self.snapshot.vectors.scores(self.rotated[query : query + 1], rows)[0]
-            if len(rows) > count:
-                exhausted = False
-                kept = np.argpartition(-scores, count - 1)[:count]
-                rows, scores = rows[kept], scores[kept]
-            elif (
-                self.plan != "exact" and len(rows) < self.size and count < self.snapshot.state.rows
-            ):
-                exhausted = False
+        for query in self.queries:
+            rows, scores, complete = nearest(self.scope, self.plan, query, count)
+            exhausted = exhausted and complete
             threshold += float(scores.min(initial=1.0)) / len(self.queries)
             candidates.append(rows)
         near = np.unique(np.concatenate(candidates))
@@ -260,11 +192,11 @@ class _Search:
         grouped = self.catalog.rows_of(patents[patents >= 0].tolist())
         ranked = []
         for rows_of_patent in grouped.values():
-            rows = self._visible(np.asarray(rows_of_patent, np.int64))
+            rows = self.scope.visible(np.asarray(rows_of_patent, np.int64))
             if len(rows):
                 ranked.append((rows, len(rows)))
         every = np.concatenate([rows for rows, _ in ranked]) if ranked else near[:0]
-        scores = self.snapshot.vectors.scores(self.rotated, every)
+        scores = self.vectors.scores(self.rotated, every)
         out: list[tuple[float, Rows, Floats]] = []
         start = 0
         for rows, size in ranked:
@@ -272,16 +204,8 @@ class _Search:
             out.append((float(part.max(axis=1).mean()), rows, part.max(axis=0)))
             start += size
         out.sort(key=lambda entry: (-entry[0], entry[1][0]))
-        complete = exhausted or (len(out) >= top and out[top - 1][0] >= threshold)
-        return out, complete
-
-    def _visible(self, rows: Rows) -> Rows:
-        """Those of ``rows`` that may be found."""
-        if self.allowed is not None:
-            return rows[np.isin(rows, self.allowed, assume_unique=True)]
-        if len(self.excluded):
-            return rows[~np.isin(rows, self.excluded, assume_unique=True)]
-        return rows
+        enough = len(out) >= top and out[top - 1][0] >= threshold
+        return out, exhausted or enough
 
 
 def _hit(name: str, score: float, rows: Rows, scores: Floats, stored: dict[int, Stored]) -> Hit:

@@ -18,6 +18,13 @@ from edgepatent_runtime.errors import InputError
     metavar="MODEL",
     help="A bundle or the word starter, for a new index. [default: the index's own, or starter]",
 )
+@click.option(
+    "--metadata",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    metavar="FILE",
+    help="What the embeddings are of, when SOURCE is a .npy file. [default: FILE.jsonl beside it]",
+)
 @click.option("--prune", is_flag=True, help="Remove drawings whose files have vanished.")
 @click.option(
     "--thumbnails/--no-thumbnails",
@@ -37,6 +44,7 @@ def command(
     sources: tuple[str, ...],
     index: Path,
     model: str | None,
+    metadata: Path | None,
     prune: bool,
     thumbnails: bool,
     threads: int,
@@ -46,21 +54,27 @@ def command(
 
     Unchanged files are told by size and time, renamed ones by their content; changed ones are
     encoded again. Each batch of 64 drawings is on the disk before the next one: Ctrl-C loses no
-    more than that, and the same command goes on where it stopped.
+    more than that, and the same command goes on where it stopped. SOURCE may also be a .npy file
+    of embeddings, as edgepatent embed writes it.
     """
     import os
     from dataclasses import asdict
 
-    from edgepatent.indexing import open_or_create
+    from edgepatent.indexing import add_file, open_or_create
     from edgepatent_runtime.collection.ingest import Added
     from edgepatent_runtime.encoder import Encoder
     from edgepatent_runtime.record import Skipped
     from edgepatent_runtime.sources import open_source
 
-    opened = [open_source(spec) for spec in sources]
+    ready = [Path(spec) for spec in sources if spec.endswith(".npy")]
+    opened = [open_source(spec) for spec in sources if not spec.endswith(".npy")]
+    if metadata is not None and len(ready) != 1:
+        raise click.UsageError("--metadata goes with one .npy file")
     skipped = Skipped()
     result = Added()
     with open_or_create(index, model) as collection, console.progress_bar() as progress:
+        for path in ready:
+            result += add_file(collection, path, metadata, skipped, progress)
         encoder = Encoder(collection.bundle, threads=threads or os.cpu_count() or 1)
         for source in opened:
             result += collection.add(

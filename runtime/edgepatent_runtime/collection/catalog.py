@@ -1,17 +1,8 @@
-"""What is known of every stored drawing: one SQLite file, and with the rows the truth.
-
-Tables: ``state`` (one row: which vectors file, how many rows of it exist, the generation),
-``derived`` (signs and graph: which file, for which vectors, how many rows), ``roots`` (named
-folders that paths are relative to), ``files`` (path, size, mtime, content digest), ``patents``
-(id, Locarno, labels, title, date), ``drawings`` (row number, patent, file, figure, view, text,
-thumbnail), ``texts`` (figure descriptions, mostly shared by all drawings of a patent), ``dead``
-(rows that are no drawing any more) and ``words`` (FTS5 over titles and figure descriptions, one
-entry a patent).
-"""
+"""What is known of every stored drawing: one SQLite file, and with the rows the truth."""
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from edgepatent_runtime.collection.schema import MIGRATIONS
 from edgepatent_runtime.collection.vectors import Floats, Rows
 from edgepatent_runtime.errors import CollectionError
 from edgepatent_runtime.record import ImageRef, Record
@@ -27,50 +19,6 @@ NAME = "catalog.sqlite"
 
 DIGEST = 16
 """So many bytes of the SHA-256 of a file's content are kept."""
-
-
-def _first_schema(connection: sqlite3.Connection) -> None:
-    """Format 1: everything."""
-    for statement in _SCHEMA.strip().split(";\n"):
-        connection.execute(statement)
-
-
-_SCHEMA = """
-CREATE TABLE state (
-    one INTEGER PRIMARY KEY CHECK (one = 1), space TEXT NOT NULL, dimensions INTEGER NOT NULL,
-    bundle TEXT NOT NULL, rotation BLOB NOT NULL, vectors TEXT NOT NULL, rows INTEGER NOT NULL,
-    generation INTEGER NOT NULL);
-CREATE TABLE derived (
-    kind TEXT PRIMARY KEY, file TEXT NOT NULL, vectors TEXT NOT NULL, rows INTEGER NOT NULL,
-    digest TEXT, mean BLOB, basis INTEGER);
-CREATE TABLE roots (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, path TEXT NOT NULL, beside TEXT NOT NULL);
-CREATE TABLE files (
-    id INTEGER PRIMARY KEY, root INTEGER NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL, digest BLOB NOT NULL);
-CREATE INDEX files_path ON files (path, root);
-CREATE INDEX files_digest ON files (digest);
-CREATE TABLE patents (
-    id INTEGER PRIMARY KEY, patent_id TEXT NOT NULL UNIQUE, locarno TEXT, klass TEXT,
-    subclass TEXT, title TEXT, date TEXT);
-CREATE INDEX patents_klass ON patents (klass, subclass);
-CREATE INDEX patents_date ON patents (date);
-CREATE TABLE drawings (
-    row INTEGER PRIMARY KEY, patent INTEGER NOT NULL, file INTEGER NOT NULL, part TEXT NOT NULL,
-    figure TEXT, view TEXT, text INTEGER, thumbnail INTEGER, thumbnail_size INTEGER);
-CREATE INDEX drawings_patent ON drawings (patent);
-CREATE INDEX drawings_file ON drawings (file, part);
-CREATE TABLE texts (id INTEGER PRIMARY KEY, patent INTEGER NOT NULL, text TEXT NOT NULL);
-CREATE INDEX texts_patent ON texts (patent);
-CREATE TABLE dead (row INTEGER PRIMARY KEY);
-CREATE VIEW patent_words AS SELECT id, title, (
-    SELECT group_concat(text, char(10)) FROM (
-        SELECT text FROM texts WHERE patent = patents.id ORDER BY id)) AS text FROM patents;
-CREATE VIRTUAL TABLE words USING fts5 (
-    title, text, content='patent_words', content_rowid='id', tokenize='porter unicode61')
-"""
-
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_schema,)
 
 
 @dataclass(frozen=True)
@@ -127,11 +75,25 @@ class Filters:
 
 
 @dataclass(frozen=True)
+class File:
+    """A stored file: its key, size in bytes, mtime in ns and content digest."""
+
+    key: int
+    size: int
+    mtime_ns: int
+    digest: bytes
+
+
+@dataclass(frozen=True)
 class Stored:
-    """A stored drawing: its row, its record, and where its thumbnail lies."""
+    """A stored drawing: its row and record, its file and ``path`` below ``root``.
+
+    ``thumbnail`` is where its picture lies (see `thumbnails`).
+    """
 
     row: int
     record: Record
+    file: File
     root: str
     path: str
     thumbnail: tuple[int, int] | None
@@ -261,6 +223,11 @@ class Catalog:
         """Close the connection; an open transaction is rolled back."""
         self.sql.close()
 
+    def end(self) -> None:
+        """End the open transaction, if there is one, and forget what it changed."""
+        if self.sql.in_transaction:
+            self.sql.execute("ROLLBACK")
+
     # -- state
 
     def state(self) -> State:
@@ -280,6 +247,18 @@ class Catalog:
     def dead(self) -> Rows:
         """The rows that are no drawing any more, ascending."""
         return self._rows("SELECT row FROM dead ORDER BY row")
+
+    def live(self) -> Rows:
+        """The rows that are drawings, ascending."""
+        return self._rows("SELECT row FROM drawings ORDER BY row")
+
+    def thumbnails(self) -> list[tuple[int, tuple[int, int]]]:
+        """The row and place of every thumbnail, in the order they lie in their file."""
+        found = self.sql.execute(
+            "SELECT row, thumbnail, thumbnail_size FROM drawings WHERE thumbnail IS NOT NULL "
+            "ORDER BY thumbnail"
+        )
+        return [(row, (offset, size)) for row, offset, size in found]
 
     def derived(self, kind: str) -> Derived | None:
         """What is known of the signs or the graph; None where there is none."""
@@ -369,13 +348,14 @@ class Catalog:
         """What is known of the drawings at ``rows``."""
         found = {}
         for (
-            row, number, locarno, klass, subclass, title, date, figure, view, text, root, path,
-            part, thumbnail, size,
+            row, number, locarno, klass, subclass, title, date, figure, view, text, key, size,
+            mtime_ns, digest, root, path, part, thumbnail, thumbnail_size,
         ) in self.sql.execute(
             "SELECT row, patent_id, locarno, klass, subclass, title, date, figure, view, "
-            "texts.text, root, path, part, thumbnail, thumbnail_size FROM drawings "
-            "JOIN patents ON patents.id = drawings.patent JOIN files ON files.id = file "
-            "LEFT JOIN texts ON texts.id = drawings.text WHERE row IN (SELECT value FROM json_each(?))",
+            "texts.text, file, size, mtime_ns, digest, root, path, part, thumbnail, thumbnail_size "
+            "FROM drawings JOIN patents ON patents.id = drawings.patent "
+            "JOIN files ON files.id = file LEFT JOIN texts ON texts.id = drawings.text "
+            "WHERE row IN (SELECT value FROM json_each(?))",
             (msgspec.json.encode(list(rows)).decode(),),
         ):  # fmt: skip
             folder = self.folder_of(root)
@@ -383,8 +363,9 @@ class Catalog:
             record = Record(
                 image, number, locarno, klass, subclass, figure, view, title, date, text
             )
-            pointer = None if thumbnail is None else (thumbnail, size)
-            found[row] = Stored(row, record, folder, path, pointer)
+            file = File(key, size, mtime_ns, digest)
+            pointer = None if thumbnail is None else (thumbnail, thumbnail_size)
+            found[row] = Stored(row, record, file, folder, path, pointer)
         return found
 
     def matching_text(self, text: str, limit: int) -> list[tuple[int, float]]:

@@ -1,6 +1,5 @@
 """Drawings made searchable: a folder with catalog, rows, signs, graph, thumbnails and its model."""
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
@@ -11,24 +10,22 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from edgepatent_runtime.bundle import INFO, Bundle
-from edgepatent_runtime.collection import catalog, snapshot, thumbnails, vectors
+from edgepatent_runtime.bundle import Bundle
+from edgepatent_runtime.collection import catalog, model, snapshot, thumbnails, vectors
 from edgepatent_runtime.collection.catalog import Catalog, Filters, State
 from edgepatent_runtime.collection.edits import Edits
 from edgepatent_runtime.collection.lock import HOLDER, LOCK, WriterLock
-from edgepatent_runtime.collection.rotation import random_rotation
 from edgepatent_runtime.collection.snapshot import Snapshot
 from edgepatent_runtime.collection.vectors import Floats
-from edgepatent_runtime.collection.writer import Writer, sync_folder, vectors_name
+from edgepatent_runtime.collection.writer import Writer, vectors_name
 from edgepatent_runtime.errors import CollectionError, SpaceMismatchError
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record, Skipped
 
 if TYPE_CHECKING:
+    from edgepatent_runtime.collection.check import Problem
     from edgepatent_runtime.collection.ingest import Added, Encodes
     from edgepatent_runtime.query import Answer
-
-BUNDLE = "bundle"
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -66,9 +63,14 @@ class Collection:
             )
         if write:
             self._writer = Writer(folder)
-        with self.reading() as (_, state):
-            self.space = state.state.space
-            self.dimensions = state.state.dimensions
+        self.space = ""
+        try:
+            with self.reading() as (_, taken):
+                self.space = taken.state.space
+                self.dimensions = taken.state.dimensions
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def open(
@@ -134,28 +136,37 @@ class Collection:
         except sqlite3.Error as error:
             raise connection.failure(error) from error
         finally:
-            connection.sql.execute("ROLLBACK")
+            connection.end()
 
     def _begin(self, connection: Catalog) -> Snapshot:
         """Start a read transaction and take the state it sees."""
         generation = -1
         while True:
+            connection.end()
             try:
                 connection.sql.execute("BEGIN")
                 with self._guard:
                     self._snapshot = snapshot.take(
                         self.folder, connection, self._snapshot, self.resident
                     )
-                    return self._snapshot
+                    taken = self._snapshot
+                self._same_space(taken)
+                return taken
             except sqlite3.Error as error:
                 raise connection.failure(error) from error
             except CollectionError:
                 # Missing rows are no damage where the writer has compacted since the transaction
                 # began: then there is a newer generation to look at.
                 before, generation = generation, connection.state().generation
-                connection.sql.execute("ROLLBACK")
                 if before == generation:
+                    connection.end()
                     raise
+
+    def _same_space(self, taken: Snapshot) -> None:
+        if self.space and taken.state.space != self.space:
+            raise SpaceMismatchError(
+                f"{self.folder} was rebuilt with another model meanwhile: open it again"
+            )
 
     def _catalog(self) -> Catalog:
         """This thread's connection."""
@@ -170,7 +181,8 @@ class Collection:
     @property
     def bundle(self) -> Bundle:
         """The model that made the embeddings. Raises `BundleError` where its copy is damaged."""
-        return Bundle(self.folder / BUNDLE)
+        with self.reading() as (_, taken):
+            return Bundle(self.folder / taken.state.bundle)
 
     def require_space(self, space: str) -> None:
         """Raise `SpaceMismatchError` unless embeddings of ``space`` can be compared with ours."""
@@ -261,6 +273,48 @@ class Collection:
             writer.commit()
         return len(rows)
 
+    def add_embeddings(
+        self,
+        records: Iterable[Record],
+        embeddings: Floats,
+        *,
+        root: str = "",
+        skipped: Skipped | None = None,
+        progress: Progress = silent,
+    ) -> "Added":
+        """Index ready embeddings [N, D] of this collection's model: see `ingest.add_embeddings`."""
+        from edgepatent_runtime.collection import ingest
+
+        return ingest.add_embeddings(
+            self.writer,
+            records,
+            embeddings,
+            root=root,
+            skipped=Skipped() if skipped is None else skipped,
+            progress=progress,
+        )
+
+    def merge(self, other: "Collection", progress: Progress = silent) -> "Added":
+        """Copy the drawings of ``other`` in: see `merge.merge`."""
+        from edgepatent_runtime.collection import merge
+
+        return merge.merge(self.writer, other, progress)
+
+    def rebuild(self, encoder: "Encodes", skipped: Skipped, progress: Progress = silent) -> int:
+        """Encode all drawings again, with another model: see `rebuild.rebuild`."""
+        from edgepatent_runtime.collection import rebuild
+
+        count = rebuild.rebuild(self.writer, encoder, skipped, progress)
+        self.space = self.writer.state.space
+        self.dimensions = self.writer.state.dimensions
+        return count
+
+    def verify(self, progress: Progress = silent) -> "list[Problem]":
+        """Everything that is wrong with the stored bytes: see `check.verify`."""
+        from edgepatent_runtime.collection import check
+
+        return check.verify(self.folder, progress)
+
     def finish(self, progress: Progress = silent, threads: int = 0) -> None:
         """What is due after changes: compaction and graph, where they are worth it."""
         self.writer.finish(progress, threads)
@@ -272,7 +326,7 @@ class Collection:
 
 def _create(folder: Path, bundle: Bundle) -> None:
     """Write an empty collection into ``folder``; the catalog comes last and makes it one."""
-    known = {LOCK, HOLDER, BUNDLE}
+    known = {LOCK, HOLDER, model.FIRST}
     others = [p.name for p in folder.iterdir() if p.name not in known]
     if catalog.NAME in others and _finished(folder):
         raise CollectionError(f"there is a collection in {folder} already")
@@ -283,21 +337,20 @@ def _create(folder: Path, bundle: Bundle) -> None:
         )
     for name in others:
         (folder / name).unlink()
-    _copy_bundle(bundle, folder / BUNDLE)
-    dimensions = bundle.info.dimensions
-    state = State(bundle.info.space, dimensions, BUNDLE, vectors_name(1), 0, 0)
-    vectors.create(folder / state.vectors, dimensions)
-    sync_folder(folder)
+    copied = model.copy_in(bundle, folder, model.FIRST)
+    state = State(copied.space, copied.dimensions, copied.bundle, vectors_name(1), 0, 0)
+    vectors.create(folder / state.vectors, copied.dimensions)
+    model.sync_folder(folder)
     edits = Edits(folder)
     try:
         with edits.failures():
             edits.begin()
             edits.migrate()
-            edits.initialise(state, random_rotation(dimensions))
+            edits.initialise(state, copied.rotation)
             edits.commit()
     finally:
         edits.close()
-    sync_folder(folder)
+    model.sync_folder(folder)
 
 
 def _finished(folder: Path) -> bool:
@@ -307,19 +360,3 @@ def _finished(folder: Path) -> bool:
         return known.version() > 0
     finally:
         known.close()
-
-
-def _copy_bundle(bundle: Bundle, folder: Path) -> None:
-    """Copy a bundle, every file checked on the way and synced."""
-    folder.mkdir(exist_ok=True)
-    for name in bundle.info.files:
-        _write_synced(folder / name, bundle.read(name))
-    _write_synced(folder / INFO, (bundle.folder / INFO).read_bytes())
-    sync_folder(folder)
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())

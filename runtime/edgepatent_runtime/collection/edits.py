@@ -9,19 +9,19 @@ from pathlib import Path
 
 import msgspec
 
-from edgepatent_runtime.collection.catalog import Catalog, Derived, State
+from edgepatent_runtime.collection.catalog import Catalog, Derived, File, State
 from edgepatent_runtime.collection.vectors import Floats, Rows
 from edgepatent_runtime.record import Record
 
 
 @dataclass(frozen=True)
-class File:
-    """A stored file: its key, size in bytes, mtime in ns and content digest."""
+class Model:
+    """What rows are embeddings of: the space and folder of a bundle, D, the rotation [D, D]."""
 
-    key: int
-    size: int
-    mtime_ns: int
-    digest: bytes
+    space: str
+    bundle: str
+    dimensions: int
+    rotation: Floats
 
 
 class Edits(Catalog):
@@ -55,8 +55,7 @@ class Edits(Catalog):
     def rollback(self) -> None:
         """Forget everything since `begin`."""
         self._reworded.clear()
-        if self.sql.in_transaction:
-            self.sql.execute("ROLLBACK")
+        self.end()
 
     def checkpoint(self) -> None:
         """Move the log into the main file, so that the file alone is the catalog."""
@@ -68,9 +67,23 @@ class Edits(Catalog):
         """Store the first state of a new collection."""
         self.sql.execute(
             "INSERT INTO state VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
-            (state.space, state.dimensions, state.bundle, rotation.astype("<f4").tobytes(), state.vectors,
-             state.rows, state.generation),
-        )  # fmt: skip
+            (
+                state.space,
+                state.dimensions,
+                state.bundle,
+                rotation.astype("<f4").tobytes(),
+                state.vectors,
+                state.rows,
+                state.generation,
+            ),
+        )
+
+    def set_model(self, model: Model) -> None:
+        """Say which model the rows are embeddings of, and how they are rotated."""
+        self.sql.execute(
+            "UPDATE state SET space = ?, bundle = ?, dimensions = ?, rotation = ?",
+            (model.space, model.bundle, model.dimensions, model.rotation.astype("<f4").tobytes()),
+        )
 
     def set_rows(self, vectors: str, rows: int) -> None:
         """Say which file holds the rows, and how many exist."""
@@ -227,10 +240,6 @@ class Edits(Catalog):
         self.sql.executemany(
             "UPDATE drawings SET thumbnail = ?, thumbnail_size = ? WHERE row = ?", pointers
         )
-
-    def live(self) -> Rows:
-        """All rows that are drawings, ascending."""
-        return self._rows("SELECT row FROM drawings ORDER BY row")
 
     def files_below(self, root: int) -> list[tuple[int, str]]:
         """The key and path of every file below a root."""

@@ -15,8 +15,7 @@ import numpy.typing as npt
 from edgepatent_runtime import sources
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import thumbnails
-from edgepatent_runtime.collection.catalog import DIGEST, part_of
-from edgepatent_runtime.collection.edits import File
+from edgepatent_runtime.collection.catalog import DIGEST, File, part_of
 from edgepatent_runtime.collection.vectors import Floats
 from edgepatent_runtime.collection.writer import Writer
 from edgepatent_runtime.errors import DrawingError, InputError, SpaceMismatchError
@@ -59,7 +58,7 @@ class Added:
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
     """A drawing to be stored: its file and part, and the row that it replaces."""
 
     record: Record
@@ -108,7 +107,7 @@ def add(
     result = Added()
     size = encoder.bundle.info.size
     workers = os.cpu_count() or 1
-    queue: deque[tuple[_Job, Future[tuple[Drawing, bytes | None]]]] = deque()
+    queue: deque[tuple[Job, Future[tuple[Drawing, bytes | None]]]] = deque()
     done = 0
 
     def flush(count: int) -> None:
@@ -152,13 +151,13 @@ def _load(record: Record, size: int, keep_thumbnail: bool) -> tuple[Drawing, byt
 def _store(
     writer: Writer,
     encoder: Encodes,
-    queue: "deque[tuple[_Job, Future[tuple[Drawing, bytes | None]]]]",
+    queue: "deque[tuple[Job, Future[tuple[Drawing, bytes | None]]]]",
     count: int,
     skipped: Skipped,
     files: "_Files",
 ) -> tuple[int, int]:
     """Encode and commit the first ``count`` of ``queue``: how many were stored, and replaced."""
-    jobs: list[_Job] = []
+    jobs: list[Job] = []
     drawings: list[Drawing] = []
     pictures: list[bytes | None] = []
     for _ in range(min(count, len(queue))):
@@ -179,15 +178,16 @@ def _store(
     if not jobs:
         return 0, 0
     rows = writer.quantise(encoder.encode(np.stack(drawings)[:, None]))
-    return _commit(writer, jobs, rows, pictures)
+    return commit(writer, jobs, rows, pictures)
 
 
-def _commit(
+def commit(
     writer: Writer,
-    jobs: list[_Job],
+    jobs: list[Job],
     rows: npt.NDArray[np.void],
     pictures: list[bytes | None],
 ) -> tuple[int, int]:
+    """Store and commit rows [N] for ``jobs``: how many were stored, and how many replaced."""
     old = np.array([job.replaces for job in jobs if job.replaces is not None], np.int64)
     with writer.edits.failures():
         writer.put(rows, [(job.file, job.part, job.record) for job in jobs], pictures)
@@ -224,7 +224,7 @@ def add_embeddings(
             wrong = start + int(np.argmax(~np.isclose(lengths, 1, atol=0.01)))
             raise InputError(f"embedding {wrong} is no unit vector: embed the drawings again")
         rows = writer.quantise(part)
-        jobs: list[_Job] = []
+        jobs: list[Job] = []
         wanted: list[int] = []
         for position, record in enumerate(_exactly(stream, len(part))):
             known, job = files.look_up_named(record, rows[position], skipped)
@@ -235,7 +235,7 @@ def add_embeddings(
                 wanted.append(position)
         stored, replaced = 0, 0
         if jobs:
-            stored, replaced = _commit(writer, jobs, rows[wanted], [None] * len(jobs))
+            stored, replaced = commit(writer, jobs, rows[wanted], [None] * len(jobs))
         result = result.plus(added=stored - replaced, replaced=replaced)
         progress("storing embeddings", start + len(part), len(embeddings))
     if next(stream, None) is not None:
@@ -277,7 +277,7 @@ class _Files:
         # The drawings of one file mostly follow each other.
         self._last: tuple[str, _Found] | None = None
 
-    def look_up(self, record: Record, skipped: Skipped) -> tuple[str | None, _Job | None]:
+    def look_up(self, record: Record, skipped: Skipped) -> tuple[str | None, Job | None]:
         """What to do with ``record``: count it under a name of `Added`, or carry out a job."""
         with self._edits.failures():
             try:
@@ -295,11 +295,11 @@ class _Files:
                     return "updated", None
                 return ("renamed" if found.moved else "unchanged"), None
             rows = (self._edits.drawing_at(old.key, part) for old in found.older)
-            return None, _Job(record, key, part, next((r for r in rows if r is not None), None))
+            return None, Job(record, key, part, next((r for r in rows if r is not None), None))
 
     def look_up_named(
         self, record: Record, new: npt.NDArray[np.void], skipped: Skipped
-    ) -> tuple[str | None, _Job | None]:
+    ) -> tuple[str | None, Job | None]:
         """The same for a record that comes with its row: its file may be anywhere."""
         with self._edits.failures():
             path = self._relative(record.image.path)
@@ -319,7 +319,7 @@ class _Files:
                 and (self._writer.vectors().rows[row]["codes"] == new["codes"]).all()
             ):
                 return "updated" if self._edits.update_drawing(row, record) else "unchanged", None
-            return None, _Job(record, file.key, part, row)
+            return None, Job(record, file.key, part, row)
 
     def failed(self, file: int) -> None:
         """A drawing of ``file`` could not be decoded."""

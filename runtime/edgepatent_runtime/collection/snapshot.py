@@ -53,7 +53,7 @@ def take(folder: Path, catalog: Catalog, old: Snapshot | None, resident: bool) -
     if old is not None and same and old.state.rows == state.rows:
         vectors = old.vectors
     else:
-        vectors = Vectors(folder / state.vectors, state.dimensions, state.rows)
+        vectors = Vectors.open(folder / state.vectors, state.dimensions, state.rows)
     words, mean = _signs(folder, state, catalog.derived("signs"))
     net, file = None, None
     derived = catalog.derived("graph")

@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -48,12 +49,21 @@ def append(path: Path, pictures: Sequence[bytes | None]) -> list[tuple[int, int]
 
 def read(path: Path, place: tuple[int, int]) -> bytes | None:
     """The PNG at ``place``; None where it was lost."""
+    return read_all(path, [place])[0]
+
+
+def read_all(path: Path, places: Sequence[tuple[int, int]]) -> list[bytes | None]:
+    """The PNGs at ``places``; None for each that was lost."""
     try:
         with path.open("rb") as file:
-            file.seek(place[0])
-            data = file.read(place[1])
+            return [_read(file, place) for place in places]
     except OSError:
-        return None
+        return [None] * len(places)
+
+
+def _read(file: BinaryIO, place: tuple[int, int]) -> bytes | None:
+    file.seek(place[0])
+    data = file.read(place[1])
     if len(data) < 4 or struct.unpack_from("<I", data)[0] != zlib.crc32(data[4:]):
         return None
     return data[4:]

@@ -80,37 +80,56 @@ def append(path: Path, rows: npt.NDArray[np.void], start: int) -> None:
 
 
 class Vectors:
-    """The first ``count`` rows of a file, mapped for reading.
+    """Rows of a file, mapped for reading."""
 
-    Raises `CollectionError` where the file is missing, too short or not one of ours.
-    """
-
-    def __init__(self, path: Path, dimensions: int, count: int) -> None:
+    def __init__(self, path: Path, rows: npt.NDArray[np.void]) -> None:
         self.path = path
-        self.dimensions = dimensions
-        self.count = count
+        self.rows = rows
+
+    @classmethod
+    def open(cls, path: Path, dimensions: int, count: int) -> "Vectors":
+        """Map the first ``count`` rows.
+
+        Raises `CollectionError` where the file is missing, too short or not one of ours.
+        """
         kind = row_type(dimensions)
         try:
             with path.open("rb") as file:
                 head = file.read(HEADER)
                 size = os.fstat(file.fileno()).st_size
-                if len(head) < HEADER or _HEAD.unpack_from(head) != (_MAGIC, dimensions):
-                    raise CollectionError(
-                        f"{path} is damaged (its header is not one of {dimensions} dimensions): "
-                        "run edgepatent index verify --repair"
-                    )
-                if size < HEADER + count * kind.itemsize:
-                    raise CollectionError(
-                        f"{path} is truncated ({size} bytes instead of "
-                        f"{HEADER + count * kind.itemsize}): run edgepatent index verify --repair"
-                    )
-                self.rows: npt.NDArray[np.void] = (
-                    np.memmap(file, kind, "r", HEADER, (count,)) if count else np.zeros(0, kind)
-                )
-        except FileNotFoundError:
+        except OSError as error:
             raise CollectionError(
-                f"{path} is missing: run edgepatent index verify --repair"
-            ) from None
+                f"{path} is missing ({error.strerror}): run edgepatent index verify --repair"
+            ) from error
+        if len(head) < HEADER or _HEAD.unpack_from(head) != (_MAGIC, dimensions):
+            raise CollectionError(
+                f"{path} is damaged (its header is not one of {dimensions} dimensions): "
+                "run edgepatent index verify --repair"
+            )
+        whole = HEADER + count * kind.itemsize
+        if size < whole:
+            raise CollectionError(
+                f"{path} is truncated ({size} bytes instead of {whole}): "
+                "run edgepatent index verify --repair"
+            )
+        return cls(path, _map(path, kind, count))
+
+    @classmethod
+    def salvage(cls, path: Path, dimensions: int, count: int) -> "Vectors":
+        """Map as many whole rows, up to ``count``, as a damaged file still holds; maybe none."""
+        kind = row_type(dimensions)
+        size = path.stat().st_size if path.is_file() else 0
+        return cls(path, _map(path, kind, max(0, min(count, (size - HEADER) // kind.itemsize))))
+
+    @property
+    def count(self) -> int:
+        """How many rows are mapped."""
+        return len(self.rows)
+
+    @property
+    def dimensions(self) -> int:
+        """D."""
+        return int(self.rows.dtype["codes"].shape[0])
 
     def read(self, numbers: Rows) -> Floats:
         """The vectors [N, D] stored as rows ``numbers`` [N]."""
@@ -131,7 +150,8 @@ class Vectors:
             rows = self.rows[start:stop] if numbers is None else self.rows[numbers[start:stop]]
             np.matmul(queries, rows["codes"].astype(np.float32).T, out=out[:, start:stop])
             out[:, start:stop] *= rows["scale"]
-        return out
+        # A scale that is no number is damage: such a row comes first, so that it is reported.
+        return np.nan_to_num(out, copy=False, nan=np.inf)
 
     def damaged(self, numbers: Rows) -> Rows:
         """Which of ``numbers`` [N] have a checksum that does not match."""
@@ -147,3 +167,7 @@ class Vectors:
                 f"{self.path} is damaged (row {damaged[0]} does not match its checksum): "
                 "run edgepatent index verify --repair"
             )
+
+
+def _map(path: Path, kind: np.dtype[np.void], count: int) -> npt.NDArray[np.void]:
+    return np.memmap(path, kind, "r", HEADER, (count,)) if count else np.zeros(0, kind)

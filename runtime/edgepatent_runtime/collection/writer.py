@@ -2,16 +2,21 @@
 
 import os
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import derive, graph, thumbnails, vectors
-from edgepatent_runtime.collection.edits import Edits
+from edgepatent_runtime.collection.edits import Edits, Model
 from edgepatent_runtime.collection.lock import WriterLock
+from edgepatent_runtime.collection.model import copy_in, new_name, sync_folder
 from edgepatent_runtime.collection.vectors import Floats, Rows, Vectors
+from edgepatent_runtime.errors import SpaceMismatchError
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record
 
@@ -21,20 +26,12 @@ EXACT_ROWS = 20_000
 _DEAD_SHARE = 0.2
 _BLOCK = 16_384
 _OWN_FILES = re.compile(r"(vectors|signs|graph|thumbnails)-\d+")
+_BUNDLES = re.compile(r"bundle-\d+$")
 
 
 def vectors_name(number: int) -> str:
     """The name of the ``number``-th file of rows."""
     return f"vectors-{number:06d}.rows"
-
-
-def sync_folder(folder: Path) -> None:
-    """Make new and removed names in ``folder`` last."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class Writer:
@@ -77,7 +74,9 @@ class Writer:
 
     def vectors(self) -> Vectors:
         """The committed rows."""
-        return Vectors(self.folder / self.state.vectors, self.state.dimensions, self.state.rows)
+        return Vectors.open(
+            self.folder / self.state.vectors, self.state.dimensions, self.state.rows
+        )
 
     @property
     def thumbnails(self) -> Path:
@@ -118,7 +117,7 @@ class Writer:
                     path = self.folder / self.state.vectors
                     vectors.append(path, np.concatenate(self._rows), self.state.rows)
                     old = self.edits.derived("signs")
-                    rows = Vectors(path, self.state.dimensions, total)
+                    rows = Vectors.open(path, self.state.dimensions, total)
                     new = derive.extend_signs(self.folder, rows, old)
                     self.edits.set_rows(self.state.vectors, total)
                     self.edits.set_derived("signs", new)
@@ -168,45 +167,68 @@ class Writer:
         self._unlink(old.file if old else None)
 
     def compact(self, progress: Progress = silent) -> None:
-        """Leave the dead rows behind: the living are written to a new file, in their order.
-
-        Who has the old file mapped keeps it. Raises `CollectionError` where a living row is
-        damaged.
-        """
+        """Leave the dead rows behind. Raises `CollectionError` where a living row is damaged."""
         self.commit()
-        old = self.state
-        rows = self.vectors()
-        live = self.edits.live()
-        number = int(old.vectors.split("-")[1].split(".")[0]) + 1
-        name = vectors_name(number)
-        (self.folder / name).unlink(missing_ok=True)
-        vectors.create(self.folder / name, old.dimensions)
+        self.rewrite(self._living(progress))
+
+    def _living(self, progress: Progress) -> Iterator[tuple[Rows, npt.NDArray[np.void]]]:
+        rows, live = self.vectors(), self.edits.live()
         for start in range(0, len(live), _BLOCK):
             numbers = live[start : start + _BLOCK]
             rows.require(numbers)
-            vectors.append(self.folder / name, np.array(rows.rows[numbers]), start)
+            yield numbers, np.array(rows.rows[numbers])
             progress("compacting", start + len(numbers), len(live))
+
+    def rewrite(
+        self,
+        chunks: Iterable[tuple[Rows, npt.NDArray[np.void]]],
+        model: Model | None = None,
+    ) -> None:
+        """Write all rows anew, to another file: (old row numbers, new rows), numbers ascending.
+
+        Drawings that ``chunks`` leave out are removed. Who has the old file mapped keeps it.
+        ``model`` says which model the new rows are embeddings of, if it is another one.
+        """
+        old = self.state
+        name = vectors_name(int(re.sub(r"\D", "", old.vectors)) + 1)
+        path = self.folder / name
+        path.unlink(missing_ok=True)
+        dimensions = model.dimensions if model else old.dimensions
+        vectors.create(path, dimensions)
+        kept: list[Rows] = [np.zeros(0, np.int64)]
+        total = 0
+        for numbers, rows in chunks:
+            vectors.append(path, rows, total)
+            kept.append(numbers)
+            total += len(rows)
         outdated: list[str | None] = [old.vectors, thumbnails.file_name(old.vectors)]
         try:
             with self.edits.failures():
                 self.edits.begin()
-                self._move_thumbnails(live, name)
-                self.edits.renumber(live)
-                self.edits.set_rows(name, len(live))
+                keep = np.concatenate(kept)
+                self.edits.remove_drawings(np.setdiff1d(self.edits.live(), keep))
+                self._move_thumbnails(keep, name)
+                self.edits.renumber(keep)
+                self.edits.set_rows(name, total)
+                if model is not None:
+                    self.edits.set_model(model)
                 for kind in ("signs", "graph"):
                     derived = self.edits.derived(kind)
                     outdated.append(derived.file if derived else None)
                     self.edits.set_derived(kind, None)
-                if len(live):
-                    fresh = Vectors(self.folder / name, old.dimensions, len(live))
+                if total:
+                    fresh = Vectors.open(path, dimensions, total)
                     self.edits.set_derived("signs", derive.extend_signs(self.folder, fresh, None))
                 sync_folder(self.folder)
                 self.edits.commit()
                 self.state = self.edits.state()
+                self.rotation = self.edits.rotation()
         except BaseException:
             self.rollback()
             raise
         self._unlink(*outdated)
+        if model is not None:
+            shutil.rmtree(self.folder / old.bundle, ignore_errors=True)
 
     def _move_thumbnails(self, live: Rows, name: str) -> None:
         """Copy the thumbnails of living rows to the file that belongs to the vectors ``name``."""
@@ -224,6 +246,41 @@ class Writer:
                 [(*(place or (None, None)), row) for place, row in zip(places, stored, strict=True)]
             )
 
+    def put_thumbnails(self, rows: Sequence[int], pictures: Sequence[bytes | None]) -> None:
+        """Store other pictures (PNG, or None) for committed rows."""
+        places = thumbnails.append(self.thumbnails, pictures)
+        with self.edits.failures():
+            self.edits.set_thumbnails(
+                [(*(place or (None, None)), row) for place, row in zip(places, rows, strict=True)]
+            )
+            self.commit()
+
+    def drop_graph(self) -> None:
+        """Forget the graph; `finish` makes it anew."""
+        old = self.edits.derived("graph")
+        with self.edits.failures():
+            self.edits.begin()
+            self.edits.set_derived("graph", None)
+            self.commit()
+        self._unlink(old.file if old else None)
+
+    def replace_bundle(self, bundle: Bundle) -> None:
+        """Copy in a bundle of the same space in place of a damaged one.
+
+        Raises `SpaceMismatchError` for another model.
+        """
+        if bundle.info.space != self.state.space:
+            raise SpaceMismatchError(
+                f"{bundle.folder} is not the model that {self.folder} was made with"
+            )
+        old = self.state.bundle
+        copied = copy_in(bundle, self.folder, new_name(self.folder))
+        with self.edits.failures():
+            self.edits.begin()
+            self.edits.set_model(replace(copied, rotation=self.rotation))
+            self.commit()
+        shutil.rmtree(self.folder / old, ignore_errors=True)
+
     def _unlink(self, *names: str | None) -> None:
         for name in names:
             if name:
@@ -237,5 +294,9 @@ class Writer:
             if derived is not None:
                 wanted.add(derived.file)
         for path in self.folder.iterdir():
-            if _OWN_FILES.match(path.name) and path.name not in wanted:
+            if path.name in wanted:
+                continue
+            if _OWN_FILES.match(path.name):
                 path.unlink(missing_ok=True)
+            elif _BUNDLES.match(path.name) and path.name != self.state.bundle:
+                shutil.rmtree(path)

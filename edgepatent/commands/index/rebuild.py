@@ -1,0 +1,43 @@
+"""``edgepatent index rebuild``: make an index anew."""
+
+import os
+from pathlib import Path
+
+import click
+
+from edgepatent import console
+from edgepatent.options import index_option, json_option, open_bundle
+
+
+@click.command()
+@index_option
+@click.option("--model", metavar="MODEL", help="Encode all drawings again with this model.")
+@click.option(
+    "--threads", default=0, show_default="all", metavar="N", help="Cores that it may use."
+)
+@json_option
+def command(index: Path, model: str | None, threads: int, as_json: bool) -> None:
+    """Make an index anew: compacted, or encoded with another model.
+
+    Without --model the rows are copied to a new file without the removed ones, and signs and
+    graph are made again. With it every image must still be there. Searches go on meanwhile, in
+    what was there before.
+    """
+    from edgepatent_runtime.collection import Collection
+    from edgepatent_runtime.encoder import Encoder
+    from edgepatent_runtime.record import Skipped
+
+    skipped = Skipped()
+    with Collection.open(index, write=True) as collection, console.progress_bar() as progress:
+        if model is None:
+            collection.compact(progress)
+        else:
+            encoder = Encoder(open_bundle(model), threads=threads or os.cpu_count() or 1)
+            collection.rebuild(encoder, skipped, progress)
+        collection.finish(progress, threads)
+        info = collection.info()
+    console.report_skipped(skipped)
+    if as_json:
+        console.print_json({"skipped": skipped.counts, "index": info})
+    else:
+        click.echo(f"{info.drawings} drawings of {info.patents} patents in {index}")

@@ -1,0 +1,47 @@
+"""The copy of its model that a collection carries."""
+
+import os
+from pathlib import Path
+
+from edgepatent_runtime.bundle import INFO, Bundle
+from edgepatent_runtime.collection.edits import Model
+from edgepatent_runtime.collection.rotation import random_rotation
+
+FIRST = "bundle-000001"
+
+
+def new_name(folder: Path) -> str:
+    """A name for another model's folder, which no state of the collection has used."""
+    taken = [int(p.name[-6:]) for p in folder.glob("bundle-*") if p.name[-6:].isdigit()]
+    return f"bundle-{max(taken, default=0) + 1:06d}"
+
+
+def copy_in(bundle: Bundle, folder: Path, name: str) -> Model:
+    """Copy ``bundle`` to ``folder / name``, every file checked on the way and synced.
+
+    Raises `BundleError` where it is damaged.
+    """
+    target = folder / name
+    target.mkdir(exist_ok=True)
+    for file in bundle.info.files:
+        _write_synced(target / file, bundle.read(file))
+    _write_synced(target / INFO, (bundle.folder / INFO).read_bytes())
+    sync_folder(target)
+    dimensions = bundle.info.dimensions
+    return Model(bundle.info.space, name, dimensions, random_rotation(dimensions))
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new and removed names in ``folder`` last."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

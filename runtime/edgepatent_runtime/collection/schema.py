@@ -1,0 +1,57 @@
+"""The tables of the catalog, and the steps from one format to the next.
+
+``state`` (one row: which vectors file, how many rows of it exist, the generation),
+``derived`` (signs and graph: which file, for which vectors, how many rows), ``roots`` (named
+folders that paths are relative to), ``files`` (path, size, mtime, content digest), ``patents``
+(id, Locarno, labels, title, date), ``drawings`` (row number, patent, file, figure, view, text,
+thumbnail), ``texts`` (figure descriptions, mostly shared by all drawings of a patent), ``dead``
+(rows that are no drawing any more) and ``words`` (FTS5 over titles and figure descriptions, one
+entry a patent).
+"""
+
+import sqlite3
+from collections.abc import Callable
+
+
+def _first_schema(connection: sqlite3.Connection) -> None:
+    """Format 1: everything."""
+    for statement in _SCHEMA.strip().split(";\n"):
+        connection.execute(statement)
+
+
+_SCHEMA = """
+CREATE TABLE state (
+    one INTEGER PRIMARY KEY CHECK (one = 1), space TEXT NOT NULL, dimensions INTEGER NOT NULL,
+    bundle TEXT NOT NULL, rotation BLOB NOT NULL, vectors TEXT NOT NULL, rows INTEGER NOT NULL,
+    generation INTEGER NOT NULL);
+CREATE TABLE derived (
+    kind TEXT PRIMARY KEY, file TEXT NOT NULL, vectors TEXT NOT NULL, rows INTEGER NOT NULL,
+    digest TEXT, mean BLOB, basis INTEGER);
+CREATE TABLE roots (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, path TEXT NOT NULL, beside TEXT NOT NULL);
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY, root INTEGER NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL, digest BLOB NOT NULL);
+CREATE INDEX files_path ON files (path, root);
+CREATE INDEX files_digest ON files (digest);
+CREATE TABLE patents (
+    id INTEGER PRIMARY KEY, patent_id TEXT NOT NULL UNIQUE, locarno TEXT, klass TEXT,
+    subclass TEXT, title TEXT, date TEXT);
+CREATE INDEX patents_klass ON patents (klass, subclass);
+CREATE INDEX patents_date ON patents (date);
+CREATE TABLE drawings (
+    row INTEGER PRIMARY KEY, patent INTEGER NOT NULL, file INTEGER NOT NULL, part TEXT NOT NULL,
+    figure TEXT, view TEXT, text INTEGER, thumbnail INTEGER, thumbnail_size INTEGER);
+CREATE INDEX drawings_patent ON drawings (patent);
+CREATE INDEX drawings_file ON drawings (file, part);
+CREATE TABLE texts (id INTEGER PRIMARY KEY, patent INTEGER NOT NULL, text TEXT NOT NULL);
+CREATE INDEX texts_patent ON texts (patent);
+CREATE TABLE dead (row INTEGER PRIMARY KEY);
+CREATE VIEW patent_words AS SELECT id, title, (
+    SELECT group_concat(text, char(10)) FROM (
+        SELECT text FROM texts WHERE patent = patents.id ORDER BY id)) AS text FROM patents;
+CREATE VIRTUAL TABLE words USING fts5 (
+    title, text, content='patent_words', content_rowid='id', tokenize='porter unicode61')
+"""
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_schema,)
