@@ -1,0 +1,244 @@
+"""A training run becomes a bundle: the whole export, all or nothing."""
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import onnx
+
+from edgepatent_export import certify
+from edgepatent_export.calibrate import RECOMMENDED, check_drawings
+from edgepatent_export.card import model_card
+from edgepatent_export.certify import Certificate
+from edgepatent_export.drawings import Material, gather
+from edgepatent_export.golden import golden_drawings
+from edgepatent_export.graph import Matrix, to_onnx
+from edgepatent_export.repair import find_int8
+from edgepatent_export.rotation import (
+    fit_rotation,
+    own_space,
+    rotation_of_run,
+    space_of,
+    weights_digest,
+)
+from edgepatent_export.target import Target
+from edgepatent_runtime.bundle import CARD, FORMAT, GOLDEN, MODEL, Bundle, BundleInfo, write_info
+from edgepatent_runtime.errors import ExportError
+from edgepatent_runtime.progress import Progress, silent
+from edgepatent_runtime.record import Skipped
+from edgepatent_train.run import Run
+
+# INT8 embeddings no further than this from those in FP32 may be compared with them.
+SAME_SPACE = 0.99
+TOOLS = ("edgepatent-export", "torch", "timm", "onnx", "onnxruntime", "optimum")
+
+
+def export(
+    run: Run,
+    out: Path,
+    *,
+    int8: bool = False,
+    data: Sequence[str] = (),
+    evaluate: Sequence[str] = (),
+    max_drop: float = 0.005,
+    target: Target = "portable",
+    keep_going: bool = False,
+    notes: str = "",
+    skipped: Skipped | None = None,
+    progress: Progress = silent,
+    notify: Callable[[str], None] = lambda line: None,
+) -> Bundle:
+    """Write the bundle of ``run`` to ``out``, a folder that must not exist yet.
+
+    With ``int8`` the model is quantised and has to earn a certificate: mAP may drop by
+    ``max_drop`` (of 1) at no level. Where it does not, `ExportError` is raised with the numbers,
+    or, with ``keep_going``, the FP32 bundle is written with the refused certificate in it.
+    ``notify`` is told what a person should know on the way.
+
+    The folder takes its final name only when it is complete. Raises `ExportError` also where
+    ``out`` exists or cannot be written, `TrainingError` for a run that has not finished.
+    """
+    skipped = Skipped() if skipped is None else skipped
+    model = run.model()
+    recipe = run.recipe.model
+    threads = os.cpu_count() or 1
+    with _staging(out) as folder:
+        material = gather(
+            data,
+            evaluate,
+            recipe.size,
+            unseen=set(run.data.held_out),
+            with_exam=int8,
+            skipped=skipped,
+            progress=progress,
+        )
+        weights = weights_digest(model)
+
+        def fit() -> Matrix:
+            plain = to_onnx(model, recipe.size).SerializeToString()
+            return fit_rotation(certify.embed(plain, material.calibration, threads=threads))
+
+        rotation = rotation_of_run(run.folder, weights, fit)
+        graph = to_onnx(model, recipe.size, rotation)
+        fp32 = graph.SerializeToString()
+        certificate, chosen = None, fp32
+        if int8:
+            certificate, quantised = _certified(
+                graph, fp32, material, max_drop, target, threads, progress, notify
+            )
+            if certificate.accepted:
+                chosen = quantised
+            elif keep_going:
+                notify("INT8 is refused, the FP32 model is written: " + _reasons(certificate))
+            else:
+                raise ExportError(
+                    f"INT8 is refused: {_reasons(certificate)}. What could help: more calibration "
+                    "drawings of the kind you search (--data), --finetune, a backbone with ReLU "
+                    "(recipes ending in -edge), or FP32 (--keep-going, or no --int8)"
+                )
+        space = space_of(weights, rotation, recipe.size)
+        is_int8 = chosen is not fp32
+        if is_int8 and certificate is not None and certificate.cosine_min < SAME_SPACE:
+            # Too far from the FP32 model to share a collection with it.
+            space = own_space(space, chosen)
+        info = BundleInfo(
+            format=FORMAT,
+            name=out.name,
+            space=space,
+            size=recipe.size,
+            dimensions=recipe.dimensions,
+            precision="int8" if is_int8 else "fp32",
+            target=target,
+            backbone=recipe.backbone,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            versions={
+                **{tool: version(tool) for tool in TOOLS},
+                "python": platform.python_version(),
+            },
+            files={},
+            training=_training(run),
+            certificate=None if certificate is None else msgspec.to_builtins(certificate),
+        )
+        drawings = golden_drawings(recipe.size)
+        (folder / MODEL).write_bytes(chosen)
+        np.savez_compressed(
+            folder / GOLDEN, drawings=drawings, embeddings=certify.embed(chosen, drawings)
+        )
+        (folder / CARD).write_text(model_card(info, certificate, notes), "utf-8")
+        write_info(folder, info)
+        Bundle(folder).verify()
+    return Bundle(out)
+
+
+def _certified(
+    graph: onnx.ModelProto,
+    fp32: bytes,
+    material: Material,
+    max_drop: float,
+    target: Target,
+    threads: int,
+    progress: Progress,
+    notify: Callable[[str], None],
+) -> tuple[Certificate, bytes]:
+    """The best INT8 model that could be found, and its certificate, accepted or not."""
+    check_drawings(material.calibration)
+    if len(material.calibration) < RECOMMENDED:
+        notify(
+            f"{len(material.calibration)} drawings to calibrate on: {RECOMMENDED} or more give "
+            "ranges that hold"
+        )
+    exam = material.exam
+    assert exam is not None
+    reference = certify.embed(
+        fp32, exam.drawings, threads=threads, progress=progress, task="scoring FP32"
+    )
+
+    def judge(candidate: bytes) -> Certificate:
+        return certify.certify(
+            fp32,
+            candidate,
+            exam,
+            max_drop=max_drop,
+            fp32_embeddings=reference,
+            threads=threads,
+            progress=progress,
+        )
+
+    found = find_int8(
+        graph, material.calibration, judge, target=target, progress=progress, notify=notify
+    )
+    calibration = {
+        "sources": material.sources,
+        "drawings": len(material.calibration),
+        "digest": material.digest,
+        "method": found.plan.method,
+    }
+    certificate = msgspec.structs.replace(
+        found.certificate,
+        calibration=calibration,
+        kept_float=found.plan.keep_float,
+        repairs=found.repairs,
+    )
+    return certificate, found.model
+
+
+def _reasons(certificate: Certificate) -> str:
+    return "; ".join(certificate.refused)
+
+
+def _training(run: Run) -> dict[str, Any]:
+    """What a bundle says of how its model was trained."""
+    data, loss = run.data, run.recipe.loss
+    return {
+        "sources": [_short(source) for source in data.sources],
+        "drawings": data.drawings,
+        "patents": data.patents,
+        "digest": data.digest,
+        "steps": run.summary()["steps"],
+        "epochs": run.recipe.optimizer.epochs,
+        "loss": loss.name,
+        "scores": list(loss.scores),
+        "seed": run.recipe.seed,
+    }
+
+
+def _short(source: str) -> str:
+    """A source without the folders of the machine it lay on: bundles travel."""
+    scheme, colon, rest = source.partition(":")
+    if scheme == "synthetic":
+        return source
+    if scheme == "meshes" and colon:
+        folder, comma, settings = rest.partition(",")
+        return f"meshes:{Path(folder).name}{comma}{settings}"
+    return Path(source).name or source
+
+
+@contextmanager
+def _staging(out: Path) -> Iterator[Path]:
+    """A hidden folder beside ``out`` that becomes ``out`` when the block succeeds, else goes."""
+    out = out.absolute()
+    if out.exists():
+        raise ExportError(f"{out} exists already: remove it, or choose another --out")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
+    except OSError as error:
+        raise ExportError(f"{out.parent} cannot be written: {error.strerror}") from error
+    try:
+        yield folder
+        folder.chmod(0o755)
+        for file in folder.iterdir():
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
+        folder.rename(out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

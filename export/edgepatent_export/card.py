@@ -1,0 +1,137 @@
+"""A model card that a person can read, written from what export knows for certain."""
+
+from edgepatent_export.certify import Certificate, Side
+from edgepatent_runtime import metrics
+from edgepatent_runtime.bundle import BundleInfo
+
+# Licences of the weights that timm publishes for the backbones in our recipes.
+BACKBONE_LICENCE = "Apache-2.0 (timm and the published weights; see the backbone's own card)"
+
+
+def model_card(info: BundleInfo, certificate: Certificate | None, notes: str = "") -> str:
+    """Markdown: what the model is, how it was made, what it can and cannot do, and the figures.
+
+    ``notes`` is a paragraph of the person who exports, for what no program can know.
+    """
+    parts = [_head(info), notes.strip(), _training(info)]
+    parts += [_figures(info, certificate) if certificate else _without_certificate(info)]
+    parts += [_limits(), _licences(info), _how_to_cite()]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _head(info: BundleInfo) -> str:
+    return f"""# {info.name}
+
+Embeds patent drawings so that drawings of one design lie close together. A normalised drawing
+(grey, {info.size} × {info.size} pixels, white paper) becomes {info.dimensions} numbers of unit
+length; the inner product of two is their similarity.
+
+| | |
+|---|---|
+| backbone | {info.backbone} |
+| precision | {info.precision}, target {info.target} |
+| input | `drawings` uint8 [N, 1, {info.size}, {info.size}], paper 255, ink 0 |
+| output | `embedding` float32 [N, {info.dimensions}], unit length, leading dimensions carry most |
+| space | `{info.space}` |
+| made | {info.created} |"""
+
+
+def _training(info: BundleInfo) -> str:
+    training = info.training
+    sources = ", ".join(f"`{s}`" for s in training.get("sources", [])) or "unknown"
+    text = f"""## Training
+
+{training.get("drawings", "?")} drawings of {training.get("patents", "?")} designs from {sources};
+{training.get("steps", "?")} steps with the {training.get("loss", "?")} loss
+(scores {training.get("scores", "?")} for patent, subclass, class)."""
+    if training.get("steps") == 0:
+        text += (
+            "\nThe backbone was not trained on drawings: it keeps its initial weights, and only "
+            "the last linear\nlayer was fitted."
+        )
+    return text
+
+
+def _figures(info: BundleInfo, certificate: Certificate) -> str:
+    rows = []
+    for level, fp32 in certificate.fp32.levels.items():
+        int8 = certificate.int8.levels[level]
+        low, high = certificate.drop_interval[level]
+        rows.append(
+            f"| {level} | {fp32.queries} | {fp32.map:.4f} | {int8.map:.4f} "
+            f"| {100 * certificate.drop[level]:+.2f} ({100 * low:+.2f} to {100 * high:+.2f}) "
+            f"| {fp32.recall_1:.4f} | {int8.recall_1:.4f} |"
+        )
+    sources = ", ".join(certificate.evaluation["sources"])
+    verdict = "accepted" if certificate.accepted else "refused: " + "; ".join(certificate.refused)
+    kept = "\n".join(f"- `{name}`: {why}" for name, why in certificate.kept_float.items())
+    calibration = certificate.calibration
+    overlap = 100 * certificate.neighbour_overlap_10
+    smaller = certificate.fp32.bytes / certificate.int8.bytes
+    return f"""## Certificate: {verdict}
+
+Scored on {certificate.evaluation["drawings"]} drawings of {certificate.evaluation["patents"]}
+designs that the ranges were not calibrated on ({sources}), every drawing a query against all
+others, vectors stored as int8 rows as search does. The drop is in points of mAP, with its paired
+95 % bootstrap interval over designs; at most {100 * certificate.max_drop:.2f} are allowed.
+
+| level | queries | mAP FP32 | mAP INT8 | drop | R@1 FP32 | R@1 INT8 |
+|---|---|---|---|---|---|---|
+{chr(10).join(rows)}
+
+| | FP32 | INT8 |
+|---|---|---|
+{_side_rows(certificate.fp32, certificate.int8)}
+
+INT8 is {certificate.speedup:.2f} times as fast and {smaller:.1f} times smaller. Cosine between
+both embeddings of a drawing: mean {certificate.cosine_mean:.4f},
+least {certificate.cosine_min:.4f}; {overlap:.1f} % of the ten nearest neighbours are the same.
+Calibrated on {calibration.get("drawings", "?")} drawings with {calibration.get("method", "?")}
+ranges ({", ".join(calibration.get("sources", []))};
+SHA-256 {str(calibration.get("digest", ""))[:16]}…).
+
+Left in float:
+{kept or "- nothing that could be quantised"}
+
+Made with {", ".join(f"{k} {v}" for k, v in info.versions.items())}."""
+
+
+def _side_rows(fp32: Side, int8: Side) -> str:
+    a, b = fp32.latency_ms, int8.latency_ms
+    return (
+        f"| one drawing, one thread, median | {a.median:.1f} ms | {b.median:.1f} ms |\n"
+        f"| the same, 95th percentile | {a.p95:.1f} ms | {b.p95:.1f} ms |\n"
+        f"| size | {fp32.bytes / 1e6:.2f} MB | {int8.bytes / 1e6:.2f} MB |"
+    )
+
+
+def _without_certificate(info: BundleInfo) -> str:
+    return f"""## Certificate
+
+None: this is the {info.precision} model. Score it with `edgepatent evaluate --model THIS`."""
+
+
+def _limits() -> str:
+    levels = ", ".join(metrics.LEVELS)
+    return f"""## Limits
+
+Made for black line drawings on white paper; photographs and coloured renderings are outside of
+what it was trained on. It compares shapes as they are drawn: another view of the same design may
+lie further away than the same view of another. Scores at the levels ({levels}) hold for the
+drawings named above and say little about others. Nothing here is a legal opinion on novelty or
+infringement."""
+
+
+def _licences(info: BundleInfo) -> str:
+    lines = [f"- backbone `{info.backbone}`: {BACKBONE_LICENCE}"]
+    if any(str(s).startswith("meshes:") for s in info.training.get("sources", [])):
+        lines.append("- meshes: their authors as listed in the collection's metadata.csv")
+    lines.append("- patent drawings published by the USPTO: US public record")
+    return "## Licences\n\nThis bundle: Apache-2.0. What went into it:\n\n" + "\n".join(lines)
+
+
+def _how_to_cite() -> str:
+    return """## How to cite
+
+The training objective is our reading of hierarchical multi-positive contrastive learning for
+patent image retrieval; cite the paper of that name beside edgepatent and its version."""

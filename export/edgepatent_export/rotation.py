@@ -1,0 +1,78 @@
+"""The rotation that orders an embedding's dimensions by how much distance they carry.
+
+A complete orthonormal rotation before the final normalisation changes no inner product, and the
+device pays nothing: it is folded into the last linear layer. Fitted once for a run and kept beside
+its weights, so that all bundles of the run (FP32, INT8, any target) share one space.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+Matrix = npt.NDArray[np.float32]
+FILE = "rotation.npz"
+
+
+def fit_rotation(embeddings: Matrix) -> Matrix:
+    """Principal axes of embeddings [N, D] about the origin, largest first: rows of [D, D].
+
+    Uncentred and square, so that it is a rotation and not a projection. The sign of each axis is
+    chosen so that its largest component is positive.
+    """
+    x = embeddings.astype(np.float64)
+    _, vectors = np.linalg.eigh(x.T @ x)
+    axes = vectors[:, ::-1].T
+    largest = np.take_along_axis(axes, np.abs(axes).argmax(1)[:, None], 1)
+    rotation: Matrix = (axes * np.where(largest < 0, -1.0, 1.0)).astype(np.float32)
+    return rotation
+
+
+def rotation_of_run(folder: Path, weights: str, fit: Callable[[], Matrix]) -> Matrix:
+    """The rotation of the run in ``folder`` whose weights have the digest ``weights``.
+
+    Read from the run, else fitted and kept there. A run that cannot be written to is exported
+    all the same, into a space of its own.
+    """
+    file = folder / FILE
+    try:
+        with np.load(file, allow_pickle=False) as kept:
+            if str(kept["weights"]) == weights:
+                known: Matrix = kept["rotation"]
+                return known
+    except (OSError, ValueError, KeyError):
+        pass
+    rotation = fit()
+    part = file.with_suffix(f".{os.getpid()}.part")
+    try:
+        with part.open("wb") as stream:
+            np.savez(stream, rotation=rotation, weights=weights)
+        part.replace(file)
+    except OSError:
+        part.unlink(missing_ok=True)
+    return rotation
+
+
+def weights_digest(model: torch.nn.Module) -> str:
+    """SHA-256 over every parameter and buffer of ``model``, by name."""
+    state = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        state.update(name.encode())
+        state.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return state.hexdigest()
+
+
+def space_of(weights: str, rotation: Matrix, size: int) -> str:
+    """The name of an embedding space: what its FP32 weights, rotation and input size decide."""
+    state = hashlib.sha256(f"{weights} {size}".encode())
+    state.update(np.ascontiguousarray(rotation, "<f4").tobytes())
+    return state.hexdigest()[:32]
+
+
+def own_space(space: str, model: bytes) -> str:
+    """The space of a model that belongs to ``space`` but strays too far from it to be compared."""
+    return hashlib.sha256(space.encode() + model).hexdigest()[:32]
