@@ -53,9 +53,10 @@ class GrantSource:
         Raises `SourceError` where there is no grant at all.
         """
         found = False
+        seen: set[str] = set()
         for grant in self._grants(self._path, frozenset(), skipped):
             found = True
-            yield from _records(grant, skipped)
+            yield from _records(grant, seen, skipped)
         if not found and not len(skipped):
             raise SourceError(f"{self._path} holds no design grant (a folder or ZIP with its XML)")
 
@@ -167,7 +168,7 @@ def _of_members(
     )
 
 
-def _records(grant: _Grant, skipped: Skipped) -> Iterator[Record]:
+def _records(grant: _Grant, seen: set[str], skipped: Skipped) -> Iterator[Record]:
     drawings = sorted(n for n in grant.names if n.lower().endswith(_DRAWING_SUFFIXES))
     try:
         xml = _read_xml(grant)
@@ -180,6 +181,11 @@ def _records(grant: _Grant, skipped: Skipped) -> Iterator[Record]:
     if not xml.number.upper().startswith("D"):
         skipped.add("grant that is no design", grant.label)
         return
+    patent = canonical("US" + xml.number)
+    if patent in seen:
+        skipped.add("duplicate grant", grant.label)
+        return
+    seen.add(patent)
     sheets = []
     for name in drawings:
         if is_front_page(name):
@@ -191,7 +197,6 @@ def _records(grant: _Grant, skipped: Skipped) -> Iterator[Record]:
         if name.upper() not in present:
             skipped.add("drawing named in the XML is missing", f"{grant.label}/{name}")
 
-    patent = canonical("US" + xml.number)
     code = locarno.parse(xml.locarno)
     klass, subclass = locarno.labels(code)
     views = figure_text.views(xml.description)
