@@ -216,9 +216,11 @@ def _check_jpeg(gray: Image.Image, mode: str, data: bytes) -> None:
     """
     padded = padded_jpeg(data)
     low, high = _bottom(gray)
-    if low == high or mode == "CMYK" or b"\xff\xdd" in data:
-        if not _same(gray, padded) or (low == high and _same(gray, cut_jpeg(data))):
-            raise DrawingError("damaged or truncated image", "pixels of the JPEG are missing")
+    suspect = low == high or mode == "CMYK" or b"\xff\xdd" in data
+    if suspect and not _same(gray, padded):
+        raise DrawingError("damaged or truncated image", "pixels of the JPEG are missing")
+    if low == high and _same(gray, cut_jpeg(data)):
+        raise DrawingError("damaged or truncated image", "the JPEG holds more than its pixels")
 
 
 def _bottom(gray: Image.Image) -> tuple[int, int]:
@@ -242,7 +244,16 @@ def _gray(image: ImageFile) -> Image.Image:
         image.draft("L", image.size)
     if image.format == "TIFF":
         _check_strips(image)
+    # The first frame of a GIF may be smaller than its canvas, which is no paper.
+    frame = image.tile[0].extents if image.format == "GIF" and image.tile else None
     image.load()
+    if frame:
+        return _flat(image.crop(frame))
+    return _flat(image)
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """A loaded picture of any mode on white."""
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         return _on_white(image)
     if image.mode in ("1", "L"):

@@ -4,48 +4,153 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageFilter
 
+Page = npt.NDArray[np.uint8]
+Light = npt.NDArray[np.float32]
+
+# Longest side, in pixels, of the picture on which light is judged.
+_JUDGED = 128
 # A page is inverted when its border and its whole are darker than this.
 _DARK = 110
 # Paper this bright needs no levelling.
 _WHITE = 250
-# Grey levels by which the border of a scan may vary; a photograph varies more.
-_EVEN = 24
-# Longest side, in pixels, of the picture on which light is judged.
-_JUDGED = 128
+# Grey levels by which the light on a scanner's paper may vary along the border.
+_EVEN = 12
+# Noise of paper: what is darker than it by less than this share becomes white.
+_NOISE = 0.04
+# Paper is not darker than this share of the light around it: what is darker is a drawn thing.
+_SHADOW = 0.8
+# Pixels darker than this are ink, and ink whose darkest parts are lighter than that is faint.
+_INK, _FAINT = 231, 64
+# Less ink than the one share of a page is noise, more than the other is no line drawing.
+_LINES = (1e-5, 0.2)
 
 
-def even_out(image: Image.Image) -> npt.NDArray[np.uint8]:
+def even_out(image: Image.Image) -> Page:
     """A page of mode "1" or "L" → uint8 [H, W] with paper at 255 and ink dark.
 
-    White on black is turned round; paper that a scanner left grey is lifted to white; the uneven
-    light of a photographed page is divided out.
+    White on black is turned round; paper that a scanner left grey is lifted to white; of a
+    photograph, the uneven light is divided out and the table around the page left out; faint ink
+    is darkened. Pages of one bit can only be inverted.
     """
-    bilevel = image.mode == "1"
-    image = image.convert("L")
-    small = image.reduce(max(1, -(-max(image.size) // _JUDGED)))
+    gray = image.convert("L")
+    small = gray.reduce(max(1, -(-max(gray.size) // _JUDGED)))
     pixels = np.asarray(small)
-    edge = np.concatenate((pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
-    if np.median(edge) < _DARK and np.median(pixels) < _DARK:
-        image, small, edge = ImageChops.invert(image), ImageChops.invert(small), 255 - edge
-    if not bilevel:
-        image = _lift(image, small, edge)
-    return np.asarray(image)
+    if _border(pixels).min() >= _WHITE:
+        return _darken(gray)
+    sheet = None if image.mode == "1" else _sheet_on_table(pixels)
+    if sheet is not None:
+        return _darken(_cut_out(gray, pixels, sheet))
+    if np.median(_border(pixels)) < _DARK and np.median(pixels) < _DARK:
+        gray, small = ImageChops.invert(gray), ImageChops.invert(small)
+    return np.asarray(gray) if image.mode == "1" else _darken(_lift(gray, small))
 
 
-def _lift(image: Image.Image, small: Image.Image, edge: npt.NDArray[np.uint8]) -> Image.Image:
-    """Scale grey values so that paper becomes 255."""
-    low, paper = (float(v) for v in np.percentile(edge, (10, 50)))
-    if paper - low > _EVEN and paper < _WHITE:
-        return _flatten(image, small)
+def _border(pixels: Page | Light) -> Page | Light:
+    return np.concatenate((pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
+
+
+def _lift(gray: Image.Image, small: Image.Image) -> Image.Image:
+    """Scale grey values so that paper becomes 255, everywhere."""
+    light = _without_ink(np.asarray(small))
+    low, paper, high = (float(v) for v in np.percentile(_border(light), (5, 50, 95)))
+    if high - low > _EVEN:
+        return _divide(gray, light, _surface(light, np.ones(light.shape, np.bool_)))
     if paper >= _WHITE or paper < 128:
-        return image
-    return image.point([min(255, round(v * 255 / (paper - 2))) for v in range(256)])
+        return gray
+    scale = 255 / (paper * (1 - _NOISE))
+    return gray.point([min(255, round(v * scale)) for v in range(256)])
 
 
-def _flatten(image: Image.Image, small: Image.Image) -> Image.Image:
-    """Divide by the paper's brightness, read off where there is no ink."""
-    window = max(3, max(small.size) // 8) | 1
-    paper = small.filter(ImageFilter.MaxFilter(window)).filter(ImageFilter.GaussianBlur(window / 2))
-    light = np.asarray(paper.resize(image.size, Image.Resampling.BILINEAR), np.uint16)
-    page = np.asarray(image, np.uint16) * 255 // np.maximum(light * 15 // 16, 1)
+def _without_ink(pixels: Page) -> Light:
+    """The brightness of the paper: a closing (dilation, erosion) takes thin dark things away."""
+    window = max(3, max(pixels.shape) // 10) | 1
+    small = Image.fromarray(pixels)
+    closed = small.filter(ImageFilter.MaxFilter(window)).filter(ImageFilter.MinFilter(window))
+    return np.asarray(closed.filter(ImageFilter.GaussianBlur(window / 4))).astype(np.float32)
+
+
+def _surface(light: Light | Page, where: npt.NDArray[np.bool_]) -> Light:
+    """A quadratic surface through the brightness of paper.
+
+    Ink and wide dark things pull it down; so it is fitted again without what lies well below it.
+    """
+    height, width = light.shape
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    terms = np.stack((np.ones_like(x), x, y, x * x, x * y, y * y), axis=-1)
+    surface = np.zeros(light.shape, np.float32)
+    for _ in range(5):
+        weights = np.linalg.lstsq(terms[where], light[where], rcond=None)[0]
+        surface = (terms @ weights).astype(np.float32)
+        paper = where & (light > 0.92 * surface)
+        if paper.sum() < 0.05 * where.sum():
+            break
+        where = paper
+    return surface
+
+
+def _divide(gray: Image.Image, light: Light, surface: Light) -> Image.Image:
+    """The picture under even light: every value relative to the paper's there.
+
+    That is the smooth surface, or what was seen where it is little darker: a shadow, a fold.
+    """
+    paper = np.clip(light, _SHADOW * surface, surface)
+    level = Image.fromarray((paper * (1 - _NOISE) - 2).clip(16, 255).astype(np.uint8))
+    level = level.resize(gray.size, Image.Resampling.BILINEAR)
+    page = np.asarray(gray).astype(np.uint16) * 255 // np.asarray(level)
     return Image.fromarray(np.minimum(page, 255).astype(np.uint8))
+
+
+def _darken(gray: Image.Image) -> Page:
+    """Stretch the values of a page whose ink is faint, so that its darkest parts become black."""
+    counts = np.array(gray.histogram()[:_INK])
+    ink = counts.sum()
+    if _LINES[0] < ink / (gray.width * gray.height) < _LINES[1]:
+        darkest = int(np.searchsorted(np.cumsum(counts), 0.02 * ink))
+        if darkest > _FAINT:
+            scale = 255 / (255 - darkest)
+            gray = gray.point([max(0, round((v - darkest) * scale)) for v in range(256)])
+    return np.asarray(gray)
+
+
+def _sheet_on_table(pixels: Page) -> npt.NDArray[np.bool_] | None:
+    """Where the sheet lies in a photograph that shows the table around it; None for all others.
+
+    The sheet is the bright part of a picture with a dark border, fills its convex hull but for
+    the ink on it, is nearly a rectangle, and not small.
+    """
+    if float(np.percentile(_border(pixels), 75)) > 0.75 * float(np.percentile(pixels, 95)):
+        return None
+    # OpenCV only for photographs: its import would cost every search 50 ms.
+    import cv2
+
+    threshold, bright = cv2.threshold(pixels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not outlines or np.percentile(_border(pixels), 75) > threshold:
+        return None
+    outline = max(outlines, key=cv2.contourArea)
+    hull = cv2.convexHull(outline)
+    (_, (width, height), _) = cv2.minAreaRect(hull)
+    area = cv2.contourArea(outline)
+    if (
+        area < 0.2 * pixels.size
+        or area < 0.9 * cv2.contourArea(hull)
+        or area < 0.8 * width * height
+    ):
+        return None
+    sheet = np.zeros(pixels.shape, np.uint8)
+    cv2.fillConvexPoly(sheet, hull, 1)
+    # The rim of the sheet, where it casts its shadow, is left out.
+    inner = cv2.erode(sheet, np.ones((5, 5), np.uint8), borderValue=0).astype(np.bool_)
+    ink = inner & (pixels < threshold)
+    # A bright object without anything on it is no sheet.
+    return inner if ink.any() or np.ptp(pixels[inner]) > 2 * _EVEN else None
+
+
+def _cut_out(gray: Image.Image, pixels: Page, sheet: npt.NDArray[np.bool_]) -> Image.Image:
+    """The sheet of a photograph under even light, white around it."""
+    surface = _surface(pixels, sheet)
+    inside = np.where(sheet, pixels, surface.clip(0, 255).astype(np.uint8))
+    page = _divide(gray, _without_ink(inside), surface)
+    mask = Image.fromarray(sheet).convert("L").resize(gray.size, Image.Resampling.BILINEAR)
+    white = Image.new("L", gray.size, 255)
+    return Image.composite(page, white, mask.point([255 * (v > 250) for v in range(256)]))

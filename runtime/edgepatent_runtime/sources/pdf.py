@@ -49,7 +49,7 @@ _pdfium = threading.Lock()
 
 _NUMBER = re.compile(r"\bUS\s*D\s?[0-9]{3},[0-9]{3}\s*S", re.ASCII)
 _DATE = re.compile(r"\b[A-Z][a-z]{2,8}\.?\s+[0-9]{1,2},\s+[0-9]{4}\b", re.ASCII)
-_LOCARNO = re.compile(r"LOC\s*\([0-9]+\)\s*Cl[^0-9]{1,40}([0-9]{2}-[0-9]{2})\b", re.ASCII)
+_LOCARNO = re.compile(r"LOC\s*\([0-9]+\)\s*Cl[^0-9]{1,100}([0-9]{2}-[0-9]{2})\b", re.ASCII)
 
 
 class PdfSource:
@@ -124,10 +124,14 @@ def is_text(page: Page) -> bool:
 
 
 def below_header(page: Page) -> Page:
-    """The page from below its printed header on; all of it where there is none."""
+    """The page from below its printed header on; all of it where there is none.
+
+    The header is the first line of text, in the upper part of the page, wide, and with no figure
+    above or beside it.
+    """
     step = max(1, round(max(page.shape) / (11 * _LETTER_DPI)))
-    top = page[: round(len(page) * _HEADER_DEPTH) : 1]
-    small = np.asarray(Image.fromarray(np.ascontiguousarray(top)).reduce(step))
+    top = Image.fromarray(np.ascontiguousarray(page[: round(len(page) * _HEADER_DEPTH)]))
+    small = np.asarray(top.reduce(step))
     components = _components(small)
     lines = _lines(components, len(small))
     if not lines:
@@ -135,13 +139,11 @@ def below_header(page: Page) -> Page:
     base = lines[0]
     left, upper, width, height = components[:, :4].T
     letters = np.abs(upper + height - base) <= 3
-    spans = left[letters].min(), (left + width)[letters].max()
-    line_top = int(upper[letters].min())
-    # A figure that begins above or beside the line shows that the line is not a header.
-    rivals = (height > _LETTER[1]) & (upper < base)
-    if spans[1] - spans[0] < _HEADER_WIDTH * small.shape[1] or rivals.any() or line_top < 0:
+    span = (left + width)[letters].max() - left[letters].min()
+    figures = (height > _LETTER[1]) & (upper < base)
+    if span < _HEADER_WIDTH * small.shape[1] or figures.any():
         return page
-    return page[min((base + 4) * step, len(page) - 1) :]
+    return page[(base + 4) * step :]
 
 
 def _components(page: Page) -> Components:
