@@ -7,6 +7,7 @@ from typing import Any, TextIO
 from edgepatent_runtime.errors import SourceError
 
 _CHUNK = 1 << 20
+_DELIMITERS = frozenset(" \t\r\n,]")
 MOST_CHARACTERS = 16 << 20
 """The longest element that is read; one that is longer is taken for damage."""
 
@@ -36,8 +37,9 @@ def elements(file: TextIO, label: str) -> Iterator[Any]:
                 if chunk and len(text) - position <= MOST_CHARACTERS:
                     break  # perhaps the rest of it comes with the next chunk
                 raise SourceError(f"{label} is damaged after {count:,} records: {error}") from error
-            if end == len(text) and chunk and not isinstance(element, dict | list):
-                break  # a number may go on in the next chunk
+            is_number = isinstance(element, int | float)
+            if chunk and is_number and text[end : end + 1] not in _DELIMITERS:
+                break  # "1" may go on as "1.5" in the next chunk
             yield element
             count += 1
             position = end
