@@ -142,7 +142,7 @@ def _where(filters: Filters) -> tuple[str, list[Any]]:
         if ids:
             conditions.append(f"patent_id {negation}IN (SELECT value FROM json_each(?))")
             parameters.append(msgspec.json.encode(ids).decode())
-    if filters.text is not None:
+    if filters.text and filters.text.strip():
         conditions.append("id IN (SELECT rowid FROM words WHERE words MATCH ?)")
         parameters.append(match_words(filters.text))
     return " AND ".join(conditions) or "1", parameters
