@@ -208,6 +208,8 @@ class Edits(Catalog):
 
     def remove_drawings(self, rows: Rows) -> None:
         """Forget the drawings at ``rows``, and files and patents that have none left."""
+        if not len(rows):
+            return
         self.begin()
         patents: set[int] = set()
         files: set[int] = set()
@@ -292,6 +294,9 @@ class Edits(Catalog):
 
     def drop_unused(self, patents: Sequence[int], files: Sequence[int]) -> None:
         """Forget those of the patents and files that have no drawing (left)."""
+        if not patents and not files:
+            return
+        self.begin()
         self.sql.executemany(
             "DELETE FROM patents WHERE id = ? "
             "AND NOT EXISTS (SELECT 1 FROM drawings WHERE patent = patents.id)",

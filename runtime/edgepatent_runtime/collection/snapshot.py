@@ -63,7 +63,10 @@ def take(folder: Path, catalog: Catalog, old: Snapshot | None, resident: bool) -
             net = old.graph
         else:
             net = Graph.load(folder / file, state.dimensions, derived.rows, derived.digest or "")
-    rotation = old.rotation if old is not None else catalog.rotation()
+    if old is not None and old.state.space == state.space:
+        rotation = old.rotation
+    else:
+        rotation = catalog.rotation()
     return Snapshot(state, rotation, vectors, catalog.dead(), words, mean, net, file, resident)
 
 

@@ -19,7 +19,8 @@ SIDE = 128
 
 def make(drawing: npt.NDArray[np.uint8]) -> bytes:
     """A PNG of at most 128 pixels a side, 16 greys, from a drawing [S, S]."""
-    small = cv2.resize(drawing, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    side = min(SIDE, len(drawing))
+    small = cv2.resize(drawing, (side, side), interpolation=cv2.INTER_AREA)
     # Sixteen greys look the same at this size and compress to half.
     small = (small // 17 * 17).astype(np.uint8)
     return cv2.imencode(".png", small, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
