@@ -108,5 +108,3 @@ def with_unclaimed(mesh: Mesh, draw: Draw) -> Mesh:
         return mesh
     order = np.argsort(-sizes, kind="stable")[1:]
     return replace(mesh, broken=mesh.broken | (mesh.part == order[pick % len(order)]))
-
-

@@ -63,8 +63,11 @@ _SERIFED = set("ABDEFGHIKLMNPRTUVWXY147")
 
 @dataclass(frozen=True)
 class Lettering:
-    """One face. ``height`` of a capital in pixels, ``weight`` of a stroke as a share of it,
-    ``width`` of a letter as a share of its height, ``slant`` in x per y, ``tremble`` of the hand."""
+    """One face.
+
+    ``height`` of a capital in pixels, ``weight`` of a stroke as a share of it, ``width`` of a
+    letter as a share of its height, ``slant`` in x per y, ``tremble`` of the hand.
+    """
 
     height: float = 18
     weight: float = 0.09

@@ -99,12 +99,14 @@ def without_specks(lines: Mask, joined: Mask, smallest: int = 7) -> Mask:
     such crumbs, a draughtsman does not."""
     _, label, stats, _ = cv2.connectedComponentsWithStats((lines | joined).astype(np.uint8))
     large = stats[:, cv2.CC_STAT_AREA] >= smallest
-    return lines & large[label]
+    kept: Mask = lines & large[label]
+    return kept
 
 
 def claimed(mesh: Mesh, buffers: Buffers) -> Mask:
     """Where a claimed part is seen, bool [H, W]; paper counts as claimed."""
-    return ~mesh.broken[buffers.face] | (buffers.face == BACKGROUND)
+    whole: Mask = ~mesh.broken[buffers.face] | (buffers.face == BACKGROUND)
+    return whole
 
 
 def thickened(lines: Mask, width: float) -> Mask:

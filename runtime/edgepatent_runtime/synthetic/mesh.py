@@ -97,7 +97,8 @@ def face_normals(vertices: npt.NDArray[np.float32], faces: Ints) -> Floats:
     a, b, c = v[faces[:, 0]], v[faces[:, 1]], v[faces[:, 2]]
     normal = cross(b - a, c - a)
     length = np.sqrt((normal * normal).sum(axis=1, keepdims=True))
-    return np.divide(normal, length, out=np.zeros_like(normal), where=length > 1e-12)
+    unit: Floats = np.divide(normal, length, out=np.zeros_like(normal), where=length > 1e-12)
+    return unit
 
 
 def cross(a: Floats, b: Floats) -> Floats:

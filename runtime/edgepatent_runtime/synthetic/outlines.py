@@ -9,13 +9,15 @@ Points = npt.NDArray[np.float64]
 def circle(radius: float, count: int = 40) -> Points:
     """A circle about the origin."""
     t = np.arange(count) * (2 * np.pi / count)
-    return radius * np.column_stack([np.cos(t), np.sin(t)])
+    outline: Points = radius * np.column_stack([np.cos(t), np.sin(t)])
+    return outline
 
 
 def ellipse(x: float, y: float, count: int = 40, power: float = 2.0) -> Points:
     """A (super)ellipse with half axes x and y; a power above 2 squares it."""
     unit = circle(1, count)
-    return np.sign(unit) * np.abs(unit) ** (2 / power) * np.array([x, y])
+    outline: Points = np.sign(unit) * np.abs(unit) ** (2 / power) * np.array([x, y])
+    return outline
 
 
 def rounded(x: float, y: float, radius: float = 0.0, steps: int = 6) -> Points:
@@ -51,9 +53,10 @@ def resampled(points: npt.ArrayLike, count: int) -> Points:
     i = np.minimum(t.astype(int), len(p) - 4)
     u = (t - i)[:, None]
     a, b, c, d = p[i], p[i + 1], p[i + 2], p[i + 3]
-    return 0.5 * (
+    curve: Points = 0.5 * (
         2 * b + (c - a) * u + (2 * a - 5 * b + 4 * c - d) * u**2 + (3 * b - a - 3 * c + d) * u**3
     )
+    return curve
 
 
 def profile(*points: tuple[float, float], steps: int = 24) -> Points:
@@ -94,7 +97,8 @@ def triangulated(outline: Points) -> npt.NDArray[np.int64]:
     turn = _cross(p - before, after - p)
     if (turn >= -1e-12).all():
         fan = np.column_stack([np.zeros(n - 2, int), np.arange(1, n - 1), np.arange(2, n)])
-        return index[fan]
+        convex: npt.NDArray[np.int64] = index[fan]
+        return convex
     left = list(range(n))
     ears = []
     while len(left) > 3:
@@ -118,7 +122,8 @@ def triangulated(outline: Points) -> npt.NDArray[np.int64]:
         ears.append((i, j, m))
         left.pop(k)
     ears.append((left[0], left[1], left[2]))
-    return index[np.array(ears)]
+    cut: npt.NDArray[np.int64] = index[np.array(ears)]
+    return cut
 
 
 def _cross(a: Points, b: Points) -> Points:

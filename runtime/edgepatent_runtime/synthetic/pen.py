@@ -75,14 +75,13 @@ def scanned(page: Page, style: Style, draw: Draw) -> Page:
     noise = np.random.default_rng(draw.whole(0, 1 << 30))
     if style.skew:
         turn = cv2.getRotationMatrix2D((width / 2, height / 2), style.skew, 1.0)
-        page = cv2.warpAffine(page, turn, (width, height), borderValue=255)
-        if not style.wobble:
-            page = np.where(page < 160, 0, 255).astype(np.uint8)
+        turned = cv2.warpAffine(page, turn, (width, height), borderValue=255)
+        page = np.where(turned < 160, 0, 255).astype(np.uint8)
     if style.wobble:
         # Blurred ink cut at a level that wanders gives lines the ragged edge of toner.
         soft = cv2.GaussianBlur(page, (0, 0), 0.7).astype(np.float32)
-        grain = noise.random((height // 2 + 1, width // 2 + 1), np.float32)
-        grain = cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)
+        coarse = noise.random((height // 2 + 1, width // 2 + 1), np.float32)
+        grain = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
         page = np.where(soft < 175 + 70 * style.wobble * (grain - 0.5), 0, 255).astype(np.uint8)
     if style.specks:
         count = int(style.specks * 1e-4 * height * width)

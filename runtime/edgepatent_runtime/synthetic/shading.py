@@ -31,9 +31,7 @@ class Surface:
     flat: npt.NDArray[np.bool_]
 
 
-def survey(
-    mesh: Mesh, seen: Projected, buffers: Buffers, normals: Floats, light: float
-) -> Surface:
+def survey(mesh: Mesh, seen: Projected, buffers: Buffers, normals: Floats, light: float) -> Surface:
     """Turn of every pixel's surface from a light at ``light`` degrees in the picture's plane.
 
     ``normals`` [F, 3] of the faces in the design's frame. ``flat`` [surfaces] tells the plane
@@ -108,7 +106,7 @@ def along(picture: Surface, tone: float, draw: Draw) -> Mask:
 
 def strokes(picture: Surface, tone: float, draw: Draw, scale: float) -> Mask:
     """Groups of oblique strokes [H, W] on the largest plane surfaces, as on glass or polish."""
-    out = np.zeros(picture.away.shape, np.uint8)
+    out = np.zeros(picture.away.shape, bool)
     shown = picture.surface[picture.surface != BACKGROUND]
     size = np.bincount(shown, minlength=len(picture.flat)) * picture.flat
     angle = np.radians(draw.real(35, 60) * draw.choice((-1, 1, 1)))
@@ -116,13 +114,13 @@ def strokes(picture: Surface, tone: float, draw: Draw, scale: float) -> Mask:
     for surface in np.argsort(-size, kind="stable")[:8]:
         if size[surface] < 900 * scale * scale or not draw.chance(0.35 + 0.6 * tone):
             continue
-        inside = (picture.surface == surface).astype(np.uint8)
-        inside = cv2.erode(inside, np.ones((5, 5), np.uint8))
+        whole = (picture.surface == surface).astype(np.uint8)
+        inside = cv2.erode(whole, np.ones((5, 5), np.uint8)) > 0
         y, x = np.nonzero(inside)
         if not len(x):
             continue
         reach = np.sqrt(size[surface])
-        drawn = np.zeros_like(out)
+        drawn = np.zeros(out.shape, np.uint8)
         for _ in range(draw.whole(1, 1 + round(3 * tone))):
             at = draw.whole(0, len(x) - 1)
             gap = draw.real(4, 9) * scale
@@ -134,8 +132,8 @@ def strokes(picture: Surface, tone: float, draw: Draw, scale: float) -> Mask:
                 start = (round(float(cx - dx * half)), round(float(cy - dy * half)))
                 end = (round(float(cx + dx * half)), round(float(cy + dy * half)))
                 cv2.line(drawn, start, end, 1, 1)
-        out |= drawn & inside
-    return out.astype(bool)
+        out |= (drawn > 0) & inside
+    return out
 
 
 def hatching(picture: Surface, tone: float, draw: Draw, scale: float) -> Mask:
@@ -143,7 +141,9 @@ def hatching(picture: Surface, tone: float, draw: Draw, scale: float) -> Mask:
     height, width = picture.away.shape
     y, x = np.nonzero(picture.surface != BACKGROUND)
     surface = picture.surface[y, x]
-    chosen = picture.flat & (np.array([draw.real(0, 1) for _ in range(64)])[np.arange(len(picture.flat)) % 64] < 0.6)
+    chosen = picture.flat & (
+        np.array([draw.real(0, 1) for _ in range(64)])[np.arange(len(picture.flat)) % 64] < 0.6
+    )
     dark = chosen[surface] & (picture.away[y, x] > 0.25)
     upright = draw.chance(0.6)
     pitch = draw.real(5, 9) * scale / (0.6 + 0.6 * tone)

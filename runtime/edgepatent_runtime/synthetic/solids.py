@@ -4,10 +4,15 @@ Lengths are in any unit (a design is scaled to fit its figure), angles in degree
 closed, is one part, and is split into surfaces where it turns by more than ``SHARP``.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 
 from edgepatent_runtime.synthetic.mesh import Floats, Mesh, cross
 from edgepatent_runtime.synthetic.outlines import Points, circle, resampled, rounded, triangulated
+
+Indices = npt.NDArray[np.int64]
 
 SHARP = 32.0
 AROUND = 40
@@ -76,9 +81,7 @@ def _turn(a: Floats, b: Floats, weight: Floats, axis: int) -> Floats:
     return np.where(total > 0, cosine.sum(axis=axis) / np.maximum(total, 1e-12), 1.0)
 
 
-def _split(
-    count: int, creases: list[int]
-) -> tuple["np.ndarray[tuple[int], np.dtype[np.int64]]", ...]:
+def _split(count: int, creases: list[int]) -> tuple[Indices, Indices]:
     """Indices 0 … count−1 with every crease twice, and the block of each of the count−1 steps."""
     index = np.sort(np.concatenate([np.arange(count), np.array(creases, np.int64)]))
     starts = np.zeros(count - 1, np.int64)
@@ -86,38 +89,43 @@ def _split(
     return index, np.cumsum(starts)
 
 
-def _solid(
-    vertices: Floats,
-    faces: "np.ndarray[tuple[int, int], np.dtype[np.int64]]",
-    surface: "np.ndarray[tuple[int], np.dtype[np.int64]]",
-) -> Mesh:
+def _solid(vertices: Floats, faces: Indices, surface: Indices) -> Mesh:
     """A part of triangles, without those that have no area, turned outward by its volume."""
     a, b, c = (vertices[faces[:, i]] for i in range(3))
     normal = cross(b - a, c - a)
     real = (normal * normal).sum(axis=1) > 1e-18
     if (a * normal).sum() < 0:
         faces = faces[:, ::-1]
-    faces = faces[real].astype(np.int32)
+    kept = faces[real].astype(np.int32)
     return Mesh(
         vertices.astype(np.float32),
-        faces,
-        np.zeros(len(faces), np.int32),
+        kept,
+        np.zeros(len(kept), np.int32),
         surface[real].astype(np.int32),
-        np.zeros(len(faces), bool),
+        np.zeros(len(kept), bool),
     )
 
 
 def lathe(profile: Points, around: int = AROUND) -> Mesh:
     """A solid of revolution about Z of a profile [R, 2] of (radius, height), upward outside.
 
-    A profile that comes back inside makes a hollow vessel; ends off the axis are capped.
+    A profile that comes back inside makes a hollow vessel, one that ends where it began a ring;
+    other ends off the axis are capped.
     """
     profile = np.asarray(profile, np.float64)
-    ring = circle(1, around)
+    circled = circle(1, around)
     rings = np.empty((len(profile), around, 3))
-    rings[..., :2] = profile[:, None, :1] * ring
+    rings[..., :2] = profile[:, None, :1] * circled
     rings[..., 2] = profile[:, 1:]
-    return skin(rings, bottom=bool(profile[0, 0] > 1e-6), top=bool(profile[-1, 0] > 1e-6))
+    ring_shaped = bool(np.abs(profile[0] - profile[-1]).max() < 1e-9)
+    bottom, top = (bool(end[0] > 1e-6) and not ring_shaped for end in (profile[0], profile[-1]))
+    return skin(rings, bottom=bottom, top=top)
+
+
+def hoop(inner: float, outer: float, height: float, around: int = 48) -> Mesh:
+    """A flat ring about Z between two radii, from z = 0 to ``height``."""
+    corners = [(inner, 0), (outer, 0), (outer, height), (inner, height), (inner, 0)]
+    return lathe(np.array(corners, np.float64), around)
 
 
 def loft(sections: list[tuple[float, Points]]) -> Mesh:
@@ -226,6 +234,6 @@ def ring(radius: float, thickness: float | Points, around: int = 48) -> Mesh:
     return tube(path, thickness, 14, closed=True)
 
 
-def smooth_path(points: list[tuple[float, float, float]], steps: int = 24) -> Floats:
+def smooth_path(points: Sequence[tuple[float, float, float]], steps: int = 24) -> Floats:
     """A smooth path [steps, 3] through the points."""
     return resampled(np.array(points, np.float64), steps)

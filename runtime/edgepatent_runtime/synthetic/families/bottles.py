@@ -44,9 +44,8 @@ def _outline(d: Draw, plan: str, half: float) -> Points:
     return ellipse(half, half * d.real(0.5, 1.0), 48, d.real(4, 9))
 
 
-def body(d: Draw, half: float, height: float, neck: float, shoulder: float) -> Mesh:
+def body(d: Draw, plan: str, half: float, height: float, neck: float, shoulder: float) -> Mesh:
     """A bottle's body up to its neck (a radius): any outline, drawn in to a round neck."""
-    plan = d.choice(("round", "round", "oval", "square"))
     outline, mouth = _outline(d, plan, half), circle(neck, 48)
     waist = d.real(0.75, 1.05) if d.chance(0.5) else 1.0
     start = height - shoulder
@@ -60,9 +59,11 @@ def body(d: Draw, half: float, height: float, neck: float, shoulder: float) -> M
 
 
 def bottle(d: Draw) -> Mesh:
+    """A body, a neck and a cap, with a label or without."""
     half, height = d.real(0.16, 0.3), d.real(0.7, 1.0)
     neck = half * d.real(0.3, 0.55)
-    parts = [body(d, half, height, neck, height * d.real(0.12, 0.4))]
+    plan = d.choice(("round", "round", "oval", "square"))
+    parts = [body(d, plan, half, height, neck, height * d.real(0.12, 0.4))]
     length = d.real(0.03, 0.2)
     parts.append(rod((0, 0, height - 0.01), (0, 0, height + length), neck * 0.98))
     parts.append(
@@ -71,24 +72,24 @@ def bottle(d: Draw) -> Mesh:
         )
     )
     if d.chance(0.3):
-        n = d.whole(2, 5)
-        band = lathe(
-            polyline((half * 0.9, 0), (half * 1.03, 0), (half * 1.03, 0.012), (half * 0.9, 0.012)),
-            48,
-        )
-        parts += [band.moved(z=height * (0.2 + 0.07 * i)) for i in range(n)]
+        low, high = d.real(0.15, 0.3), d.real(0.4, 0.6)
+        label = prism(_outline(d, plan, half) * 1.02, height * (high - low))
+        parts.append(label.moved(z=height * low))
     return join(parts)
 
 
 def jar(d: Draw) -> Mesh:
+    """A body with a wide mouth and a lid."""
     half, height = d.real(0.3, 0.42), d.real(0.35, 0.75)
     neck = half * d.real(0.75, 0.92)
-    parts = [body(d, half, height, neck, height * d.real(0.08, 0.2))]
+    plan = d.choice(("round", "round", "oval", "square"))
+    parts = [body(d, plan, half, height, neck, height * d.real(0.08, 0.2))]
     parts.append(cap(d, neck * d.real(1.02, 1.12), d.real(0.1, 0.2)).moved(z=height))
     return join(parts)
 
 
 def box_with_lid(d: Draw) -> Mesh:
+    """A box with a lid and a tab."""
     x, y, z = d.real(0.6, 1.0), d.real(0.4, 0.8), d.real(0.25, 0.6)
     radius = d.real(0.0, 0.15)
     flare = d.real(0.8, 1.0)

@@ -18,6 +18,7 @@ def cushion(x: float, y: float, z: float, roundness: float) -> Mesh:
 
 
 def stool(d: Draw) -> Mesh:
+    """A seat without a back."""
     x = d.real(0.32, 0.44)
     y = x * d.real(0.85, 1.05)
     height = d.real(0.4, 0.8)
@@ -27,6 +28,7 @@ def stool(d: Draw) -> Mesh:
 
 
 def chair(d: Draw) -> Mesh:
+    """A seat with a back, with arms or without."""
     x, y = d.real(0.4, 0.52), d.real(0.4, 0.5)
     height, thick = d.real(0.4, 0.48), d.real(0.02, 0.08)
     seat = cushion(x, y, thick, d.real(0.3, 1)) if d.chance(0.4) else box(x, y, thick, 0.05, 0.01)
@@ -49,9 +51,9 @@ def _back(d: Draw, x: float, z: float) -> Mesh:
     if plan == "panel":
         low = z * d.real(0.0, 0.45)
         curve = d.real(0.0, 0.25) * x
-        line = np.column_stack([np.linspace(-x / 2, x / 2, 13), np.zeros(13)])
-        line[:, 1] = -curve * (line[:, 0] / (x / 2)) ** 2 + curve * 0.5
-        panel = prism(stroke(line, depth), z - low).moved(z=low)
+        bent = np.column_stack([np.linspace(-x / 2, x / 2, 13), np.zeros(13)])
+        bent[:, 1] = -curve * (bent[:, 0] / (x / 2)) ** 2 + curve * 0.5
+        panel = prism(stroke(bent, depth), z - low).moved(z=low)
         return join(panel, posts) if low > 0.05 else panel
     if plan == "slats":
         n = d.whole(2, 5)
@@ -96,6 +98,7 @@ def _arms(d: Draw, x: float, y: float, z: float) -> Mesh:
 
 
 def sofa(d: Draw) -> Mesh:
+    """A padded seat for one to three."""
     seats = d.whole(1, 3)
     one, depth = d.real(0.55, 0.7), d.real(0.7, 0.85)
     x = one * seats
@@ -129,16 +132,16 @@ def sofa(d: Draw) -> Mesh:
         if soft > 0.35:
             pad = cushion(one * 0.95, 0.12, rest * 0.85, soft).turned("x", -10)
             parts.append(pad.moved(at, depth / 2 - back - 0.05, foot + base + 0.1))
-    for px in (-1, 1):
-        for py in (-1, 1):
-            parts.append(
-                rod(
-                    (px * x * 0.48, py * depth * 0.4, foot),
-                    (px * x * 0.48, py * depth * 0.4, 0),
-                    0.025,
-                    0.016,
-                )
-            )
+    parts += [
+        rod(
+            (px * x * 0.48, py * depth * 0.4, foot),
+            (px * x * 0.48, py * depth * 0.4, 0),
+            0.025,
+            0.016,
+        )
+        for px in (-1, 1)
+        for py in (-1, 1)
+    ]
     return join(parts)
 
 

@@ -9,6 +9,7 @@ from edgepatent_runtime.synthetic.solids import box, lathe, rod
 
 
 def table(d: Draw) -> Mesh:
+    """A top on legs, with a drawer or a shelf below or without."""
     x = d.real(0.6, 1.6)
     y = min(x, d.real(0.5, 0.9))
     height, thick = d.real(0.35, 0.75), d.real(0.02, 0.06)
@@ -22,6 +23,7 @@ def table(d: Draw) -> Mesh:
 
 
 def cabinet(d: Draw) -> Mesh:
+    """Drawers or doors in rows and columns."""
     columns, rows = d.whole(1, 3), d.whole(1, 4)
     x, y, z = columns * d.real(0.35, 0.5), d.real(0.35, 0.5), rows * d.real(0.18, 0.4)
     foot = d.real(0.05, 0.25)

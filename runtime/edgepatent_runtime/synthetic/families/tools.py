@@ -53,6 +53,7 @@ def grip(d: Draw, length: float, thick: float) -> Mesh:
 
 
 def screwdriver(d: Draw) -> Mesh:
+    """A grip, a shaft and a flat tip."""
     length, thick = d.real(0.35, 0.55), d.real(0.06, 0.1)
     shaft = d.real(0.35, 0.7)
     parts = [grip(d, length, thick)]
@@ -86,6 +87,7 @@ def skin_blade(r: float) -> Mesh:
 
 
 def hammer(d: Draw) -> Mesh:
+    """A grip and a head with one of several peens."""
     length, thick = d.real(0.8, 1.1), d.real(0.035, 0.055)
     head, half = d.real(0.16, 0.22), d.real(0.05, 0.08)
     neck = half * d.real(0.55, 0.8)
@@ -123,16 +125,17 @@ def hammer(d: Draw) -> Mesh:
         claw = prism(
             stroke(line, [half * (1.3 - 1.1 * i / 13) for i in range(14)]), half * 0.8
         ).turned("x", 90)
-        for s in (-1, 1):
-            parts.append(
-                claw.turned("z", 7.0 * s).moved(
-                    -half * 0.7, half * (0.4 + 0.5 * s), length + half * 0.1
-                )
+        parts += [
+            claw.turned("z", 7.0 * s).moved(
+                -half * 0.7, half * (0.4 + 0.5 * s), length + half * 0.1
             )
+            for s in (-1, 1)
+        ]
     return join(parts)
 
 
 def wrench(d: Draw) -> Mesh:
+    """A flat bar between jaws or rings."""
     length, w, thick = 1.0, d.real(0.06, 0.1), d.real(0.03, 0.05)
     parts = [
         prism(

@@ -1,4 +1,4 @@
-"""07: hollow things turned on a wheel. Cups, bowls and pots share their wall, pots their handles."""
+"""07: hollow things turned on a wheel. Cups, bowls and pots share their wall and handles."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from edgepatent_runtime.synthetic.draw import Draw
 from edgepatent_runtime.synthetic.families.family import Family
 from edgepatent_runtime.synthetic.mesh import Mesh, join
 from edgepatent_runtime.synthetic.outlines import Points, profile, rounded
-from edgepatent_runtime.synthetic.solids import ball, lathe, rod, smooth_path, tube
+from edgepatent_runtime.synthetic.solids import ball, lathe, ring, rod, smooth_path, tube
 
 
 def hollow(outside: Points, wall: float, floor: float) -> Mesh:
@@ -68,6 +68,7 @@ def wall(d: Draw, radius: float, height: float, foot: float) -> Points:
 
 
 def cup(d: Draw) -> Mesh:
+    """A cup with a handle, on a saucer or not."""
     radius, height = d.real(0.32, 0.5), d.real(0.6, 1.1)
     foot = radius * d.real(0.55, 1.0)
     body = hollow(wall(d, radius, height, foot), 0.03, 0.06)
@@ -83,19 +84,21 @@ def cup(d: Draw) -> Mesh:
 
 
 def bowl(d: Draw) -> Mesh:
+    """A bowl, plain, rimmed or with ears."""
     radius, height = 1.0, d.real(0.25, 0.8)
     foot = d.real(0.35, 0.6)
     outside = profile(
         (foot, 0), (foot, 0.05), (d.real(0.7, 0.95), height * 0.4), (radius, height), steps=24
     )
     body = hollow(outside, 0.04, 0.08)
-    if not d.chance(0.4):
-        return body
-    lip = rod((-1.2, 0, height * 0.93), (1.2, 0, height * 0.93), rounded(0.06, 0.3, 0.03))
-    return join(body, lip) if d.chance(0.3) else body
+    if d.chance(0.35):
+        ear = side_handle(d, radius * 0.95, height * 0.6, height * 0.85, 0.05)
+        return join(body, ear, ear.turned("z", 180))
+    return join(body, ring(radius, 0.035).moved(z=height)) if d.chance(0.4) else body
 
 
 def pot(d: Draw) -> Mesh:
+    """A pot with a lid, two ears or a long handle."""
     radius, height = 0.6, d.real(0.35, 0.9)
     body = hollow(wall(d, radius, height, radius * d.real(0.8, 1.0)), 0.03, 0.05)
     parts = [body]
