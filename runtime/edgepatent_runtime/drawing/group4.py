@@ -43,8 +43,9 @@ def decode(image: TiffImageFile, file: IO[bytes]) -> Image.Image:
 
     Raises `DrawingError` where a strip does not hold all of its rows.
     """
-    width, height = image.size
     tags = image.tag_v2
+    # As stored: the size that Pillow tells is that of the turned page.
+    width, height = int(tags[256]), int(tags[257])
     strips = [_read(file, *at) for at in zip(tags[273], tags[279], strict=True)]
     if tags.get(266, 1) == 2:
         strips = [np.packbits(np.unpackbits(strip, bitorder="little")) for strip in strips]

@@ -19,6 +19,8 @@ _EVEN = 12
 _NOISE = 0.04
 # Paper is not darker than this share of the light around it: what is darker is a drawn thing.
 _SHADOW = 0.8
+# A sheet is mostly paper.
+_BRIGHT = 0.6
 # Pixels darker than this are ink, and ink whose darkest parts are lighter than that is faint.
 _INK, _FAINT = 231, 64
 # Less ink than the one share of a page is noise, more than the other is no line drawing.
@@ -115,8 +117,8 @@ def _darken(gray: Image.Image) -> Page:
 def _sheet_on_table(pixels: Page) -> npt.NDArray[np.bool_] | None:
     """Where the sheet lies in a photograph that shows the table around it; None for all others.
 
-    The sheet is the bright part of a picture with a dark border, fills its convex hull but for
-    the ink on it, is nearly a rectangle, and not small.
+    The sheet is a bright part of a picture with a dark border: nearly a rectangle, not small, and
+    filled but for the ink on it.
     """
     if float(np.percentile(_border(pixels), 75)) > 0.75 * float(np.percentile(pixels, 95)):
         return None
@@ -139,6 +141,8 @@ def _sheet_on_table(pixels: Page) -> npt.NDArray[np.bool_] | None:
         return None
     sheet = np.zeros(pixels.shape, np.uint8)
     cv2.fillConvexPoly(sheet, hull, 1)
+    if np.mean(bright[sheet > 0] > 0) < _BRIGHT:
+        return None
     # The rim of the sheet, where it casts its shadow, is left out.
     inner = cv2.erode(sheet, np.ones((5, 5), np.uint8), borderValue=0).astype(np.bool_)
     ink = inner & (pixels < threshold)

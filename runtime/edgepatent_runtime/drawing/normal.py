@@ -7,6 +7,7 @@ from PIL import Image
 from edgepatent_runtime.errors import DrawingError
 
 Page = npt.NDArray[np.uint8]
+Box = tuple[int, int, int, int]
 
 # White around the ink, as a share of the finished drawing, on each side.
 MARGIN = 1 / 32
@@ -32,71 +33,87 @@ def normalise(gray: Page, size: int) -> Page:
     """
     if max(gray.shape) < SMALLEST:
         raise DrawingError("image too small", f"{gray.shape[1]} × {gray.shape[0]} pixels")
-    page = Image.fromarray(np.ascontiguousarray(gray))
-    box = ink_box(page)
-    side = max(box[2] - box[0], box[3] - box[1]) / (1 - 2 * MARGIN)
-    # Whole cells first, in C, down to two or three times the target; the exact rest in floats.
-    cell = int(side // (2 * size))
-    if cell > 1:
-        part = page.reduce(cell, box)
-    elif side >= size:
-        cell, part = 1, page.crop(box)
-    else:
+    left, top, right, bottom = ink_box(gray)
+    part = gray[top:bottom, left:right]
+    side = max(part.shape) / (1 - 2 * MARGIN)
+    if side < size:
         # Too small: enlarged smoothly first, so that averaging leaves no blocks.
-        cell, part = 1, page.crop(box)
-        factor = -(-size // max(int(side), 1)) + 1
-        part = part.resize((part.width * factor, part.height * factor), Image.Resampling.BICUBIC)
+        factor = int(size // side) + 1
+        height, width = part.shape
+        small = Image.fromarray(np.ascontiguousarray(part))
+        part = np.asarray(small.resize((width * factor, height * factor), Image.Resampling.BICUBIC))
         side *= factor
-    ink = 255 - np.asarray(part).astype(np.float32)
-    rows = _area_weights(ink.shape[0], size, side / cell)
-    columns = _area_weights(ink.shape[1], size, side / cell)
+    # Whole cells first, in C, down to two or three times the target; the exact rest in floats.
+    cell = max(1, int(side // (2 * size)))
+    ink = 255 - _reduced(part, cell).astype(np.float32)
+    rows = _area_weights(part.shape[0] / cell, size, side / cell)
+    columns = _area_weights(part.shape[1] / cell, size, side / cell)
     drawn = rows @ ink @ columns.T
     out: Page = (255.5 - drawn).clip(0, 255).astype(np.uint8)
     return out
 
 
-def _area_weights(pixels: int, size: int, side: float) -> npt.NDArray[np.float32]:
-    """[size, pixels]: the share of each target pixel that each source pixel covers.
+def _reduced(part: Page, cell: int) -> Page:
+    """Means over cells of ``cell`` × ``cell`` pixels; the last ones are filled up with white."""
+    if cell == 1:
+        return part
+    height, width = (-(-length // cell) * cell for length in part.shape)
+    whole = np.full((height, width), 255, np.uint8)
+    whole[: part.shape[0], : part.shape[1]] = part
+    return np.asarray(Image.fromarray(whole).reduce(cell))
 
-    The source lies in the middle of a target of ``side`` source pixels; outside is nothing.
+
+def _area_weights(length: float, size: int, side: float) -> npt.NDArray[np.float32]:
+    """[size, ceil(length)]: the share of each target pixel that each source pixel covers.
+
+    The source, ``length`` pixels long, lies in the middle of a target of ``side`` source pixels;
+    outside is nothing.
     """
-    edges = np.arange(size + 1) * (side / size) - (side - pixels) / 2
-    source = np.arange(pixels)
+    edges = np.arange(size + 1) * (side / size) - (side - length) / 2
+    source = np.arange(np.ceil(length))
     overlap = np.minimum(edges[1:, None], source + 1) - np.maximum(edges[:-1, None], source)
     weights: npt.NDArray[np.float32] = (overlap.clip(0) * (size / side)).astype(np.float32)
     return weights
 
 
-def ink_box(page: Image.Image) -> tuple[int, int, int, int]:
-    """The box (left, top, right, bottom) of all ink on a page of mode "L".
+def ink_box(gray: Page) -> Box:
+    """The box (left, top, right, bottom) of all ink on a page, uint8 [H, W], exact to the pixel.
 
     Lone specks and what a scanner leaves along the edges of a sheet are not ink; anything that
     could belong to the drawing is. Raises `DrawingError` for a page without ink.
     """
-    cell = max(1, -(-max(page.size) // _CELLS))
+    cell = max(1, -(-max(gray.shape) // _CELLS))
+    page = Image.fromarray(np.ascontiguousarray(gray))
     dark = np.asarray(page.reduce(cell)) <= 255 - _INK
     box = _without_rim(dark) or _bounds(dark)
     if box is None:
         raise DrawingError("blank page")
-    left, top, right, bottom = box
-    # Ink may start in a cell next door that it hardly touches.
-    reach = cell - 1
+    # Ink may begin in the cell next door, where it is too little to count, or within its own.
+    height, width = gray.shape
+    left, top = (max(edge - 1, 0) * cell for edge in box[:2])
+    right, bottom = min((box[2] + 1) * cell, width), min((box[3] + 1) * cell, height)
+    part = gray[top:bottom, left:right]
     return (
-        max(left * cell - reach, 0),
-        max(top * cell - reach, 0),
-        min(right * cell + reach, page.width),
-        min(bottom * cell + reach, page.height),
+        left + _clean(part.T, 3 * cell),
+        top + _clean(part, 3 * cell),
+        right - _clean(part.T[::-1], 3 * cell),
+        bottom - _clean(part[::-1], 3 * cell),
     )
 
 
-def _bounds(dark: npt.NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+def _clean(part: Page, most: int) -> int:
+    """How many rows, of the first ``most``, are without ink before the first that has some."""
+    return int((part[:most].min(axis=1) <= 255 - _INK).argmax())
+
+
+def _bounds(dark: npt.NDArray[np.bool_]) -> Box | None:
     rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
     if not len(rows):
         return None
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _without_rim(dark: npt.NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+def _without_rim(dark: npt.NDArray[np.bool_]) -> Box | None:
     """The bounds of all but the rim, where the rim holds what a scanner left; else None.
 
     A drawing cut out tightly has ink in its rim too, and the outline of a screen or a frame is
@@ -114,8 +131,9 @@ def _without_rim(dark: npt.NDArray[np.bool_]) -> tuple[int, int, int, int] | Non
     clear = _CLEAR * max(dark.shape)
     if min(left, top, width - right, height - bottom) < clear:
         return None
-    sides = (dark[:rim], dark[-rim:], dark[:, :rim], dark[:, -rim:])
-    # Marks in a corner lie on two sides.
+    # Without the corners, which lie on two sides.
+    middle = slice(rim, -rim)
+    sides = (dark[:rim, middle], dark[-rim:, middle], dark[middle, :rim], dark[middle, -rim:])
     if sum(bool(side.any()) for side in sides) > 2:
         return None
     return left, top, right, bottom

@@ -82,7 +82,7 @@ class PdfSource:
                 if is_text(pixels):
                     skipped.add("text page", name)
                     continue
-                ink_box(Image.fromarray(below_header(pixels)))
+                ink_box(below_header(pixels))
             except DrawingError as error:
                 skipped.add(error.reason, name)
                 continue
