@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from edgepatent_runtime import locarno
 from edgepatent_runtime.record import ImageRef, Record, Skipped
 from edgepatent_runtime.synthetic.design import Catalogue
 from edgepatent_runtime.synthetic.figure import FIGURE
@@ -12,37 +13,45 @@ class SyntheticSource:
     """Designs that are drawn when their pixels are asked for; nothing is written.
 
     ``spec`` is "synthetic:" or "meshes:DIR," followed by settings, each optional: ``designs``
-    (1000), ``seed`` (0), ``views`` of each (6), ``size`` of a figure in pixels (448), ``first``
-    (0), the number of the first design. Raises `SourceError` for anything else.
+    (1000), ``seed`` (0), ``views`` of each (6), ``figures`` that a sheet holds at most (1),
+    ``size`` of a figure in pixels (448), ``first`` (0), the number of the first design. Raises
+    `SourceError` for anything else.
     """
 
     def __init__(self, spec: str) -> None:
         self.spec = spec
         self.root = spec
         self._folder, settings = split(spec)
-        known = {"designs": 1000, "seed": 0, "views": 6, "size": FIGURE, "first": 0}
+        known = {"designs": 1000, "seed": 0, "views": 6, "figures": 1, "size": FIGURE, "first": 0}
         self._settings = numbers(spec, settings, known)
 
     def records(self, skipped: Skipped) -> Iterator[Record]:
-        """Every view of every design, design by design; nothing is ever skipped.
+        """Every sheet of every design, design by design; nothing is ever skipped.
 
         Raises `SourceError` where a mesh folder cannot be read.
         """
-        seed, first, size = (self._settings[k] for k in ("seed", "first", "size"))
+        seed, first, size, most, count = (
+            self._settings[k] for k in ("seed", "first", "size", "figures", "views")
+        )
         catalogue = Catalogue(seed, self._folder)
         prefix = "SYN" if self._folder is None else "MESH"
         for number in range(first, first + self._settings["designs"]):
             family = catalogue.family(number)
+            klass, subclass = locarno.labels(family.locarno)
             published = catalogue.date(number)
-            for index, view in enumerate(catalogue.views(number, self._settings["views"])):
+            each = catalogue.figures_a_sheet(number, most)
+            views = catalogue.views(number, -(-count // each) * each)
+            for sheet in range(0, len(views), each):
+                name = Reference(seed, number, sheet // each, size, most, self._folder)
+                figures = range(sheet + 1, sheet + each + 1)
                 yield Record(
-                    image=ImageRef(str(Reference(seed, number, index, size, self._folder))),
+                    image=ImageRef(str(name)),
                     patent_id=f"{prefix}{seed}-{number:06d}",
                     locarno=family.locarno,
-                    klass=family.locarno and family.locarno[:2],
-                    subclass=family.locarno,
-                    figure=str(index + 1),
-                    view=view.name,
+                    klass=klass,
+                    subclass=subclass,
+                    figure=", ".join(map(str, figures)),
+                    view=", ".join(view.name for view in views[sheet : sheet + each]),
                     title=family.name,
                     date=published,
                 )

@@ -19,7 +19,7 @@ _SIBLING_EVERY = 4
 # The order in which few views are filled up: those that tell most come first.
 _ORDER = (0, 3, 4, 1, 2, 5)
 # Separate random streams of one design.
-_SHAPE, _STYLE, _VIEWS, _DATE = range(4)
+_SHAPE, _STYLE, _VIEWS, _DATE, _SHEETS = range(5)
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ class Catalogue:
         # Grants are published on Tuesdays.
         weeks = Draw(*key, _DATE).whole(0, 1250) + sibling
         return (date(2001, 1, 2) + timedelta(weeks=weeks)).isoformat()
+
+    def figures_a_sheet(self, number: int, most: int) -> int:
+        """How many figures each sheet of a design holds: 1 to ``most``, more often few."""
+        draw = Draw(*self._stream(number)[0], _SHEETS)
+        return min(draw.choice((1, 1, 1, 2, 2, 3)), most)
 
     def views(self, number: int, count: int) -> list[View]:
         """The first ``count`` views of a design: a perspective view, the orthographic ones by how

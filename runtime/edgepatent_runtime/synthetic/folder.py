@@ -47,7 +47,7 @@ def write(
 
 def file_name(record: Record) -> str:
     """Where a drawing lies below the folder."""
-    return f"{record.patent_id}/{record.figure}.png"
+    return f"{record.patent_id}/{(record.figure or '0').replace(', ', '-')}.png"
 
 
 def _write_design(task: tuple[Path, list[Record]]) -> int:

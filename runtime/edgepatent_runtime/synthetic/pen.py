@@ -20,7 +20,8 @@ class Style:
     flat faces), "lines" (along curved surfaces too), "hatching" (on dark flat faces too) or
     "stipple", ``tone`` (0 … 1) how much of it, ``light`` (degrees, clockwise from the right) the
     direction that lies in shadow. ``dash`` and ``gap`` break the lines of what is not claimed.
-    ``lettering`` numbers the face of the captions (None: no captions). ``skew`` (degrees),
+    ``lettering`` numbers the face of the captions (None: no captions), ``header``
+    puts the office's line on top. ``skew`` (degrees),
     ``wobble`` (line raggedness) and ``specks`` (a 10,000 pixels) are the
     scan's.
     """
@@ -35,6 +36,7 @@ class Style:
     dash: float = 9.0
     gap: float = 5.0
     lettering: int | None = None
+    header: bool = False
     skew: float = 0.0
     wobble: float = 0.0
     specks: float = 0.0
@@ -58,6 +60,7 @@ def draw_style(draw: Draw) -> Style:
         dash=draw.real(6, 13),
         gap=draw.real(3, 6),
         lettering=draw.whole(0, 1 << 20),
+        header=draw.chance(0.08),
         skew=draw.real(-0.6, 0.6) if draw.chance(0.4) else 0.0,
         wobble=draw.real(0.3, 1.0) if draw.chance(0.35) else 0.0,
         specks=draw.real(0.02, 0.3) if draw.chance(0.3) else 0.0,
@@ -66,7 +69,9 @@ def draw_style(draw: Draw) -> Style:
 
 def plain(style: Style) -> Style:
     """The same lines without shading, captions or scanner."""
-    return replace(style, shading="none", lettering=None, skew=0.0, wobble=0.0, specks=0.0)
+    return replace(
+        style, shading="none", lettering=None, header=False, skew=0.0, wobble=0.0, specks=0.0
+    )
 
 
 def scanned(page: Page, style: Style, draw: Draw) -> Page:

@@ -62,8 +62,9 @@ def survey(mesh: Mesh, seen: Projected, buffers: Buffers, normals: Floats, light
     t = np.radians(light)
     away = smooth[..., 0] * np.cos(t) + smooth[..., 1] * np.sin(t)
     x, y = seen.x[mesh.faces], seen.y[mesh.faces]
-    shown = np.unique(buffers.face)
-    shown = shown[shown != BACKGROUND]
+    seen_at_all = np.zeros(len(mesh.faces) + 1, bool)
+    seen_at_all[buffers.face] = True
+    shown = np.flatnonzero(seen_at_all[:-1])
     plane = np.zeros((len(mesh.faces), 3))
     area = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (x[:, 2] - x[:, 0]) * (y[:, 1] - y[:, 0])
     plane[shown] = planes(x[shown], y[shown], away[shown], area[shown])
