@@ -63,6 +63,19 @@ def test_whole_sheets(tmp_path: Path) -> None:
     assert all("_" not in Path(s.image.path).name for s in sheets)
 
 
+@pytest.mark.parametrize("folder_name", ["USD0620000-20120102", "USD0620000"])
+def test_folders_of_patents(tmp_path: Path, folder_name: str) -> None:
+    one = record(620_000, 2012, 1, 1)
+    folder = write_unpacked(tmp_path, 2012, [one])
+    place = folder / "deep/er" / folder_name
+    place.mkdir(parents=True)
+    [image] = folder.rglob(one["subfigure_file"])
+    image.rename(place / image.name)
+    records, skipped = read(folder)
+    assert [r.image.path for r in records] == [str(place / image.name)]
+    assert not len(skipped)
+
+
 def test_several_years_in_one_folder(tmp_path: Path) -> None:
     for year in QUIRKS:
         write_unpacked(tmp_path / str(year), year, year_records(year))

@@ -29,15 +29,16 @@ DESCRIPTION = re.compile(
     r"(?P<kind>design|segmentation)_?(?P<year>20[0-9]{2})(?P<part>part[0-9]+)?\.json"
 )
 PART = re.compile(r"(?P<year>20[0-9]{2})\.(?P<part>[a-z]{2})")
+_PATENT_FOLDER = re.compile(r"USD[0-9]{7}(?:-[0-9]{8})?")
 # Duplicates stand near each other; remembering all names would cost memory that grows with a year.
-_REMEMBERED = 1 << 16
+_REMEMBERED = 1 << 13
 _NAME_OF_FIELD = {"segmented": "subfigure_file", "sheets": "figure_file"}
 
 
 class DeepPatent2Source:
     """Records of DeepPatent2: segmented figures, or whole sheets.
 
-    Memory does not grow with the number of records, only with the number of folders.
+    Memory grows neither with the records nor with the patents.
     """
 
     def __init__(self, path: Path, spec: str, figures: Figures = "segmented") -> None:
@@ -208,53 +209,55 @@ def _record(figure: _Figure, file: Path) -> Record:
 
 
 class _Images:
-    """Finds images by base name, remembering folders only.
+    """Finds images by base name, remembering few folders: never one for each patent or image.
 
-    Folders named after a patent are asked first, then the others, the last one that had an
-    answer before the rest: a year lies in few of them, or in runs. ``descriptions`` are the JSON
-    files that were met on the way.
+    An image is looked for in folders named after its patent, wherever such folders lie, then in
+    the others, the one that had the last answer first: a year lies in few of them, or in runs.
+    ``descriptions`` are the JSON files that were met on the way.
     """
 
     def __init__(self, root: Path, skipped: Skipped) -> None:
         self.descriptions: list[Path] = []
-        self._of_patent: dict[str, list[str]] = {}
+        self._above_patents: list[str] = []
         self._others: list[str] = []
         folders = [str(root)]
         while folders:
             folder = folders.pop()
             try:
-                if self._look_into(folder, folders):
-                    self._remember(folder)
+                folders.extend(self._look_into(folder))
             except OSError as error:
                 skipped.add("folder that cannot be read", error)
 
-    def _look_into(self, folder: str, folders: list[str]) -> bool:
-        """Note JSON files and folders; whether there are files besides."""
-        holds_files = False
+    def _look_into(self, folder: str) -> list[str]:
+        """Note what ``folder`` holds; the folders in it that are to be looked into."""
+        inner: list[str] = []
+        holds_patents = holds_files = False
         with os.scandir(folder) as entries:
             for entry in entries:
                 # A link to a folder may lead in circles.
                 if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
+                    if _PATENT_FOLDER.fullmatch(entry.name):
+                        holds_patents = True
+                    else:
+                        inner.append(entry.path)
                 elif DESCRIPTION.fullmatch(entry.name):
                     self.descriptions.append(Path(entry.path))
                 else:
                     holds_files = True
-        return holds_files
-
-    def _remember(self, folder: str) -> None:
-        name = Path(folder).name
-        if name.upper().startswith("USD"):
-            self._of_patent.setdefault(canonical(name), []).append(folder)
-        else:
+        if holds_patents:
+            self._above_patents.append(folder)
+        if holds_files:
             self._others.append(folder)
+        return inner
 
     def find(self, name: str) -> Path | None:
         """The file with that base name, None if there is none."""
-        sheet = parse_sheet(name)
-        for folder in self._of_patent.get(sheet.patent_id, ()) if sheet else ():
-            if (file := Path(folder, name)).is_file():
-                return file
+        patent = name.partition("-D")[0]
+        for place, folder in enumerate(self._above_patents):
+            for file in (Path(folder, patent, name), Path(folder, patent[:10], name)):
+                if file.is_file():
+                    self._above_patents.insert(0, self._above_patents.pop(place))
+                    return file
         for place, folder in enumerate(self._others):
             if (file := Path(folder, name)).is_file():
                 self._others.insert(0, self._others.pop(place))

@@ -26,7 +26,7 @@ class LabelCount(TypedDict):
 class Survey:
     """Counts of the records that were added: memory grows with patents, not with drawings.
 
-    A patent counts under the first label that one of its drawings has.
+    A patent counts under the labels of its first drawing.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,6 @@ class Survey:
         self._views: Counter[str] = Counter()
         self._classes: dict[str, list[int]] = {}
         self._subclasses: dict[str, list[int]] = {}
-        self._labelled: set[str] = set()
 
     def add(self, record: Record) -> None:
         """Count one drawing."""
@@ -43,14 +42,10 @@ class Survey:
         self._views[record.patent_id] += 1
         if record.locarno is None or not locarno.is_known(record.locarno):
             self.unknown_locarno += 1
-        if record.klass is None and record.subclass is None:
-            return
-        new_patent = record.patent_id not in self._labelled
-        self._labelled.add(record.patent_id)
         for table, label in ((self._classes, record.klass), (self._subclasses, record.subclass)):
             if label is not None:
                 counts = table.setdefault(label, [0, 0])
-                counts[0] += new_patent
+                counts[0] += self._views[record.patent_id] == 1
                 counts[1] += 1
 
     @property
