@@ -1,7 +1,6 @@
 """``edgepatent train``: drawings in, a run folder out."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -74,6 +73,9 @@ def command(
     Writes the run's settings, weights, scores and checkpoints into RUN. With --resume, --data
     and --recipe may be left out: those of the run are used.
     """
+    if not resume and not (sources and recipe_name):
+        missing = "--recipe" if sources else "--data"
+        raise click.UsageError(f"Missing option '{missing}' (only --resume goes without).")
     try:
         from edgepatent_train.data import read_records
         from edgepatent_train.recipe import load_recipe, override
@@ -82,29 +84,28 @@ def command(
     except ModuleNotFoundError as error:
         raise MissingExtraError("train", "train") from error
 
-    if not resume and not sources:
-        raise click.UsageError("Missing option '--data'.")
-    if not resume and recipe_name is None:
-        raise click.UsageError("Missing option '--recipe'.")
-    recipe = Run.open(out).recipe if recipe_name is None else load_recipe(recipe_name)
+    recipe = load_recipe(recipe_name) if recipe_name else Run.open(out).recipe
     recipe = override(recipe, loss=loss, epochs=epochs, seed=seed, weights=weights)
     specs = list(sources) or Run.open(out).data.sources
     skipped = Skipped()
-    with progress_bar() as progress:
-        records = read_records(specs, skipped, progress)
-        run = train(
-            recipe,
-            records,
-            out,
-            sources=specs,
-            resume=resume,
-            tensorboard=tensorboard,
-            skipped=skipped,
-            progress=progress,
-            notify=lambda line: click.echo(line, err=True),
-        )
+    try:
+        with progress_bar() as progress:
+            run = train(
+                recipe,
+                read_records(specs, skipped, progress),
+                out,
+                sources=specs,
+                resume=resume,
+                tensorboard=tensorboard,
+                skipped=skipped,
+                progress=progress,
+                notify=lambda line: click.echo(line, err=True),
+            )
+    except KeyboardInterrupt:
+        click.echo(f"go on with: edgepatent train --resume --out {out}", err=True)
+        raise click.Abort from None
     report_skipped(skipped)
-    summary: dict[str, Any] = run.summary()
+    summary = run.summary()
     if as_json:
         print_json(summary)
     else:

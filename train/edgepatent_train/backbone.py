@@ -39,7 +39,12 @@ def build_backbone(recipe: ModelRecipe) -> nn.Module:
         hint = f"did you mean {close[0]}?" if close else "see timm.list_models()"
         raise RecipeError(f"timm has no model {name!r}: {hint}")
     backbone = _create(recipe, channels=3 if recipe.weights else 1)
-    _drop_unused(backbone)
+    if recipe.pool != "native":
+        x = torch.zeros(1, 3 if recipe.weights else 1, recipe.size, recipe.size)
+        try:
+            _drop_unused(backbone, x)
+        except (RuntimeError, AssertionError, ValueError) as error:
+            raise _impossible(recipe, error) from error
     if recipe.weights and recipe.weights != "timm":
         _load(backbone, Path(recipe.weights))
     if recipe.weights:
@@ -72,12 +77,16 @@ def _create(recipe: ModelRecipe, channels: int) -> nn.Module:
                 f"the pretrained weights of {recipe.backbone} cannot be downloaded: get the "
                 f"safetensors file on another machine and give --weights FILE ({_first(error)})"
             ) from error
-        raise RecipeError(
-            f"timm cannot make {recipe.backbone} at {recipe.size} pixels with pool "
-            f"{recipe.pool}: {_first(error)}"
-        ) from error
+        raise _impossible(recipe, error) from error
     assert isinstance(backbone, nn.Module)
     return backbone
+
+
+def _impossible(recipe: ModelRecipe, error: Exception) -> RecipeError:
+    return RecipeError(
+        f"timm cannot make {recipe.backbone} at {recipe.size} pixels with pool {recipe.pool}: "
+        f"{_first(error)}"
+    )
 
 
 def _first(error: Exception) -> str:
@@ -104,11 +113,26 @@ def _load(backbone: nn.Module, file: Path) -> None:
     backbone.load_state_dict({k: v for k, v in weights.items() if k in own}, strict=False)
 
 
-def _drop_unused(backbone: nn.Module) -> None:
-    """Take out the convolution that MobileNetV3 and V4 apply after pooling: we pool ourselves."""
-    if isinstance(backbone, timm.models.MobileNetV3):
-        backbone.conv_head = nn.Identity()
-        backbone.norm_head = nn.Identity()
+@torch.no_grad()
+def _drop_unused(backbone: nn.Module, x: Tensor) -> None:
+    """Take out layers that come after the feature maps: we pool ourselves.
+
+    What MobileNetV3, V4 and ConvNeXt do after pooling would never be reached, and parameters
+    without a gradient stall a training on several processes.
+    """
+    layers = {name: m for name, m in backbone.named_modules() if [*m.parameters(recurse=False)]}
+    reached: set[nn.Module] = set()
+    hooks = [m.register_forward_hook(lambda m, *_: reached.add(m)) for m in layers.values()]
+    training = backbone.training
+    backbone.eval()
+    backbone.forward_features(x)  # type: ignore[operator]
+    backbone.train(training)
+    for hook in hooks:
+        hook.remove()
+    for name, layer in layers.items():
+        if name and layer not in reached:
+            parent, _, child = name.rpartition(".")
+            setattr(backbone.get_submodule(parent), child, nn.Identity())
 
 
 def _input_convolutions(backbone: nn.Module, channels: int) -> list[tuple[nn.Conv2d, nn.Module]]:
@@ -161,6 +185,21 @@ def replace(module: nn.Module, kinds: tuple[type[nn.Module], ...], by: type[nn.M
             setattr(module, name, by())
         else:
             replace(child, kinds, by)
+
+
+@torch.no_grad()
+def feature_width(backbone: nn.Module, recipe: ModelRecipe) -> int:
+    """How many features a pooled drawing has, found by trying. Raises `RecipeError` where the
+    network cannot take the recipe's size."""
+    x = torch.zeros(1, 1, recipe.size, recipe.size)
+    training = backbone.training
+    backbone.eval()
+    try:
+        maps = backbone(x) if recipe.pool == "native" else features(backbone, x)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise _impossible(recipe, error) from error
+    backbone.train(training)
+    return int(maps.shape[1])
 
 
 def features(backbone: nn.Module, x: Tensor) -> Tensor:

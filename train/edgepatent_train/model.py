@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgepatent_train.backbone import build_backbone, features
+from edgepatent_train.backbone import build_backbone, feature_width, features
 from edgepatent_train.recipe import Recipe
 
 
@@ -41,12 +41,12 @@ class DrawingEncoder(nn.Module):
     the backbone's own pooling), ``head`` is the last linear layer: export folds a rotation in.
     """
 
-    def __init__(self, backbone: nn.Module, pool: nn.Module | None, dimensions: int) -> None:
+    def __init__(
+        self, backbone: nn.Module, pool: nn.Module | None, width: int, dimensions: int
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.pool = pool
-        width = backbone.num_features if pool is not None else _native_width(backbone)
-        assert isinstance(width, int)
         self.head = nn.Linear(width, dimensions)
 
     def features(self, pixels: Tensor) -> Tensor:
@@ -65,13 +65,6 @@ class DrawingEncoder(nn.Module):
         return F.normalize(self.head(self.features(pixels)).float(), dim=1)
 
 
-def _native_width(backbone: nn.Module) -> int:
-    """How wide a backbone's own pooled output is."""
-    width = getattr(backbone, "head_hidden_size", None) or backbone.num_features
-    assert isinstance(width, int)
-    return width
-
-
 def build_model(recipe: Recipe) -> DrawingEncoder:
     """The network of ``recipe`` with its initial weights; ``head`` is random until trained.
 
@@ -85,5 +78,7 @@ def build_model(recipe: Recipe) -> DrawingEncoder:
         pool = GeM(settings.gem_p, learn=settings.learn_gem)
     elif settings.pool == "avg":
         pool = AvgPool()
-    model = DrawingEncoder(build_backbone(settings), pool, settings.dimensions)
+    backbone = build_backbone(settings)
+    width = feature_width(backbone, settings)
+    model = DrawingEncoder(backbone, pool, width, settings.dimensions)
     return model.to(memory_format=torch.channels_last)  # a third faster on CPUs
