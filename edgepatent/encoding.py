@@ -59,8 +59,7 @@ def _open_run(folder: str) -> Model:
             embeddings: Embeddings = network(torch.from_numpy(drawings)).float().numpy()
             return embeddings
 
-    size = run.recipe.size
-    return Model(encode, size, len(encode(np.full((1, 1, size, size), 255, np.uint8))[0]), None)
+    return Model(encode, run.recipe.model.size, run.recipe.model.dimensions, None)
 
 
 def _submit(

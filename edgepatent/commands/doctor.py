@@ -19,6 +19,7 @@ from edgepatent_runtime.errors import EdgepatentError
 
 # What the certificate asks of an INT8 file against FP32; another processor must do no worse.
 GOLDEN_COSINE = 0.99
+SPEED_RUNS = 25
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -105,6 +106,8 @@ def _bundle(model: str) -> Iterator[Check]:
             f"{info.size} px, {info.dimensions} dimensions, space {info.space[:12]}",
         )
         yield _golden(bundle)
+        yield _speed(bundle)
+        yield _telemetry()
     except EdgepatentError as error:
         yield Check("model", "bad", str(error))
 
@@ -129,9 +132,44 @@ def _golden(bundle: Bundle) -> Check:
     )
 
 
+def _speed(bundle: Bundle) -> Check:
+    """How long one drawing takes here, by the number of threads."""
+    from statistics import median
+    from time import perf_counter
+
+    from edgepatent_runtime.encoder import Encoder
+
+    drawing = bundle.golden[0][:1]
+    cores = os.cpu_count() or 1
+    medians = {}
+    for threads in sorted({1, 2, 4, cores} & set(range(1, cores + 1))):
+        encoder = Encoder(bundle, threads=threads)
+        times = []
+        for _ in range(SPEED_RUNS):
+            start = perf_counter()
+            encoder.encode(drawing)
+            times.append((perf_counter() - start) * 1000)
+        # The first runs warm caches up.
+        medians[threads] = median(times[SPEED_RUNS // 5 :])
+    # More threads have to earn their place: a tenth at least.
+    best = min(threads for threads, ms in medians.items() if ms <= 1.1 * min(medians.values()))
+    listed = ", ".join(f"{ms:.1f} ms on {threads}" for threads, ms in medians.items())
+    return Check("speed", "ok", f"one drawing: {listed} threads; best is --threads {best}")
+
+
+def _telemetry() -> Check:
+    """onnxruntime reads this before its import; `encoder` sets it there."""
+    off = os.environ.get("ORT_DISABLE_TELEMETRY") == "1"
+    return (
+        Check("telemetry", "ok", "onnxruntime's is switched off")
+        if off
+        else Check("telemetry", "bad", "onnxruntime's is on: report this as a bug")
+    )
+
+
 def _index(folder: Path) -> Iterator[Check]:
     """The files of the index."""
-    from edgepatent_runtime.collection.collection import Collection
+    from edgepatent_runtime.collection import Collection
 
     if not folder.exists():
         yield Check("index", "note", f"none yet in {folder}; edgepatent index add SOURCE")
@@ -145,7 +183,8 @@ def _index(folder: Path) -> Iterator[Check]:
         return
     yield Check("index", "ok", f"{folder}: {info.drawings} drawings of {info.patents} patents")
     for problem in problems:
-        yield Check("index", "bad", f"{problem}; edgepatent index verify --repair")
+        line = f"{problem.part}: {problem.what}; edgepatent index verify --repair --index {folder}"
+        yield Check("index", "bad", line)
 
 
 def _version(package: str) -> str | None:

@@ -1,0 +1,160 @@
+"""``edgepatent demo``: the whole chain on synthetic designs, each step as it would be typed."""
+
+import csv
+import shlex
+from pathlib import Path
+
+import click
+
+from edgepatent.options import model_option
+
+DESIGNS, VIEWS, SEED = 40, 6, 1
+# Other designs than those that are searched: what a model has seen is no test of it.
+TRAINING = "synthetic:designs=400,seed=2,views=6"
+CALIBRATION = "synthetic:designs=60,seed=3,views=5"
+RECIPE = """\
+# Small and quick rather than good: a minute or two on two cores, from random weights.
+extends = "mobilenetv4_conv_small-edge"
+
+[model]
+size = 128
+dimensions = 128
+"""
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("edgepatent-demo"),
+    show_default=True,
+    metavar="DIR",
+    help="Where everything goes; what an earlier demo left there is replaced.",
+)
+@click.option(
+    "--train",
+    is_flag=True,
+    help="Train and export a small model first: some minutes, needs the train and export extras.",
+)
+@model_option
+@click.pass_context
+def command(ctx: click.Context, out: Path, train: bool, model: str) -> None:
+    """Show a search on synthetic designs, start to finish.
+
+    Draws designs, leaves one view of each out, indexes the others, and searches with views that
+    the index has not seen and with one that looks drawn by hand. Each step is printed as the
+    command that does it. Nothing outside DIR is touched, nothing is downloaded.
+    """
+    _make_room(out)
+    _run(ctx, "data", "synthesize", "--out", out / "designs", "--designs", DESIGNS,
+         "--views", VIEWS, "--seed", SEED)  # fmt: skip
+    unseen = _leave_out(out / "designs", out / "unseen")
+    click.echo(f"\nOne view of each design was moved to {out / 'unseen'}: the index never sees it.")
+    if train:
+        recipe = out / "recipe.toml"
+        recipe.write_text(RECIPE)
+        _run(ctx, "train", "--data", TRAINING, "--recipe", recipe, "--out", out / "run")
+        _run(ctx, "export", out / "run", "--int8", "--out", out / "bundle",
+             "--data", CALIBRATION, "--evaluate", out / "designs", "--max-drop", 0.02)  # fmt: skip
+        model = str(out / "bundle")
+    index = out / "index"
+    _run(ctx, "index", "add", out / "designs", "--index", index, "--model", model)
+    _run(ctx, "search", "--batch", out / "unseen", "--out", out / "results", "--index", index)
+    right = _first_hits(unseen, out / "results")
+    click.echo(f"\n{right} of {len(unseen)} unseen views found their own design first.")
+
+    patent, view = next(iter(unseen.items()))
+    report = out / "report.html"
+    click.echo(f"\nOne of them, a view of {patent}, with a page to look at:")
+    _run(ctx, "search", view, "--index", index, "--top", 5, "--html", report)
+    sketch = out / "by-hand.png"
+    _draw_by_hand(view, sketch)
+    click.echo("\nThe same view, drawn as if by hand:")
+    _run(ctx, "search", sketch, "--index", index, "--top", 5)
+    click.echo(
+        f"""
+Look at {report} in a browser. Then try:
+  edgepatent index add FOLDER              your own drawings: PNG, TIFF, PDF, USPTO grants
+  edgepatent search IMAGE --html page.html what looks like it, on a page to print
+  edgepatent search --like {patent} --index {index}
+  edgepatent classify {view} --index {index}
+  edgepatent --help"""
+    )
+
+
+def _run(ctx: click.Context, *arguments: object) -> None:
+    """Print a command as it would be typed, and run it. Ends the demo where it fails."""
+    from edgepatent.cli import run
+
+    words = [str(argument) for argument in arguments]
+    click.echo(f"\n$ edgepatent {shlex.join(words)}")
+    status = run(words)
+    if status:
+        ctx.exit(status)
+
+
+def _make_room(out: Path) -> None:
+    """Take away what an earlier demo left. Raises `InputError` where ``out`` is something else."""
+    import shutil
+
+    from edgepatent_runtime.errors import InputError
+
+    mark = out / "made-by-edgepatent-demo"
+    if out.exists() and not mark.exists() and any(out.iterdir()):
+        raise InputError(f"{out} holds other files: name a new folder with --out")
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    mark.touch()
+
+
+def _leave_out(designs: Path, unseen: Path) -> dict[str, Path]:
+    """Move the last drawing of each patent out of a folder source; where each lies now."""
+    with (designs / "metadata.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    last = {row["patent_id"]: row for row in rows}
+    unseen.mkdir()
+    moved = {}
+    for patent, row in last.items():
+        source = designs / row["file_name"]
+        moved[patent] = source.rename(unseen / f"{patent}{source.suffix}")
+    with (designs / "metadata.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(row for row in rows if row is not last[row["patent_id"]])
+    return moved
+
+
+def _first_hits(unseen: dict[str, Path], results: Path) -> int:
+    """How many of the queries found their own patent first."""
+    import msgspec
+
+    right = 0
+    for patent, path in unseen.items():
+        found = msgspec.json.decode((results / f"{path.name}.json").read_bytes())["hits"]
+        right += bool(found) and found[0]["patent_id"] == patent
+    return right
+
+
+def _draw_by_hand(view: Path, sketch: Path) -> None:
+    """Redraw an image with a shaky hand: lines waver by a hundredth of the page, ink thickens."""
+    import cv2
+    import numpy as np
+
+    from edgepatent_runtime import drawing
+
+    page = np.pad(drawing.decode(view), 24, constant_values=255)
+    random = np.random.default_rng(SEED)
+    height, width = page.shape
+    shaken = []
+    for size in (width, height):
+        noise = cv2.GaussianBlur(random.normal(size=(height, width)), (0, 0), max(page.shape) / 40)
+        shaken.append(noise / np.abs(noise).max() * size / 60)
+    y, x = np.mgrid[0:height, 0:width]
+    moved = cv2.remap(
+        page,
+        (x + shaken[0]).astype(np.float32),
+        (y + shaken[1]).astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderValue=255,
+    )
+    cv2.imwrite(str(sketch), cv2.erode(moved, np.ones((2, 2), np.uint8)))

@@ -1,0 +1,359 @@
+"""``edgepatent search`` in a subprocess, flag by flag."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgepatent_runtime import locarno
+
+
+def search(edgepatent, index, *arguments, **more):
+    done = edgepatent("search", "--index", index, "--json", *arguments, **more)
+    return json.loads(done.stdout)
+
+
+def names(document):
+    return [hit["patent_id"] for hit in document["hits"]]
+
+
+@pytest.fixture(scope="module")
+def first(designs):
+    return min(p.name for p in designs.iterdir() if p.is_dir())
+
+
+@pytest.fixture(scope="module")
+def rows(designs):
+    with (designs / "metadata.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_json_is_what_the_design_promises(edgepatent, index, query, first):
+    document = search(edgepatent, index, query, "--top", 3)
+    assert set(document) == {"query", "space", "index", "plan", "hits", "timings_ms"}
+    assert document["query"] == [str(query)]
+    assert document["index"] == str(index)
+    assert document["plan"] == "exact"
+    assert set(document["timings_ms"]) == {"decode", "encode", "search", "total"}
+    hits = document["hits"]
+    assert [hit["rank"] for hit in hits] == [1, 2, 3]
+    assert hits[0]["patent_id"] == first
+    assert hits[0]["score"] > 0.99
+    best = hits[0]["drawings"][0]
+    assert best["path"].endswith("view 0.png")
+    assert best["figure"] == "1"
+    assert [hit["score"] for hit in hits] == sorted((h["score"] for h in hits), reverse=True)
+
+
+def test_the_table_names_what_a_person_looks_for(edgepatent, index, query, first, rows):
+    done = edgepatent("search", "--index", index, query)
+    row = rows[0]
+    line = next(line for line in done.stdout.splitlines() if first in line)
+    for part in (row["locarno"], locarno.name(row["locarno"]), row["title"], row["date"], "FIG. 1"):
+        assert part in line
+    assert "30 drawings searched" in done.stderr
+
+
+def test_paths_and_csv(edgepatent, index, query, tmp_path):
+    done = edgepatent(
+        "search", "--index", index, query, "--paths", "--top", 4, "--csv", tmp_path / "hits.csv"
+    )
+    paths = done.stdout.splitlines()
+    assert len(paths) == 4
+    assert all(Image.open(path) for path in paths)
+    with (tmp_path / "hits.csv").open() as file:
+        written = list(csv.DictReader(file))
+    assert [row["path"] for row in written] == paths
+    assert [row["rank"] for row in written] == ["1", "2", "3", "4"]
+
+
+def test_a_query_that_is_indexed_is_not_its_own_hit(edgepatent, index, designs, first):
+    document = search(edgepatent, index, designs / first / "view 0.png")
+    paths = [drawing["path"] for hit in document["hits"] for drawing in hit["drawings"]]
+    assert paths
+    assert not any(path.endswith(f"{first}/view 0.png") for path in paths)
+
+
+def test_standard_input_is_a_query(edgepatent, index, query, first):
+    document = search(edgepatent, index, "-", stdin=query.read_bytes())
+    assert names(document)[0] == first
+    assert document["query"] == ["standard input"]
+
+
+def test_several_views_of_one_design(edgepatent, index, designs, query, first, tmp_path):
+    second = tmp_path / "second.png"
+    Image.open(designs / first / "view 1.png").resize((300, 300)).save(second)
+    document = search(edgepatent, index, query, second, "--top", 1)
+    assert names(document) == [first]
+    assert len(document["query"]) == 2
+
+
+def test_crop_and_page(edgepatent, index, query, first, tmp_path):
+    page = Image.open(query).convert("L")
+    sheet = Image.new("L", (page.width * 2, page.height), 255)
+    sheet.paste(page, (0, 0))
+    sheet.paste(Image.effect_mandelbrot(page.size, (-2, -1, 1, 1), 20), (page.width, 0))
+    tiff = tmp_path / "sheets.tiff"
+    blank = Image.new("L", (200, 200), 255)
+    blank.save(tiff, save_all=True, append_images=[sheet])
+    crop = f"0,0,{page.width},{page.height}"
+    document = search(edgepatent, index, tiff, "--page", 2, "--crop", crop, "--top", 1)
+    assert names(document) == [first]
+    assert document["hits"][0]["score"] > 0.99
+    assert document["query"] == [f"{tiff}#page=2#xywh={crop}"]
+    assert "blank page" in edgepatent("search", "--index", index, tiff, status=1).stderr
+
+
+def test_a_page_of_a_pdf(edgepatent, index, query, first, tmp_path):
+    pytest.importorskip("pypdfium2")
+    pdf = tmp_path / "sheet.pdf"
+    Image.open(query).convert("L").save(pdf, resolution=150)
+    document = search(edgepatent, index, pdf, "--page", 1, "--top", 1)
+    assert names(document) == [first]
+
+
+def test_any_rotation_finds_a_landscape_sheet(edgepatent, index, query, first, tmp_path):
+    turned = tmp_path / "turned.png"
+    Image.open(query).rotate(90, expand=True).save(turned)
+    straight = search(edgepatent, index, turned, "--top", 1)
+    document = search(edgepatent, index, turned, "--any-rotation", "--top", 1)
+    assert names(document) == [first]
+    assert document["hits"][0]["score"] > 0.99 > straight["hits"][0]["score"]
+
+
+def test_like_uses_all_views_of_an_indexed_patent(edgepatent, index, first):
+    document = search(edgepatent, index, "--like", first)
+    assert first not in names(document)
+    assert document["query"] == [first]
+    done = edgepatent("search", "--index", index, "--like", "US D999,999", status=1)
+    assert "USD0999999 is not indexed" in done.stderr
+
+
+def test_filters(edgepatent, index, query, first, rows):
+    codes = {row["patent_id"]: row["locarno"] for row in rows}
+    dates = {row["patent_id"]: row["date"] for row in rows}
+    everything = ("--top", 50)
+    code = codes[first]
+    found = names(search(edgepatent, index, query, *everything, "--locarno", code.replace("-", "")))
+    assert sorted(found) == sorted(p for p, c in codes.items() if c == code)
+    found = names(search(edgepatent, index, query, *everything, "--locarno", code[:2]))
+    assert sorted(found) == sorted(p for p, c in codes.items() if c[:2] == code[:2])
+    found = names(search(edgepatent, index, query, *everything, "--not-locarno", code))
+    assert sorted(found) == sorted(p for p, c in codes.items() if c != code)
+    found = names(
+        search(
+            edgepatent,
+            index,
+            query,
+            *everything,
+            "--since",
+            "May 1, 2012",
+            "--before",
+            "2015-05-01",
+        )
+    )
+    assert sorted(found) == sorted(p for p, d in dates.items() if "2012-05-01" <= d < "2015-05-01")
+    others = [p for p in codes if p != first][:2]
+    found = names(search(edgepatent, index, query, "--patent", others[0], "--patent", others[1]))
+    assert sorted(found) == sorted(others)
+    assert first not in names(search(edgepatent, index, query, "--not-patent", first, *everything))
+
+
+def test_words_filter_rank_and_search_alone(edgepatent, index, query, first, rows):
+    titles = {row["patent_id"]: row["title"] for row in rows}
+    other = next(p for p, t in titles.items() if t.split()[-1] not in titles[first])
+    word = titles[other].split()[-1]
+    holders = {p for p, t in titles.items() if word.lower() in t.lower().split()}
+    filtered = search(edgepatent, index, query, "--text", word, "--top", 50)
+    assert set(names(filtered)) == holders
+    alone = search(edgepatent, index, "--text", word, "--top", 50)
+    assert set(names(alone)) == holders
+    assert alone["plan"] == "words"
+    assert alone["query"] == []
+    assert alone["hits"][0]["drawings"][0]["score"] is None
+    fused = search(edgepatent, index, query, "--text", word, "--fuse", "--top", 50)
+    assert set(names(fused)) == set(titles)
+    # Those that both rankings hold come before all that only one does, by 1 / (60 + rank).
+    assert set(names(fused)[: len(holders)]) == holders
+    assert all(hit["drawings"][0]["score"] is not None for hit in fused["hits"])
+    done = edgepatent("search", "--index", index, "--text", "…", status=1)
+    assert "no word" in done.stderr
+
+
+def test_by_drawing(edgepatent, index, query):
+    document = search(edgepatent, index, query, "--by", "drawing", "--top", 7)
+    assert len(document["hits"]) == 7
+    assert all(len(hit["drawings"]) == 1 for hit in document["hits"])
+    assert all(hit["score"] == hit["drawings"][0]["score"] for hit in document["hits"])
+    patents = search(edgepatent, index, query, "--top", 50)
+    scores = sorted((d["score"] for hit in patents["hits"] for d in hit["drawings"]), reverse=True)
+    assert [hit["score"] for hit in document["hits"]] == pytest.approx(scores[:7], abs=1e-5)
+
+
+@pytest.mark.parametrize("plan", ["exact", "scan", "graph"])
+def test_plans_agree(edgepatent, index, query, first, plan):
+    assert names(search(edgepatent, index, query, "--plan", plan))[0] == first
+
+
+def test_several_indexes(edgepatent, index, query, designs, tiny_bundle, tmp_path):
+    other = tmp_path / "other"
+    extra = tmp_path / "extra" / "P1"
+    extra.mkdir(parents=True)
+    Image.open(query).resize((250, 250)).save(extra / "a.png")
+    edgepatent("index", "add", extra.parent, "--index", other, "--model", tiny_bundle.folder)
+    done = edgepatent("search", "--index", index, "--index", other, query, "--json", "--top", 2)
+    document = json.loads(done.stdout)
+    assert {hit["index"] for hit in document["hits"]} == {str(index), str(other)}
+    assert document["index"] == f"{index}:{other}"
+    done = edgepatent("search", query, EDGEPATENT_INDEX=f"{index}:{other}")
+    assert "index" in done.stdout.splitlines()[1]
+    assert str(other) in done.stdout
+
+
+def test_batch_writes_one_result_a_query(edgepatent, index, query, tmp_path):
+    folder = tmp_path / "queries"
+    folder.mkdir()
+    shutil.copy(query, folder / "one.png")
+    Image.open(query).resize((260, 260)).save(folder / "two.jpg")
+    (folder / "broken.png").write_text("no image")
+    done = edgepatent("search", "--index", index, "--batch", folder, "--out", tmp_path / "out")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["one.png.json", "two.jpg.json"]
+    assert "skipped 1: not an image" in done.stderr
+    document = json.loads((tmp_path / "out" / "two.jpg.json").read_text())
+    assert document["hits"][0]["score"] > 0.9
+    assert "one.png" in done.stdout
+
+
+def test_record_and_replay(edgepatent, index, query, designs, tmp_path, tiny_bundle):
+    copy = tmp_path / "index"
+    shutil.copytree(index, copy)
+    record = tmp_path / "search.json"
+    edgepatent("search", "--index", copy, query, "--top", 5, "--record", record)
+    kept = json.loads(record.read_text())
+    assert kept["model"]["space"] == tiny_bundle.info.space
+    assert len(kept["queries"][0]["sha256"]) == 64
+    assert kept["indexes"][0]["drawings"] == 30
+    assert len(kept["hits"]) == 5
+    same = edgepatent("search", "--replay", record)
+    assert "the same 5 hits" in same.stdout
+
+    extra = tmp_path / "extra" / "P1"
+    extra.mkdir(parents=True)
+    Image.open(query).resize((250, 250)).save(extra / "a.png")
+    edgepatent("index", "add", extra.parent, "--index", copy)
+    changed = edgepatent("search", "--replay", record, status=1)
+    assert "changed: " in changed.stdout
+    assert "31 of 11 now" in changed.stdout.replace("holds ", "").replace(" (", " now (")
+    assert "differs: P1 is new" in changed.stdout
+    document = json.loads(edgepatent("search", "--replay", record, "--json", status=1).stdout)
+    assert document["same"] is False
+
+    moved = tmp_path / "moved.png"
+    shutil.copy(query, moved)
+    again = edgepatent("search", "--replay", record, moved, "--index", index)
+    assert "the same 5 hits" in again.stdout
+    record.write_text("{}")
+    assert "not a search record" in edgepatent("search", "--replay", record, status=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("protocol", "start"), [("kitty", "\x1b_G"), ("iterm2", "\x1b]1337"), ("sixel", "\x1bPq")]
+)
+def test_previews(edgepatent, index, query, protocol, start):
+    done = edgepatent("search", "--index", index, query, "--previews", protocol, "--top", 2)
+    assert done.stdout.count(start) >= 2
+    off = edgepatent("search", "--index", index, query, KITTY_WINDOW_ID="1")
+    assert "\x1b" not in off.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "name an image"),
+        (("a.png", "--like", "X"), "not both"),
+        (("a.png", "--out", "x"), "--out belongs to --batch"),
+        (("--text", "chair", "--fuse"), "--fuse needs"),
+        (("--text", "chair", "--by", "drawing"), "--by drawing"),
+        (("a.png", "--crop", "1,2,3"), "four whole numbers"),
+        (("a.png", "--crop", "1,2,0,3"), "at least 1"),
+        (("a.png", "--top", "0"), "0 is not in the range"),
+        (("--batch", "."), "--batch needs --out"),
+        (("--batch", ".", "--out", "x", "a.png"), "--batch writes"),
+    ],
+)
+def test_wrong_usage(arguments, message, capsys):
+    from edgepatent.cli import run
+
+    assert run(["search", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_nothing_indexed_says_what_to_do_next(edgepatent, query, tmp_path, tiny_bundle):
+    from edgepatent_runtime.collection import Collection
+
+    done = edgepatent("search", query, status=1)
+    assert "edgepatent index add SOURCE" in done.stderr
+    with Collection.create(tmp_path / "empty", tiny_bundle):
+        pass
+    done = edgepatent("search", "--index", tmp_path / "empty", query, status=1)
+    assert "nothing is indexed" in done.stderr
+    assert "edgepatent index add SOURCE" in done.stderr
+
+
+def test_bad_queries_are_one_line(index, query, tmp_path, capsys):
+    from edgepatent.cli import run
+
+    renamed = tmp_path / "text.png"
+    renamed.write_text("hello")
+    truncated = tmp_path / "truncated.jpg"
+    Image.open(query).convert("L").save(truncated)
+    truncated.write_bytes(truncated.read_bytes()[:-2000])
+    pixel = tmp_path / "pixel.png"
+    Image.new("L", (1, 1)).save(pixel)
+    blank = tmp_path / "blank.png"
+    Image.new("L", (300, 300), 255).save(blank)
+    for path, message in (
+        (tmp_path / "missing.png", "file not found"),
+        (tmp_path, "not a file but a folder"),
+        (renamed, "not an image"),
+        (truncated, "truncated"),
+        (pixel, "too small"),
+        (blank, "blank page"),
+    ):
+        assert run(["search", "--index", str(index), str(path)]) == 1
+        error = capsys.readouterr().err
+        assert message in error
+        assert str(path) in error
+        assert len(error.splitlines()) == 1
+
+
+def test_what_is_no_drawing_is_called_so(index, tmp_path, capsys):
+    from edgepatent.cli import run
+
+    noise = np.random.default_rng(0).normal(0, 1, (600, 800)).cumsum(0).cumsum(1)
+    noise = (noise - noise.min()) / np.ptp(noise) * 200
+    photograph = tmp_path / "photo.jpg"
+    Image.fromarray(noise.astype(np.uint8)).save(photograph)
+    assert run(["search", "--index", str(index), str(photograph)]) == 1
+    assert "looks like a photograph" in capsys.readouterr().err
+    assert run(["search", "--index", str(index), str(photograph), "--anyway"]) == 0
+
+
+def test_a_search_imports_no_more_than_it_needs(index, query):
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from edgepatent.cli import run; "
+        f"run(['search', '--index', {str(index)!r}, {str(query)!r}, '--json']); "
+        "print(' '.join(sorted(m for m in sys.modules if '.' not in m)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split())
+    assert "onnxruntime" in loaded
+    heavy = {"torch", "timm", "rich", "jinja2", "onnx", "optimum", "sklearn", "scipy", "pandas"}
+    assert not loaded & heavy
+    assert not loaded & {"pypdfium2", "hnswlib", "requests", "asyncio"}

@@ -1,0 +1,117 @@
+"""The wheels, installed into fresh environments: alone without torch, and with the extras."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from stored import draw_patents
+
+ROOT = Path(__file__).resolve().parents[2]
+DISTRIBUTIONS = {"edgepatent": ".", "runtime": "runtime", "train": "train", "export": "export"}
+
+
+def run(*command, check=True, **more):
+    done = subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        timeout=1500,
+        check=False,
+        **more,
+    )
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory):
+    """The four wheels, built from this checkout."""
+    folder = tmp_path_factory.mktemp("wheels")
+    for where in DISTRIBUTIONS.values():
+        run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
+            "--wheel-dir", folder, ROOT / where)  # fmt: skip
+    return folder
+
+
+def environment(folder: Path, wheels: Path, *requirements: str) -> Path:
+    """A fresh environment with ``requirements`` of these wheels; the path of its commands."""
+    run(sys.executable, "-m", "venv", folder)
+    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
+    done = run(*pip, "--find-links", wheels, *requirements, check=False)
+    if done.returncode and "Could not find a version that satisfies" in done.stderr:
+        pytest.skip("no package index can be reached, and dependencies must come from one")
+    assert done.returncode == 0, done.stderr
+    return folder / "bin"
+
+
+def test_wheels_hold_what_they_need_and_nothing_of_each_other(wheels):
+    names = {}
+    for wheel in wheels.glob("*.whl"):
+        with zipfile.ZipFile(wheel) as archive:
+            names[wheel.name.split("-")[0]] = set(archive.namelist())
+    assert set(names) == {
+        "edgepatent",
+        "edgepatent_runtime",
+        "edgepatent_train",
+        "edgepatent_export",
+    }
+    for distribution, files in names.items():
+        tops = {name.split("/")[0] for name in files if ".dist-info/" not in name}
+        assert tops == {distribution}
+        assert f"{distribution}/py.typed" in files
+        assert not any("test" in Path(name).name for name in files)
+    assert "edgepatent/report/templates/page.html.j2" in names["edgepatent"]
+    assert any(
+        name.startswith("edgepatent_runtime/starter/") for name in names["edgepatent_runtime"]
+    )
+    assert any(name.endswith(".toml") for name in names["edgepatent_train"])
+
+
+def test_edgepatent_and_runtime_alone_search(wheels, tmp_path, tiny_bundle):
+    commands = environment(tmp_path / "venv", wheels, "edgepatent")
+    draw_patents(tmp_path / "drawings", 4)
+    query = tmp_path / "query.png"
+    (tmp_path / "drawings" / "P0000" / "view0.png").rename(query)
+    home = {"HOME": str(tmp_path / "home"), "PATH": os.environ["PATH"]}
+
+    def edgepatent(*arguments, check=True):
+        return run(commands / "edgepatent", *arguments, check=check, env=home, cwd=tmp_path)
+
+    installed = run(commands / "python", "-m", "pip", "list", "--format", "freeze").stdout.lower()
+    for heavy in ("torch", "timm", "onnx=", "optimum", "transformers", "scikit-learn"):
+        assert heavy not in installed
+    edgepatent("index", "add", "drawings")
+    found = edgepatent("search", query, "--anyway").stdout
+    assert "P000" in found
+    edgepatent("evaluate", "--data", "drawings", "--json")
+    edgepatent("doctor")
+    edgepatent("data", "scan", "drawings")
+    for verb in (["train", "--data", "drawings", "--recipe", "mobilevit_xxs", "--out", "run"],
+                 ["export", "run", "--out", "bundle"]):  # fmt: skip
+        refused = edgepatent(*verb, check=False)
+        assert refused.returncode == 1
+        assert f"pip install 'edgepatent[{verb[0]}]'" in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+
+
+@pytest.mark.install
+@pytest.mark.timeout(3000)
+def test_the_extras_train_and_export(wheels, tmp_path):
+    commands = environment(tmp_path / "venv", wheels, "edgepatent[train,export,pdf]")
+    home = {"HOME": str(tmp_path / "home"), "PATH": os.environ["PATH"]}
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        'extends = "mobilenetv4_conv_small-edge"\n[model]\nsize = 64\ndimensions = 64\n'
+    )
+    for command in (
+        ["train", "--data", "synthetic:designs=24,seed=1,views=4", "--recipe", recipe,
+         "--epochs", "1", "--out", "run"],
+        ["export", "run", "--out", "bundle", "--data", "synthetic:designs=24,seed=2,views=4"],
+        ["data", "synthesize", "--out", "designs", "--designs", "6", "--views", "3"],
+        ["index", "add", "designs", "--model", "bundle"],
+        ["search", "--text", "chair"],
+    ):  # fmt: skip
+        run(commands / "edgepatent", *command, env=home, cwd=tmp_path)
