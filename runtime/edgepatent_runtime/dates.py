@@ -10,9 +10,9 @@ _YEAR_FIRST = re.compile(
     r"(?P<year>[0-9]{4})(?P<gap>[-/.]?)(?P<month>[0-9]{1,2})(?P=gap)(?P<day>[0-9]{1,2})(?:[T ].*)?",
     re.ASCII,
 )
-# "Mar. 13, 2007", "March 13 2007", "Sept. 9, 2008".
+# "Mar. 13, 2007", "March 13 2007", "Sept. 9, 2008", and as OCR reads them: "Apr.21,2015".
 _US = re.compile(
-    r"(?P<name>[A-Za-z]{3,9})\.?\s+(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?\s*,?\s+(?P<year>[0-9]{4})",
+    r"(?P<name>[A-Za-z]{3,9})[.\s]\s*(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?[,\s]\s*(?P<year>[0-9]{4})",
     re.ASCII,
 )
 # "13 March 2007", "13-Mar-2007".

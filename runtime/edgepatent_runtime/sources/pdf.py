@@ -48,7 +48,7 @@ _HEADER_WIDTH = 0.4
 _pdfium = threading.Lock()
 
 _NUMBER = re.compile(r"\bUS\s*D\s?[0-9]{3},[0-9]{3}\s*S", re.ASCII)
-_DATE = re.compile(r"\b[A-Z][a-z]{2,8}\.?\s+[0-9]{1,2},\s+[0-9]{4}\b", re.ASCII)
+_DATE = re.compile(r"\b[A-Z][a-z]{2,8}[.\s]\s*[0-9]{1,2},\s*[0-9]{4}\b", re.ASCII)
 _LOCARNO = re.compile(r"LOC\s*\([0-9]+\)\s*Cl[^0-9]{1,100}([0-9]{2}-[0-9]{2})\b", re.ASCII)
 
 
