@@ -176,7 +176,7 @@ def _records(grant: _Grant, seen: set[str], skipped: Skipped) -> Iterator[Record
         skipped.add(error.reason, error.detail)
         return
     except OSError as error:
-        skipped.add("file that cannot be read", error)
+        skipped.add("file cannot be read", error)
         return
     if not xml.number.upper().startswith("D"):
         skipped.add("grant that is no design", grant.label)
