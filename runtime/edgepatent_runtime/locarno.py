@@ -6,7 +6,7 @@ known. A code that was legal in any of the editions 9 (2009) to 15 (2025) is kno
 Source: WIPO, Locarno Classification, reused with acknowledgement. ``locarno_names.tsv`` holds the
 names of the classes (14th edition), all subclass codes of the 15th edition and those of the 9th
 that have gone since, and the subclass names of the 9th edition; a subclass that is younger than
-that and whose name was not at hand has an empty one.
+that has an empty one unless it was at hand (01-05 and 03-05, from the 13th edition).
 """
 
 import re
@@ -19,6 +19,7 @@ _CODE = re.compile(
     (?: LOC \s* (?: \( \s* [0-9]+ \s* \) )? )? \s* (?: Cl(?:ass)? \.? )? \s*
     (?: (?P<klass>[0-9]{1,2}) (?: \s*[-/.\ ]\s* (?P<subclass>[0-9]{1,2}) )?
       | (?P<digits>[0-9]{3,4}) )
+    (?: \s*[;,].* )?  # further codes of the same design: the first is the main one
     """,
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
@@ -28,8 +29,8 @@ def parse(text: str | None) -> str | None:
     """The canonical form of a code in any spelling: "06-01", "06", or None where there is no code.
 
     Reads ``0603``, ``603`` (a number that lost its zero), ``06-03``, ``6-03``, ``06.03``,
-    ``06/03``, ``LOC (13) Cl. 06-03`` and one or two digits alone, which mean the class. Says
-    nothing of whether the code exists: see `is_known`.
+    ``06/03``, ``LOC (13) Cl. 06-03`` and one or two digits alone, which mean the class. Of several
+    ("8-05, 08; 11-01") it is the first. Says nothing of whether the code exists: see `is_known`.
     """
     match = _CODE.fullmatch((text or "").strip())
     if match is None:

@@ -24,6 +24,7 @@ from edgepatent_runtime.sources.figure_text import view_words, views
         ("The FIGURE is a front view of a screen.", {"1": "front"}),
         ("The sole FIGURE shows an exploded view.", {"1": "exploded"}),
         ("1.1 : Perspective\n1.2 : Front", {"1.1": "perspective", "1.2": "front"}),
+        ("FIG - 2 is a rear view;", {"2": "rear"}),
         ("FIG. 4 a perspective view thereof.", {"4": "perspective"}),
         ("FIG. 2 is a second image thereof;", {"2": None}),
         ("FIG. 8 is a cross-sectional view taken along line 8-8 in FIG. 2;", {"8": "sectional"}),

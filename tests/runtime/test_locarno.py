@@ -25,6 +25,7 @@ from edgepatent_runtime import locarno
         "Cl. 6-03",
         "LOC(14)Cl.06-03",
         "loc (10) cl. 06-03",
+        "06-03, 04; 11-01",
     ],
 )
 def test_every_spelling_of_a_subclass(spelling: str) -> None:

@@ -32,7 +32,7 @@ _VIEW_WORD = re.compile(
 # A letter after a space is a capital: "FIG. 4 a perspective view" is figure 4.
 _NUMBER = r"[0-9]{1,4}(?:\.[0-9]{1,3})?(?:[A-Za-z]|\s(?-i:[A-Z]))?['′]?(?![A-Za-z0-9])"
 _MENTION = re.compile(
-    rf"\bFIG(?:URE)?S?\b\.?\s*(?P<numbers>{_NUMBER}"
+    rf"\bFIG(?:URE)?S?\b\.?[\s-]*(?P<numbers>{_NUMBER}"
     rf"(?:\s*(?:,\s*(?:and\s+)?|and\s+|&\s*|-|–|to\s+|through\s+)\s*(?:FIG(?:URE)?S?\.?\s*)?{_NUMBER})*)"
     # Hague registrations number views without the word: "1.2 : Front".
     rf"|(?:^|(?<=[.;:\n]))\s*(?P<hague>[0-9]{{1,3}}\.[0-9]{{1,3}})\s*(?=:)"
