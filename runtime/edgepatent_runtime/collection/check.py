@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from edgepatent_runtime import sources
 from edgepatent_runtime.bundle import Bundle
-from edgepatent_runtime.collection import signs, thumbnails
+from edgepatent_runtime.collection import seal, signs, thumbnails
 from edgepatent_runtime.collection.catalog import Catalog, Stored
 from edgepatent_runtime.collection.graph import file_digest
 from edgepatent_runtime.collection.ingest import Encodes, content_digest
@@ -64,6 +64,8 @@ def _catalog(catalog: Catalog) -> Iterator[Problem]:
         if line != "ok":
             yield Problem("catalog", line)
     state = catalog.state()
+    if seal.broken(catalog.path.parent, state.generation):
+        yield Problem("catalog", "it is not what was written")
     numbers = np.concatenate([catalog.live(), catalog.dead()])
     if not np.array_equal(np.sort(numbers), np.arange(state.rows)):
         yield Problem("catalog", "its drawings and removed rows are not the rows that exist")

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgepatent_runtime.bundle import Bundle
-from edgepatent_runtime.collection import derive, graph, thumbnails, vectors
+from edgepatent_runtime.collection import derive, graph, seal, thumbnails, vectors
 from edgepatent_runtime.collection.edits import Edits, Model
 from edgepatent_runtime.collection.lock import WriterLock
 from edgepatent_runtime.collection.model import copy_in, new_name, sync_folder
@@ -43,6 +44,7 @@ class Writer:
         try:
             self.edits = Edits(folder)
             with self.edits.failures():
+                seal.lift(folder)
                 self.edits.begin()
                 self.edits.migrate()
                 self.edits.sql.execute("COMMIT")
@@ -61,6 +63,10 @@ class Writer:
             self.rollback()
             with self.edits.failures():
                 self.edits.checkpoint()
+            # The last connection removes the log; then the file alone is the catalog.
+            self.edits.close()
+            with suppress(OSError):  # on a full disk there is no seal, that is all
+                seal.put(self.folder, self.state.generation)
         finally:
             self.edits.close()
             self._lock.release()
