@@ -35,7 +35,25 @@ from edgepatent import console
     metavar="DIR",
     help="Vary the meshes of this folder (npz and metadata.csv) instead of the built-in families.",
 )
-def command(out: Path, designs: int, views: int, seed: int, meshes: Path | None) -> None:
+@click.option(
+    "--figures",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 3),
+    help="Figures that a sheet holds at most.",
+)
+@click.option(
+    "--sheets", is_flag=True, help="Write contact sheets to look at, into DIR-sheets beside DIR."
+)
+def command(
+    out: Path,
+    designs: int,
+    views: int,
+    seed: int,
+    meshes: Path | None,
+    figures: int,
+    sheets: bool,
+) -> None:
     """Draw synthetic designs into a folder.
 
     The folder can be used wherever a SOURCE is asked for: its metadata.csv gives each drawing's
@@ -50,11 +68,14 @@ def command(out: Path, designs: int, views: int, seed: int, meshes: Path | None)
     if out.is_dir() and any(out.iterdir()):
         raise InputError(f"{out} is not empty: name a new folder, or empty it first")
     start = "synthetic:" if meshes is None else f"meshes:{meshes},"
-    source = SyntheticSource(f"{start}designs={designs},views={views},seed={seed}")
-    skipped = Skipped()
+    source = SyntheticSource(
+        f"{start}designs={designs},views={views},seed={seed},figures={figures}"
+    )
+    records = list(source.records(Skipped()))
     with console.progress_bar() as progress:
-        count = folder.write(
-            source.records(skipped), out, workers=os.cpu_count() or 1, progress=progress
-        )
-    console.report_skipped(skipped)
+        count = folder.write(records, out, workers=os.cpu_count() or 1, progress=progress)
     click.echo(f"{count} drawings of {designs} designs in {out}")
+    if sheets:
+        beside = out.with_name(f"{out.name}-sheets")
+        written = folder.write_contact_sheets(records, out, beside)
+        click.echo(f"{written} contact sheets in {beside}")

@@ -20,7 +20,20 @@ Page = npt.NDArray[np.uint8]
 
 # Figures that share a sheet are drawn smaller, by their number.
 _SHRUNK = {1: 1.0, 2: 0.72, 3: 0.6}
-_MONTHS = "JAN. FEB. MAR. APR. MAY JUN. JUL. AUG. SEP. OCT. NOV. DEC.".split()
+_MONTHS = [
+    "JAN.",
+    "FEB.",
+    "MAR.",
+    "APR.",
+    "MAY",
+    "JUN.",
+    "JUL.",
+    "AUG.",
+    "SEP.",
+    "OCT.",
+    "NOV.",
+    "DEC.",
+]
 
 
 @dataclass(frozen=True)

@@ -296,7 +296,7 @@ def razor(d: Draw) -> Mesh:
             [(0, 0, 0), (0, -0.05, 0.4), (0, d.real(-0.05, 0.1), 0.8), (0, 0.02, 1.0)], 24
         )
         section = ellipse(d.real(0.05, 0.08), 0.045, 20)
-        head = box(0.38, 0.1, 0.12, 0.02, 0.02)
+        head = box(d.real(0.34, 0.44), 0.1, d.real(0.1, 0.15), 0.02, 0.02)
         blades = [
             box(0.32, 0.012, 0.012).moved(0, -0.055, 0.02 + 0.03 * i) for i in range(d.whole(2, 3))
         ]
@@ -308,7 +308,9 @@ def razor(d: Draw) -> Mesh:
             tube(line, section), join(head, blades).turned("x", -20).moved(0, 0.02, 0.98), ribs
         )
     if plan == "shaver":
-        sections = resampled([(0.8, 0), (1.0, 0.3), (0.8, 0.65), (1.1, 1)], 12)
+        sections = resampled(
+            [(d.real(0.6, 0.9), 0), (1.0, 0.3), (d.real(0.7, 0.95), 0.65), (1.1, 1)], 12
+        )
         body = loft([(t * 0.9, ellipse(0.16 * s, 0.12 * s, 40, 2.6)) for s, t in sections])
         heads = [
             prism(circle(0.1, 32), 0.08, 0.02).moved(x, y, 0.92)

@@ -45,11 +45,12 @@ def closure(d: Draw) -> Mesh:
             parts.append(ring(0.5, 0.03).moved(z=-0.06))
         return join(parts)
     if plan == "flip":
+        tall = d.real(0.25, 0.55)
         parts = [
-            prism(circle(0.5, 48), 0.4, 0.03),
-            prism(circle(0.46, 48), 0.08, 0.02).moved(z=0.41),
+            prism(circle(0.5, 48), tall, 0.03),
+            prism(circle(0.46, 48), 0.08, 0.02).moved(z=tall + 0.01),
         ]
-        parts.append(box(0.2, 0.1, 0.05, 0.02).moved(0, -0.48, 0.42))
+        parts.append(box(0.2, 0.1, 0.05, 0.02).moved(0, -0.48, tall + 0.02))
         if d.chance(0.5):
             parts[1] = parts[1].moved(0, 0.46, 0).turned("x", -d.real(60, 110)).moved(0, 0.02, 0.0)
         return join(parts)

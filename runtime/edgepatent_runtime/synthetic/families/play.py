@@ -158,9 +158,9 @@ def toy_blocks(d: Draw) -> Mesh:
     """A building brick with studs, a ring stacker or a die."""
     plan = d.choice(("brick", "stacker", "train"))
     if plan == "brick":
-        nx, ny, height = d.whole(1, 6), d.whole(1, 3), d.choice((0.4, 1.2, 1.2))
-        stud = prism(circle(0.3, 24), 0.2)
-        body = box(nx, ny, height)
+        nx, ny, height = d.whole(1, 6), d.whole(1, 3), d.choice((0.4, 1.1, 1.1)) * d.real(0.8, 1.2)
+        stud = prism(circle(d.real(0.24, 0.38), 24), d.real(0.12, 0.3))
+        body = box(nx, ny, height, d.real(0.0, 0.15))
         if d.chance(0.3):
             body = loft([(0, rounded(nx, ny)), (height, rounded(nx * 0.5, ny))])
             nx_top = max(1, nx // 2)
@@ -176,7 +176,10 @@ def toy_blocks(d: Draw) -> Mesh:
         )
     if plan == "stacker":
         n = d.whole(3, 6)
-        parts = [prism(circle(0.55), 0.12, 0.04), rod((0, 0, 0.1), (0, 0, 0.2 * n + 0.3), 0.07)]
+        parts = [
+            prism(circle(d.real(0.42, 0.6)), d.real(0.08, 0.2), 0.04),
+            rod((0, 0, 0.1), (0, 0, 0.2 * n + 0.3), 0.07),
+        ]
         parts += [ring(0.34 - 0.2 * i / n, 0.1, 40).moved(z=0.22 + 0.195 * i) for i in range(n)]
         return join(parts, ball(0.12, 20).moved(z=0.2 * n + 0.32))
     wheel = rod((0, -0.06, 0), (0, 0.06, 0), 0.16)
