@@ -2,7 +2,8 @@
 
 A 300-dpi sheet takes tens of milliseconds to decode and shrink, far more than its share of a
 training step. Each set of drawings is therefore decoded once into one ``.npy`` file of uint8
-[N, S, S], named by a digest of every reference, its file's size and time, and S.
+[N, S, S], named by a digest of every reference, its file's size and time, S, and the code that
+decodes, normalises and draws: a cache that knows all it depends on cannot be stale.
 
 This module imports no torch: worker processes that decode start in a fraction of a second.
 """
@@ -19,12 +20,12 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
+from edgepatent_runtime import drawing, sources, synthetic
 from edgepatent_runtime.errors import DrawingError, SourceError
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import ImageRef, Record, Skipped
 from edgepatent_runtime.sources import load
 
-VERSION = 1  # raise it when `drawing.normalise` gives other pixels
 CHUNK = 64
 SERIAL_BELOW = 256  # starting worker processes costs more than so many drawings
 
@@ -56,9 +57,18 @@ def cached_drawings(
     return [records[row] for row in rows], file, np.array(rows, np.int64)
 
 
+def code_digest() -> str:
+    """A digest of the code that reads, normalises and generates drawings."""
+    state = hashlib.sha256()
+    for module in (drawing, sources, synthetic):
+        for code in sorted(Path(str(module.__file__)).parent.rglob("*.py")):
+            state.update(code.read_bytes())
+    return state.hexdigest()
+
+
 def _digest(records: Sequence[Record], size: int) -> str:
-    """What the pixels depend on: references, the files behind them, and the size."""
-    state = hashlib.sha256(f"{VERSION} {size}".encode())
+    """What the pixels depend on: references, the files behind them, the size, the code."""
+    state = hashlib.sha256(f"{code_digest()} {size}".encode())
     stamps: dict[str, str] = {}
     for record in records:
         path = record.image.path
