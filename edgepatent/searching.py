@@ -91,11 +91,16 @@ class Request(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class View:
-    """A query view as it was searched: ``sha256`` of its file; ``quarters`` turns to the left."""
+    """A query view as it was searched.
+
+    ``sha256`` is of its file; ``page`` the part that was meant, [H, W]; ``drawing`` the same
+    normalised, [S, S]; ``quarters`` turns to the left of the page were searched with.
+    """
 
     name: str
     sha256: str
-    page: Page | None
+    page: Page
+    drawing: Page
     quarters: int = 0
 
 
@@ -158,14 +163,21 @@ class Searcher:
         if request.like is not None:
             embeddings, filters = self._stored_views(request.like, filters)
         elif request.queries:
-            views = [_read(one, standard_input, request.anyway) for one in request.queries]
-            drawings = [_normalised(view, self.bundle.info.size) for view in views]
+            views = [
+                read_view(
+                    one,
+                    self.bundle.info.size,
+                    standard_input=standard_input,
+                    anyway=request.anyway,
+                )
+                for one in request.queries
+            ]
             decoded = time.perf_counter()
             timings["decode"] = (decoded - started) * 1000
             if request.any_rotation:
-                embeddings, views = self._upright(views, drawings, filters)
+                embeddings, views = self._upright(views, filters)
             else:
-                embeddings = self._encode(np.stack(drawings))
+                embeddings = self._encode(np.stack([view.drawing for view in views]))
             timings["encode"] = (time.perf_counter() - decoded) * 1000
         elif request.text is None:
             raise InputError(
@@ -228,21 +240,19 @@ class Searcher:
 
         return words.search_words(self.collections, text, top=top, filters=filters)
 
-    def _upright(
-        self, views: list[View], drawings: list[Page], filters: Filters
-    ) -> tuple[Embeddings, list[View]]:
+    def _upright(self, views: list[View], filters: Filters) -> tuple[Embeddings, list[View]]:
         """Each view turned to where its best match in the collections scores highest."""
         chosen, turned = [], []
-        for view, drawn in zip(views, drawings, strict=True):
-            vectors = self._encode(np.stack([np.rot90(drawn, quarters) for quarters in range(4)]))
+        for view in views:
+            turns = [np.rot90(view.drawing, quarters) for quarters in range(4)]
+            vectors = self._encode(np.stack(turns))
             best = []
             for vector in vectors:
                 answer = query.search(self.collections, vector[None], top=1, filters=filters)
                 best.append(answer.hits[0].score if answer.hits else -1.0)
             quarters = int(np.argmax(best))
             chosen.append(vectors[quarters])
-            page = None if view.page is None else np.rot90(view.page, quarters)
-            turned.append(replace(view, page=page, quarters=quarters))
+            turned.append(replace(view, page=np.rot90(view.page, quarters), quarters=quarters))
         return np.stack(chosen), turned
 
     def _stored_views(self, number: str, filters: Filters) -> tuple[Embeddings, Filters]:
@@ -293,34 +303,29 @@ def bundle_digest(searcher: Searcher) -> str:
     return digest((searcher.bundle.folder / INFO).read_bytes())
 
 
-def _read(one: Query, standard_input: bytes, anyway: bool) -> View:
-    """Read a query and refuse what is no drawing. Raises `DrawingError`."""
+def read_view(one: Query, size: int, *, standard_input: bytes = b"", anyway: bool = False) -> View:
+    """Read a query image and normalise it to [size, size].
+
+    Raises `DrawingError`, which names the query, for what cannot be used, and unless ``anyway``
+    for what looks like anything but a drawing.
+    """
     source = standard_input if one.path == "-" else Path(one.path)
-    page = drawing.crop(drawing.decode(source, one.page), one.crop)
-    if not anyway:
-        require_drawing(page, str(one))
-    data = source if isinstance(source, bytes) else source.read_bytes()
-    return View(str(one), hashlib.sha256(data).hexdigest(), page)
-
-
-def require_drawing(page: Page, name: str) -> None:
-    """Raise `DrawingError` for a page that looks like anything but a drawing."""
-    seen = domain.assess(page)
-    if seen.kind != "drawing":
+    try:
+        page = drawing.crop(drawing.decode(source, one.page), one.crop)
+        normal = drawing.normalise(page, size)
+        seen = domain.assess(page)
+    except DrawingError as error:
+        if one.path in error.detail:
+            raise
+        detail = f"{one} ({error.detail})" if error.detail else str(one)
+        raise DrawingError(error.reason, detail) from error
+    if seen.kind != "drawing" and not anyway:
         raise DrawingError(
             f"looks like {domain.NAMES[seen.kind]}, not a drawing",
-            f"{name} ({seen.drawing:.0%} sure that it is one); --anyway uses it all the same",
+            f"{one}; --anyway uses it all the same",
         )
-
-
-def _normalised(view: View, size: int) -> Page:
-    assert view.page is not None
-    try:
-        return drawing.normalise(view.page, size)
-    except DrawingError as error:
-        raise DrawingError(
-            error.reason, f"{view.name} ({error.detail})".replace(" ()", "")
-        ) from error
+    data = source if isinstance(source, bytes) else source.read_bytes()
+    return View(str(one), hashlib.sha256(data).hexdigest(), page, normal)
 
 
 def _by_drawing(answers: Sequence[Answer], top: int) -> Answer:

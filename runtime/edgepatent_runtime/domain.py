@@ -24,7 +24,7 @@ NAMES = {"drawing": "a drawing", "text": "a page of text", "photograph": "a phot
 # Longest side, in pixels, of the page that is looked at: letters of a dense page keep 8 or more.
 SIDE = 1024
 # Below this probability of being a drawing a page is called by its likeliest other kind.
-THRESHOLD = 0.5
+THRESHOLD = 0.1
 
 FEATURES = (
     "paper",
@@ -37,7 +37,13 @@ FEATURES = (
     "longest",
 )
 # Rows: drawing, text, photograph; columns: FEATURES, then the constant.
-COEFFICIENTS: npt.NDArray[np.float64] = np.zeros((3, 9))
+COEFFICIENTS: npt.NDArray[np.float64] = np.array(
+    [
+        [10.915, 6.017, 5.980, 7.122, -2.777, -3.035, -6.935, 5.899, -2.918],
+        [0.239, -31.791, -11.271, 15.979, 10.668, 5.949, 17.123, -4.907, -16.389],
+        [-11.153, 25.774, 5.291, -23.101, -7.891, -2.914, -10.188, -0.992, 19.308],
+    ]
+)
 
 
 class Assessment(msgspec.Struct, frozen=True):
