@@ -67,7 +67,7 @@ class Catalogue:
         much they tell, further perspective views."""
         draw = Draw(*self._stream(number)[0], _VIEWS)
         distance = draw.real(3, 8) if draw.chance(0.6) else None
-        roll = draw.choice((0.0, 0.0, 0.0, 0.0, 90.0, -90.0))
+        roll = draw.choice((0.0,) * 8 + (90.0, -90.0))
         turn = draw.choice((-1, 1)) * draw.real(22, 55)
         first = View("perspective view", turn, draw.real(15, 38), distance, roll)
         flat = [replace(ORTHOGRAPHIC[i], roll=roll) for i in _ORDER]

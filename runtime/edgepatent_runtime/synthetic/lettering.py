@@ -82,7 +82,7 @@ def draw_lettering(draw: Draw, height: float) -> Lettering:
     """A face at random; ``height`` of a capital in pixels."""
     return Lettering(
         height=height,
-        weight=draw.choice((0.06, 0.09, 0.12, 0.2)),
+        weight=draw.choice((0.05, 0.05, 0.06, 0.06, 0.07, 0.08, 0.1, 0.15)),
         width=draw.real(0.5, 0.75),
         slant=draw.choice((0.0, 0.0, 0.0, 0.22)),
         serifs=draw.chance(0.35),
@@ -94,7 +94,9 @@ def draw_lettering(draw: Draw, height: float) -> Lettering:
 def lettered(text: str, face: Lettering, draw: Draw) -> Page:
     """The text [H, W] in ink 0 on paper 255, trimmed to itself."""
     unit = face.height / 6
-    bold = max(face.weight * face.height, 1.0)
+    bold = face.weight * face.height
+    # As with the lines of a figure: a stroke thinner than a pixel is grey.
+    shade = round(255 * (1 - min(bold, 1.0)))
     pad = int(bold + face.height * 0.6) + 2
     advance = sum(_advance(c, face) for c in text)
     width = int(advance + abs(face.slant) * face.height) + 2 * pad
@@ -111,9 +113,9 @@ def lettered(text: str, face: Lettering, draw: Draw) -> Page:
                 [left + at[:, 0] * wide + at[:, 1] * unit * face.slant, base - at[:, 1] * unit]
             )
             fixed = np.rint(points * 16).astype(np.int32)
-            cv2.polylines(page, [fixed], False, 0, round(bold), cv2.LINE_AA, 4)
+            cv2.polylines(page, [fixed], False, shade, max(1, round(bold)), cv2.LINE_AA, 4)
         x += step
-    rows, columns = np.flatnonzero((page < 128).any(1)), np.flatnonzero((page < 128).any(0))
+    rows, columns = np.flatnonzero((page < 240).any(1)), np.flatnonzero((page < 240).any(0))
     if not len(rows):
         return page[:1, :1]
     return page[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

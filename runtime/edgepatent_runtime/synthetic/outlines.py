@@ -6,14 +6,14 @@ import numpy.typing as npt
 Points = npt.NDArray[np.float64]
 
 
-def circle(radius: float, count: int = 40) -> Points:
+def circle(radius: float, count: int = 56) -> Points:
     """A circle about the origin."""
     t = np.arange(count) * (2 * np.pi / count)
     outline: Points = radius * np.column_stack([np.cos(t), np.sin(t)])
     return outline
 
 
-def ellipse(x: float, y: float, count: int = 40, power: float = 2.0) -> Points:
+def ellipse(x: float, y: float, count: int = 56, power: float = 2.0) -> Points:
     """A (super)ellipse with half axes x and y; a power above 2 squares it."""
     unit = circle(1, count)
     outline: Points = np.sign(unit) * np.abs(unit) ** (2 / power) * np.array([x, y])

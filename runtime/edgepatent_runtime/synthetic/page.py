@@ -85,14 +85,15 @@ def draw_page(
     scale = size * _SHRUNK[len(views)]
     blocks = []
     for index, view in enumerate(views):
-        ink = draw_figure(mesh, view, style, draw, round(scale))
-        figure = np.where(ink, 0, 255).astype(np.uint8)
+        figure = draw_figure(mesh, view, style, draw, round(scale))
         if style.lettering is not None:
             figure = _captioned(figure, str(number + index), style.lettering, draw, size)
         blocks.append(figure)
     page = _stacked(blocks, round(size * draw.real(0.06, 0.16)))
     if style.header and header is not None and style.lettering is not None:
         page = _headed(page, header, style.lettering, draw, size)
+    if style.landscape:
+        page = np.rot90(page)
     return scanned(np.pad(page, size // 40, constant_values=255), style, draw)
 
 
@@ -107,10 +108,10 @@ def _stacked(blocks: list[Page], gap: int) -> Page:
     return np.concatenate(rows)
 
 
-def _captioned(figure: Page, number: str, lettering: int, draw: Draw, size: int) -> Page:
+def _captioned(figure: Page, number: str, lettering: int, draw: Draw, size: float) -> Page:
     """The figure with "FIG. n" below it."""
     hand = Draw(lettering)
-    face = draw_lettering(hand, size * hand.real(0.028, 0.065))
+    face = draw_lettering(hand, size * hand.real(0.02, 0.046))
     word = hand.choice(("FIG. ", "FIG.", "FIG. ", "Fig. ", "FIG ", "FIGURE "))
     caption = lettered(word + number, face, draw)
     gap = int(size * draw.real(0.03, 0.25))

@@ -17,7 +17,9 @@ from edgepatent_runtime.synthetic.raster import BACKGROUND, Buffers, planes
 
 # Where the surface has turned this far from the light, lines run along it: dense in the shadow,
 # few on the lit side. 1 is the outline away from the light, −1 the one towards it.
-_LEVELS = np.array([-0.97, -0.9, -0.78, 0.3, 0.5, 0.66, 0.78, 0.87, 0.93, 0.975])
+_LEVELS = np.array(
+    [-0.98, -0.94, -0.88, -0.78, 0.15, 0.35, 0.5, 0.62, 0.72, 0.8, 0.86, 0.91, 0.95, 0.98]
+)
 _SOFT = 0.76  # cosine of the angle up to which neighbouring faces share a smooth normal
 
 
@@ -102,7 +104,7 @@ def along(picture: Surface, tone: float, draw: Draw) -> Mask:
             & (surface[step:] != BACKGROUND)
         )
         lines[p] = True
-    return lines.reshape(height, width) & patches(height, width, 34, 0.35 + 0.4 * tone, draw)
+    return lines.reshape(height, width) & patches(height, width, 40, 0.45 + 0.45 * tone, draw)
 
 
 def strokes(picture: Surface, tone: float, draw: Draw, scale: float) -> Mask:

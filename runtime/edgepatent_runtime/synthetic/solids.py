@@ -15,14 +15,17 @@ from edgepatent_runtime.synthetic.outlines import Points, circle, resampled, rou
 Indices = npt.NDArray[np.int64]
 
 SHARP = 32.0
-AROUND = 40
+AROUND = 56
 
 
-def skin(rings: Floats, *, bottom: bool = True, top: bool = True) -> Mesh:
+def skin(
+    rings: Floats, *, bottom: bool = True, top: bool = True, seams: Sequence[int] = ()
+) -> Mesh:
     """A solid stretched over rings [R, N, 3] of points, each closed; ends capped where asked.
 
     Consecutive rings are joined by quadrilaterals. A cap is a flat face over the first or the
-    last ring, which must be star-shaped about its centre.
+    last ring, which must be star-shaped about its centre. At the rings numbered in ``seams`` a
+    new surface begins though the skin does not turn: where a rounding ends.
     """
     rings = np.asarray(rings, np.float64)
     across = np.roll(rings, -1, axis=1)[:-1] - rings[1:]
@@ -34,7 +37,8 @@ def skin(rings: Floats, *, bottom: bool = True, top: bool = True) -> Mesh:
     solid = (length[..., 0] > 1e-12).astype(np.float64)
     rows = _turn(normal[:-1], normal[1:], solid[:-1] * solid[1:], axis=1)
     columns = _turn(np.roll(normal, 1, axis=1), normal, np.roll(solid, 1, axis=1) * solid, axis=0)
-    row_index, row_block = _split(len(rings), [int(r) + 1 for r in np.flatnonzero(rows < limit)])
+    creases = {*(np.flatnonzero(rows < limit) + 1).tolist(), *seams}
+    row_index, row_block = _split(len(rings), sorted(creases))
     sharp = np.flatnonzero(columns < limit)
     n = rings.shape[1]
     if len(sharp):
@@ -128,12 +132,15 @@ def hoop(inner: float, outer: float, height: float, around: int = 48) -> Mesh:
     return lathe(np.array(corners, np.float64), around)
 
 
-def loft(sections: list[tuple[float, Points]]) -> Mesh:
-    """A solid through outlines [N, 2] of equal N at rising heights: (z, outline) each."""
+def loft(sections: Sequence[tuple[float, Points]], seams: Sequence[int] = ()) -> Mesh:
+    """A solid through outlines [N, 2] of equal N at rising heights: (z, outline) each.
+
+    ``seams`` numbers the sections at which a new surface begins.
+    """
     rings = np.stack(
         [np.column_stack([outline, np.full(len(outline), z)]) for z, outline in sections]
     )
-    return skin(rings)
+    return skin(rings, seams=seams)
 
 
 def prism(outline: Points, height: float, bevel: float = 0.0) -> Mesh:
@@ -152,7 +159,8 @@ def prism(outline: Points, height: float, bevel: float = 0.0) -> Mesh:
             inset = (outline - middle) * (1 - bevel * (1 - s) / half) + middle
             sections.append((bevel * (1 - c), inset))
         upper = [(height - z, o) for z, o in reversed(sections)]
-        return loft([*sections, *upper])
+        # Vertices at a seam are doubled, so that the rounding is shaded with its own normals.
+        return loft([*sections, *upper], seams=(len(sections) - 1, len(sections)))
     body = skin(
         np.stack([np.column_stack([outline, np.full(len(outline), z)]) for z in (0.0, height)]),
         bottom=False,

@@ -72,7 +72,7 @@ def scissors(d: Draw) -> Mesh:
             ),
             0.03,
         )
-        bow = tube(np.column_stack([ellipse(b, a, 40), np.zeros(40)]), 0.026, 12, closed=True)
+        bow = tube(np.column_stack([ellipse(b, a), np.zeros(56)]), 0.026, 12, closed=True)
         half = join(blade, shank, bow.moved(-0.32 - b * 0.8, 0.08 + a * 0.55, 0.015))
         halves.append(half.scaled(y=s).turned("z", -s * angle).moved(z=0.027 * (s + 1) / 2))
     return join(halves, prism(circle(0.03, 24), 0.07).moved(z=-0.006))
