@@ -37,6 +37,10 @@ class DrawingError(InputError):
         self.detail = detail
         super().__init__(f"{reason}: {detail}" if detail else reason)
 
+    def __reduce__(self) -> tuple[type["DrawingError"], tuple[str, str]]:
+        # As it was made, on its way to another process: pickle would pass the message alone.
+        return type(self), (self.reason, self.detail)
+
 
 class SourceError(InputError):
     """A source of drawings that cannot be read at all."""
@@ -74,4 +78,9 @@ class MissingExtraError(EdgepatentError):
     """An optional dependency that is not installed."""
 
     def __init__(self, what: str, extra: str) -> None:
+        self.what = what
+        self.extra = extra
         super().__init__(f"{what} needs an extra: pip install 'edgepatent[{extra}]'")
+
+    def __reduce__(self) -> tuple[type["MissingExtraError"], tuple[str, str]]:
+        return type(self), (self.what, self.extra)

@@ -10,7 +10,7 @@ from deeppatent2_files import write_unpacked, year_records
 from grant_files import grant_files, grant_name, tar_of, tiff, week_files, write_folder
 from PIL import Image
 
-from edgepatent_runtime.errors import DrawingError, EdgepatentError, SourceError
+from edgepatent_runtime.errors import DrawingError, EdgepatentError, MissingExtraError, SourceError
 from edgepatent_runtime.record import ImageRef, Record, Skipped
 from edgepatent_runtime.sources import load, loading, metadata, open_source, read_page
 from edgepatent_runtime.sources.deeppatent2 import DeepPatent2Source
@@ -87,6 +87,7 @@ def test_what_cannot_be_loaded_is_a_drawing_error(tmp_path: Path) -> None:
     for ref in (
         ImageRef(str(tmp_path / "absent.png")),
         ImageRef(str(tmp_path / "absent.tar"), ("a.png",)),
+        ImageRef(str(tmp_path / "absent.tar"), ("a.zip", "a.png")),
         ImageRef(str(tmp_path)),
     ):
         with pytest.raises(DrawingError):
@@ -94,6 +95,16 @@ def test_what_cannot_be_loaded_is_a_drawing_error(tmp_path: Path) -> None:
 
 
 # --- loading many ---
+
+
+@pytest.mark.parametrize(
+    "error", [DrawingError("blank page", "x.png"), MissingExtraError("reading PDF", "pdf")]
+)
+def test_errors_travel_between_processes(error: EdgepatentError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert vars(again) == vars(error)
 
 
 def records_of(folder: Path, count: int) -> list[Record]:

@@ -163,9 +163,15 @@ def open_archive(path: Path) -> Archive:
 
 
 def open_nested(path: Path, name: str) -> Archive:
-    """Open a ZIP that is a member of another archive; the last few stay in memory."""
-    stat = path.stat()
-    return _opened_nested(path, name, stat.st_mtime_ns, stat.st_size, os.getpid())
+    """Open a ZIP that is a member of another archive; the last few stay in memory.
+
+    Raises `SourceError` where an archive and `DrawingError` where the member cannot be read.
+    """
+    try:
+        stat = path.stat()
+        return _opened_nested(path, name, stat.st_mtime_ns, stat.st_size, os.getpid())
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def read(path: Path, member: tuple[str, ...]) -> bytes:

@@ -16,9 +16,6 @@ from edgepatent_runtime.record import ImageRef, Record
 from edgepatent_runtime.sources import load
 
 Drawing = npt.NDArray[np.uint8]
-# A reason and a detail: the exception itself would lose its reason when it is pickled.
-_Outcome = Drawing | tuple[str, str]
-
 CHUNK = 32
 # Starting a worker costs as much as decoding some fifty sheets (0.4 s).
 _SERIAL_BELOW = 200
@@ -33,12 +30,12 @@ def load_all(
     is flat: a few chunks are under way at any moment. Raises `EdgepatentError` where a worker is
     killed.
     """
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or os.cpu_count() or 1
     stream = iter(records)
     first = list(islice(stream, _SERIAL_BELOW))
     if workers == 1 or len(first) < _SERIAL_BELOW:
         for record in chain(first, stream):
-            yield record, _unpacked(_load_one(record.image, size))
+            yield record, _load_one(record.image, size)
         return
     # Not forked: the caller may hold threads and locks of other libraries. One thread in each
     # process: left alone, OpenBLAS starts one a core in every worker, and they wait for each
@@ -63,27 +60,22 @@ def load_all(
 def _in_order(
     pool: ProcessPoolExecutor, stream: Iterator[Record], size: int, workers: int
 ) -> Iterator[tuple[Record, Drawing | DrawingError]]:
-    under_way: deque[tuple[list[Record], Future[list[_Outcome]]]] = deque()
+    under_way: deque[tuple[list[Record], Future[list[Drawing | DrawingError]]]] = deque()
     while True:
         while len(under_way) < 2 * workers and (batch := list(islice(stream, CHUNK))):
             under_way.append((batch, pool.submit(_load_chunk, [r.image for r in batch], size)))
         if not under_way:
             return
         batch, future = under_way.popleft()
-        for record, outcome in zip(batch, future.result(), strict=True):
-            yield record, _unpacked(outcome)
+        yield from zip(batch, future.result(), strict=True)
 
 
-def _load_chunk(refs: Sequence[ImageRef], size: int) -> list[_Outcome]:
+def _load_chunk(refs: Sequence[ImageRef], size: int) -> list[Drawing | DrawingError]:
     return [_load_one(ref, size) for ref in refs]
 
 
-def _load_one(ref: ImageRef, size: int) -> _Outcome:
+def _load_one(ref: ImageRef, size: int) -> Drawing | DrawingError:
     try:
         return load(ref, size)
     except DrawingError as error:
-        return error.reason, error.detail
-
-
-def _unpacked(outcome: _Outcome) -> Drawing | DrawingError:
-    return DrawingError(*outcome) if isinstance(outcome, tuple) else outcome
+        return error
