@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from deeppatent2_files import (
     QUIRKS,
@@ -148,6 +149,13 @@ def test_any_field_may_be_missing_or_of_another_type(
         assert records[0].patent_id == "USD0620000"  # the image's name says it too
     elif field != "patentID":
         assert records[0].patent_id == "USD0620000"
+
+
+def test_half_surrogates_are_replaced(tmp_path: Path) -> None:
+    one = record(620_000, 2012, 1, 1, object_title="Ch\ud800air", caption="\udfff")
+    records, _ = read(write_unpacked(tmp_path, 2012, [one]))
+    assert records[0].title == "Ch?air"
+    assert msgspec.json.decode(msgspec.json.encode(records[0]), type=Record) == records[0]
 
 
 def test_records_that_cannot_be_used_are_counted(tmp_path: Path) -> None:

@@ -106,16 +106,13 @@ def open_deeppatent2(spec: str) -> DeepPatent2Source:
 
     Raises `SourceError` where the spec is malformed or DIR no folder.
     """
-    folder, *settings = spec.removeprefix("deeppatent2:").split(",")
+    folder, _, figures = spec.removeprefix("deeppatent2:").partition(",figures=")
     path = Path(folder)
     if not path.is_dir():
         raise SourceError(f"{spec}: {folder} is no folder")
-    match settings:
-        case [] | ["figures=segmented"]:
-            return DeepPatent2Source(path, spec)
-        case ["figures=sheets"]:
-            return DeepPatent2Source(path, spec, "sheets")
-    raise SourceError(f"{spec}: write deeppatent2:DIR,figures=segmented or ,figures=sheets")
+    if figures not in ("", "segmented", "sheets"):
+        raise SourceError(f"{spec}: write deeppatent2:DIR,figures=segmented or ,figures=sheets")
+    return DeepPatent2Source(path, spec, "sheets" if figures == "sheets" else "segmented")
 
 
 def looks_like_deeppatent2(path: Path) -> bool:
@@ -142,8 +139,9 @@ def _choose(files: list[Path]) -> list[Path]:
 
 
 def _figures(file: Path, field: str, skipped: Skipped) -> Iterator[_Figure]:
-    with file.open(encoding="utf-8-sig", errors="replace") as text:
-        try:
+    """The usable records of a JSON file; the others are counted."""
+    try:
+        with file.open(encoding="utf-8-sig", errors="replace") as text:
             for number, item in enumerate(json_stream.elements(text, str(file)), 1):
                 label = f"{file}#{number}"
                 if not isinstance(item, dict):
@@ -159,8 +157,10 @@ def _figures(file: Path, field: str, skipped: Skipped) -> Iterator[_Figure]:
                     skipped.add("record without a patent id", label)
                     continue
                 yield _figure(item, name, patent, sheet)
-        except SourceError as error:
-            skipped.add("damaged JSON", error)
+    except SourceError as error:
+        skipped.add("damaged JSON", error)
+    except OSError as error:
+        skipped.add("file cannot be read", error)
 
 
 def _figure(item: dict[str, Any], name: str, patent: str, sheet: SheetName | None) -> _Figure:
@@ -188,7 +188,8 @@ def _text(item: dict[str, Any], field: str) -> str:
         value = value[0] if value else None
     if value is None or isinstance(value, dict | list | bool):
         return ""
-    text = str(value).strip()
+    # JSON can spell halves of surrogate pairs ("\ud800"), which nothing else can store.
+    text = str(value).strip().encode("utf-8", "replace").decode()
     return "" if text in ("None", "nan", "NaN", "null") else text
 
 
