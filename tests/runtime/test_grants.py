@@ -263,6 +263,24 @@ def test_a_damaged_drawing_in_a_week_is_a_drawing_error(tmp_path: Path) -> None:
     assert load(records[1].image, 32).shape == (32, 32)
 
 
+def test_grants_as_folders_in_an_archive(tmp_path: Path) -> None:
+    """As somebody packs a folder of grants; one of them has no XML."""
+    members = {"notes.txt": b"x"}
+    for number in (907292, 907293):
+        for name, data in grant_files(number).items():
+            members[f"grants/{grant_name(number)}/{name}"] = data
+    del members[f"grants/{grant_name(907293)}/{grant_name(907293)}.XML"]
+    path = tmp_path / "grants.zip"
+    path.write_bytes(zip_of(members))
+    records, skipped = read(path)
+    assert [r.patent_id for r in records] == ["USD0907292"] * 2
+    assert skipped.counts == {
+        "front-page copy": 1,
+        "grant without XML": 1,
+        "file outside a grant": 1,
+    }
+
+
 def test_links_in_circles_end(tmp_path: Path) -> None:
     write_grant(tmp_path / "DESIGN", 907292)
     (tmp_path / "DESIGN" / "again").symlink_to(tmp_path)

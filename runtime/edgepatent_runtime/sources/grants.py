@@ -151,9 +151,14 @@ def _in_archive(path: Path, skipped: Skipped) -> Iterator[_Grant]:
             yield _of_members(path, (name,), nested, sorted(nested.sizes))
         else:
             folders.setdefault(str(inner.parent), []).append(name)
-    for names in folders.values():
-        if any(name.lower().endswith(".xml") for name in names):
+    for folder, names in folders.items():
+        if _GRANT_NAME.fullmatch(PurePosixPath(folder).name) or any(
+            name.lower().endswith(".xml") for name in names
+        ):
             yield _of_members(path, (), opened, names)
+        else:
+            for name in names:
+                skipped.add("file outside a grant", f"{path}!{name}")
 
 
 def _of_members(
