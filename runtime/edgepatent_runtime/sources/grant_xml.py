@@ -2,7 +2,8 @@
 
 Read with expat as a stream, so that a huge document costs no memory. An internal DTD may name
 drawings (NDATA entities, as PATDOC does); entities with a replacement text or an address are
-refused, so that no document can read a file (XXE) or swell (billion laughs).
+refused, so that no document can read a file (XXE) or swell (billion laughs). (defusedxml would
+refuse the NDATA entities as well.)
 """
 
 from typing import NamedTuple
