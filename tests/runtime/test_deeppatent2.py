@@ -411,6 +411,15 @@ def test_a_bomb_is_stopped(tmp_path: Path) -> None:
     assert written <= 20 << 20
 
 
+def test_json_that_swells_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deeppatent2_unpack, "DESCRIPTION_LIMIT", 100)
+    write_parts(tmp_path, 2012, year_zip(2012, year_records(2012)))
+    done, skipped = unpack_all(tmp_path)
+    assert done == [(18, 0)]
+    assert skipped.counts == {"JSON over the size limit": 1}
+    assert not list(tmp_path.rglob("*.json"))
+
+
 def test_free_space(tmp_path: Path) -> None:
     data = year_zip(2012, year_records(2012))
     write_parts(tmp_path, 2012, data)

@@ -13,8 +13,9 @@ Of a member's name only the last part counts, and only plain letters, digits, ``
 files are counted and left out. A file takes its name when it is complete; what is complete is not
 written again, so an unpacking that was stopped goes on where it was.
 
-Limits: an image of at most `IMAGE_LIMIT` bytes, and an archive that unpacks to at most
-`MOST_EXPANSION` times its size (images hardly shrink, so that any more is a bomb).
+Limits: an image of at most `IMAGE_LIMIT` bytes, a JSON file of at most `DESCRIPTION_LIMIT`, and an
+archive that unpacks to at most `MOST_EXPANSION` times its size (images hardly shrink, so that any
+more is a bomb).
 """
 
 import errno
@@ -38,6 +39,7 @@ from edgepatent_runtime.sources.deeppatent2 import DESCRIPTION, PART
 from edgepatent_runtime.sources.folder import shown
 
 IMAGE_LIMIT = 64 << 20
+DESCRIPTION_LIMIT = 4 << 30
 MOST_EXPANSION = 20
 KEEP_FREE = 256 << 20
 _COPY = 1 << 20
@@ -159,7 +161,9 @@ def _unpack_year(
     for info in members:
         name = PurePosixPath(info.filename.replace("\\", "/")).name
         if DESCRIPTION.fullmatch(name):
-            if not _is_there(target / name, info.file_size):
+            if info.file_size > DESCRIPTION_LIMIT:
+                skipped.add("JSON over the size limit", f"{target.name}: {name}")
+            elif not _is_there(target / name, info.file_size):
                 with joined.open(info) as member:
                     _write(member, target / name, info.file_size)
         elif _folder_of(info) is None:
@@ -175,7 +179,7 @@ def _unpack_year(
 def _folder_of(info: zipfile.ZipInfo) -> str | None:
     """Where the images of a member go: "original" or "segmented"; None for other members."""
     name = info.filename.replace("\\", "/").rpartition("/")[2].lower()
-    if not name.endswith((".tar.gz", ".tgz", ".tar")):
+    if not name.endswith((".tar.gz", ".tgz")):
         return None
     return next((folder for folder in _FOLDERS if name.startswith(folder[:7])), None)
 
