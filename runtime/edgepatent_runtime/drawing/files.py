@@ -17,7 +17,13 @@ from PIL.ImageFile import ImageFile
 
 from edgepatent_runtime.drawing.group4 import decode as decode_group4
 from edgepatent_runtime.drawing.group4 import is_group4
-from edgepatent_runtime.drawing.intact import check_png, cut_jpeg, padded_jpeg
+from edgepatent_runtime.drawing.intact import (
+    check_png,
+    check_png_pixels,
+    cut_jpeg,
+    dimmed_jpeg,
+    padded_jpeg,
+)
 from edgepatent_runtime.drawing.light import even_out
 from edgepatent_runtime.errors import DrawingError
 
@@ -39,7 +45,9 @@ _READERS: list[tuple[bytes, str, str]] = [
     (b"RIFF", "WebPImagePlugin", "WebPImageFile"),
 ]
 # The grey that libjpeg paints where data are missing.
-_MISSING = (128, 128)
+_MISSING = 128
+# How far beyond white and black the coarsest steps of a JPEG may reach.
+_STEP = 16
 # What Pillow calls a JPEG within a TIFF.
 _TIFF_JPEG = ("jpeg", "tiff_jpeg")
 _PDF = b"%PDF-"
@@ -80,10 +88,15 @@ def read_gray(file: IO[bytes], page: int = 0) -> Image.Image:
         return ImageOps.exif_transpose(gray)
     if image.format == "PNG":
         check_png(_all(file))
+    mode = image.mode
     gray = _gray(image)
+    # What decoders leave behind, where they had to give up, is a last row of one value.
+    low, high = _bottom(gray)
     if image.format == "JPEG":
-        _check_jpeg(gray, image.mode, _all(file))
-    elif image.info.get("compression") in _TIFF_JPEG and _bottom(gray) == _MISSING:
+        _check_jpeg(gray, mode, low == high, _all(file))
+    elif image.format == "PNG" and low == high:
+        check_png_pixels(_all(file))
+    elif image.info.get("compression") in _TIFF_JPEG and low == high == _MISSING:
         raise DrawingError("damaged or truncated image", "pixels of the JPEG are missing")
     # Pillow turns a TIFF by itself as it loads.
     return gray if image.format == "TIFF" else ImageOps.exif_transpose(gray)
@@ -178,7 +191,7 @@ def _picture(file: IO[bytes]) -> ImageFile:
             image = reader(file)
             assert isinstance(image, ImageFile)
             return image
-    raise DrawingError("not an image")
+    raise DrawingError("not an image", "read are PNG, JPEG, BMP, GIF, WebP, TIFF and PDF")
 
 
 def _turn_to(image: Image.Image, page: int) -> None:
@@ -208,19 +221,23 @@ def _check_strips(image: ImageFile) -> None:
         raise DrawingError("damaged or truncated image", "strips are missing")
 
 
-def _check_jpeg(gray: Image.Image, mode: str, data: bytes) -> None:
-    """Raise `DrawingError` where the decoder ran out of data, or arrived before their end.
+def _check_jpeg(gray: Image.Image, mode: str, even: bool, data: bytes) -> None:
+    """Raise `DrawingError` where the decoder ran out of data, or went astray in them.
 
-    Telling that takes another decoding, which most files are spared: what such a decoder leaves
-    is a last row of one value, but for files with restart marks and in CMYK.
+    Telling that takes more decodings, which most files are spared: it shows in an ``even`` last
+    row, but for files with restart marks and in CMYK.
     """
     padded = padded_jpeg(data)
-    low, high = _bottom(gray)
-    suspect = low == high or mode == "CMYK" or b"\xff\xdd" in data
-    if suspect and not _same(gray, padded):
+    if (even or mode == "CMYK" or b"\xff\xdd" in data) and not _same(gray, padded):
         raise DrawingError("damaged or truncated image", "pixels of the JPEG are missing")
-    if low == high and _same(gray, cut_jpeg(data)):
+    if not even:
+        return
+    if _same(gray, cut_jpeg(data)):
         raise DrawingError("damaged or truncated image", "the JPEG holds more than its pixels")
+    dimmed, share = dimmed_jpeg(data)
+    distance = abs(_bottom(_gray(_picture(io.BytesIO(dimmed))))[0] - _MISSING)
+    if distance > _MISSING * share + _STEP:
+        raise DrawingError("damaged or truncated image", "brighter than white or darker than black")
 
 
 def _bottom(gray: Image.Image) -> tuple[int, int]:
@@ -254,12 +271,12 @@ def _gray(image: ImageFile) -> Image.Image:
 
 def _flat(image: Image.Image) -> Image.Image:
     """A loaded picture of any mode on white."""
-    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+    if image.mode.startswith("I") or image.mode == "F":
+        return _from_numbers(image)
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa"):
         return _on_white(image)
     if image.mode in ("1", "L"):
         return image
-    if image.mode.startswith("I") or image.mode == "F":
-        return _from_numbers(image)
     if image.mode == "LAB":
         return image.getchannel("L")
     if image.mode == "CMYK":
