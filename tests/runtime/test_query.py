@@ -245,6 +245,16 @@ def test_all_plans_agree_on_many_rows(big: Path) -> None:
         assert agreed / (30 * 2 * 10) >= 0.97
 
 
+@pytest.mark.parametrize("plan", ["exact", "scan", "graph"])
+def test_a_search_leaves_its_query_alone(big: Path, plan: str) -> None:
+    one = views_of_designs(1, 1, 64, seed=3)
+    before = one.copy()
+    with Collection.open(big, resident=True) as collection:
+        collection.search(one[0], plan=plan)
+        collection.search(one, plan=plan)
+    assert np.array_equal(one, before)
+
+
 def test_a_graph_that_lags_behind_is_topped_up_while_searching(
     big: Path, tiny_bundle: Bundle, tmp_path: Path
 ) -> None:

@@ -35,10 +35,9 @@ def leading(vectors: Floats) -> Floats:
     Export orders dimensions by variance, so these carry most of the distance. Without the
     renormalisation they find markedly less (.948 instead of .977 of the top 10).
     """
-    part = np.ascontiguousarray(vectors[:, :LEADING])
+    part = vectors[:, :LEADING]
     length = np.linalg.norm(part, axis=1, keepdims=True)
-    np.divide(part, length, out=part, where=length > 0)
-    return part
+    return np.divide(part, length, out=np.zeros_like(part), where=length > 0)
 
 
 def file_digest(path: Path) -> str:
