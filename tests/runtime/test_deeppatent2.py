@@ -2,6 +2,7 @@ import io
 import json
 import os
 import tarfile
+import tracemalloc
 import zipfile
 from collections import Counter
 from contextlib import suppress
@@ -27,7 +28,13 @@ from hypothesis import strategies as st
 from edgepatent_runtime.errors import InputError, SourceError
 from edgepatent_runtime.progress import silent
 from edgepatent_runtime.record import Record, Skipped
-from edgepatent_runtime.sources import deeppatent2_unpack, json_stream, load, open_source
+from edgepatent_runtime.sources import (
+    deeppatent2,
+    deeppatent2_unpack,
+    json_stream,
+    load,
+    open_source,
+)
 from edgepatent_runtime.sources.deeppatent2_unpack import find_years, space_needed, unpack
 
 
@@ -201,6 +208,35 @@ def test_the_spec_is_checked(tmp_path: Path) -> None:
             open_source(spec)
     with pytest.raises(SourceError, match="edgepatent data deeppatent2"):
         read(f"deeppatent2:{tmp_path}")
+
+
+def test_memory_does_not_grow_with_records_or_patents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_stream, "_CHUNK", 1 << 14)
+    monkeypatch.setattr(deeppatent2, "_REMEMBERED", 64)
+
+    def written(patents: int) -> Path:
+        folder = tmp_path / str(patents)
+        rows = [record(patent, 2012, 1, 1) for patent in range(600_000, 600_000 + patents)]
+        for row in rows:
+            place = folder / "segmented" / row["patentID"]
+            place.mkdir(parents=True)
+            (place / row["subfigure_file"]).touch()
+        (folder / "design2012.json").write_text(json.dumps(rows))
+        return folder
+
+    def peak(folder: Path) -> int:
+        tracemalloc.start()
+        for _ in open_source(str(folder)).records(Skipped()):
+            pass
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    few, many = written(100), written(600)
+    # The better of two: imports, and the interpreter's table of interned names, grow once.
+    assert min(peak(many) for _ in range(2)) < 1.2 * min(peak(few) for _ in range(2))
 
 
 # --- the JSON stream ---
