@@ -8,13 +8,16 @@ and normalising per format, and writes ``decoding.md`` beside itself.
 import argparse
 import io
 import json
+import os
 import random
 import resource
 import signal
+import statistics
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 import zlib
 from collections import Counter
@@ -29,6 +32,7 @@ from edgepatent_runtime import drawing
 from edgepatent_runtime.drawing.files import read_gray
 from edgepatent_runtime.errors import DrawingError
 
+ROOT = Path(__file__).resolve().parent.parent
 MEMORY = 1 << 30
 SECONDS = 20
 # So much of a picture, at its lower end, may be of one value where the original has ink all over.
@@ -215,6 +219,109 @@ def fuzz(files: int, seed: int, only: str | None = None) -> dict[str, Counter[st
     return verdicts
 
 
+def times(files: int = 15) -> dict[str, tuple[float, float, int]]:
+    """Per format: median ms of processor time to decode and to normalise one 300-dpi sheet, and its bytes."""
+    page = Image.new("L", (2550, 3300), 255)
+    page.paste(texture(1200, 1500), (675, 900))
+    soft = page.resize((1275, 1650), Image.Resampling.BOX)
+    colour = Image.merge("RGB", (soft, soft, soft))
+    bits = page.convert("1")
+    made: dict[str, tuple[Image.Image, str, dict[str, object]]] = {
+        "TIFF group 4, 2550 × 3300": (bits, "TIFF", {"compression": "group4"}),
+        "PNG 1 bit, 2550 × 3300": (bits, "PNG", {}),
+        "BMP 1 bit, 2550 × 3300": (bits, "BMP", {}),
+        "PDF with such a page": (bits, "PDF", {"resolution": 300}),
+        "PNG grey, 1275 × 1650": (soft, "PNG", {}),
+        "JPEG grey, 1275 × 1650": (soft, "JPEG", {}),
+        "JPEG colour, 1275 × 1650": (colour, "JPEG", {}),
+        "WebP, 1275 × 1650": (colour, "WEBP", {}),
+        "GIF, 1275 × 1650": (soft, "GIF", {}),
+    }
+    sheets = {}
+    for name, (image, kind, options) in made.items():
+        file = io.BytesIO()
+        image.save(file, kind, **options)
+        sheets[name] = [file.getvalue()] * files
+    shared = Path(os.environ.get("EDGEPATENT_SHARED", ROOT.parent / "shared"))
+    real = sorted(shared.glob("data/uspto-grants/*/*-D0000[1-9].TIF"))[:: max(1, 300 // files)]
+    if real:
+        sheets["real grants, TIFF group 4"] = [path.read_bytes() for path in real]
+    took = {}
+    for name, datas in sheets.items():
+        decoding, normalising = [], []
+        for data in datas:
+            start = time.process_time()
+            gray = drawing.decode(data)
+            middle = time.process_time()
+            drawing.normalise(gray, 224)
+            decoding.append(middle - start)
+            normalising.append(time.process_time() - middle)
+        took[name] = (
+            1e3 * statistics.median(decoding),
+            1e3 * statistics.median(normalising),
+            len(datas[0]),
+        )
+    return took
+
+
+def cold() -> float:
+    """Median ms that importing the reader of a TIFF adds to an interpreter with numpy."""
+    code = (
+        "import numpy, time; start = time.process_time();"
+        "from edgepatent_runtime import drawing; import PIL.TiffImagePlugin;"
+        "print(time.process_time() - start)"
+    )
+    runs = [
+        float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout)
+        for _ in range(9)
+    ]
+    return 1e3 * statistics.median(runs)
+
+
+def report(files: int, seed: int) -> str:
+    """``decoding.md``."""
+    lines = [
+        "# Reading drawings",
+        "",
+        "Made by `python benchmarks/decoding.py`. Medians of processor time on one thread: other",
+        "work on the machine lengthens them, but less than the time on the clock.",
+        "",
+        f"Importing `edgepatent_runtime.drawing` and the TIFF reader after numpy: {cold():.0f} ms.",
+        "",
+        "| sheet | decode, ms | normalise to 224, ms | KB |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {decoding:.1f} | {normalising:.1f} | {size / 1000:.0f} |"
+        for name, (decoding, normalising, size) in times().items()
+    ]
+    verdicts = fuzz(files, seed)
+    bad = ("CRASH", "HANG", "ESCAPED", "HALF GREY")
+    lines += [
+        "",
+        f"## {files:,} mutated files (seed {seed})",
+        "",
+        f"Decoded in a process limited to {MEMORY >> 20} MB and {SECONDS} s a file. A file may be",
+        "refused or give a complete picture; a picture counts as half grey when a tenth of its",
+        "rows or more, at the lower end, are of one value and the rest is not (the originals have",
+        "ink everywhere). Crashes, hangs and errors of any other kind are counted, too.",
+        "",
+        "| format | files | refused | picture | half grey | crash, hang, other error |",
+        "|---|---|---|---|---|---|",
+    ]
+    total: Counter[str] = Counter()
+    for kind, counts in [*verdicts.items(), ("all", total)]:
+        if counts is not total:
+            total.update(counts)
+        refused = sum(n for verdict, n in counts.items() if verdict.startswith("refused"))
+        wrong = sum(n for verdict, n in counts.items() if verdict.startswith(bad[:3]))
+        lines.append(
+            f"| {kind} | {counts.total()} | {refused} | {counts['picture']} "
+            f"| {counts['HALF GREY']} | {wrong} |"
+        )
+    return "\n".join((*lines, ""))
+
+
 def main() -> None:
     if sys.argv[1:2] == ["work"]:
         files, seed, start = map(int, sys.argv[2:5])
@@ -226,9 +333,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", help="one format")
     options = parser.parse_args()
-    verdicts = fuzz(options.files, options.seed, options.only)
     if options.what == "fuzz":
-        print(json.dumps(verdicts, indent=1))
+        print(json.dumps(fuzz(options.files, options.seed, options.only), indent=1))
+    else:
+        Path(__file__).with_suffix(".md").write_text(report(options.files, options.seed))
 
 
 if __name__ == "__main__":
