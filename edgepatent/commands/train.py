@@ -49,6 +49,14 @@ from edgepatent_runtime.record import Skipped
     help="Initial weights of the backbone: a safetensors file, or the word timm to download the "
     "pretrained ones.",
 )
+@click.option(
+    "--teacher",
+    "teachers",
+    multiple=True,
+    metavar="RUN|TIMM_NAME",
+    help="A larger model to learn from as well: a run, or a timm name whose pretrained weights "
+    "timm loads. Several make an ensemble.",
+)
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint of RUN.")
 @click.option(
     "--tensorboard",
@@ -64,6 +72,7 @@ def command(
     epochs: int | None,
     seed: int | None,
     weights: str | None,
+    teachers: tuple[str, ...],
     resume: bool,
     tensorboard: bool,
     as_json: bool,
@@ -85,7 +94,9 @@ def command(
         raise MissingExtraError("train", "train") from error
 
     recipe = load_recipe(recipe_name) if recipe_name else Run.open(out).recipe
-    recipe = override(recipe, loss=loss, epochs=epochs, seed=seed, weights=weights)
+    recipe = override(
+        recipe, loss=loss, epochs=epochs, seed=seed, weights=weights, teachers=teachers
+    )
     specs = list(sources) or Run.open(out).data.sources
     skipped = Skipped()
     try:

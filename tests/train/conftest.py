@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -51,7 +52,7 @@ def designs(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-TINY = {
+TINY: dict[str, dict[str, Any]] = {
     "model": {"backbone": "test_efficientnet", "size": 32, "dimensions": 16},
     "sampler": {"classes": 2, "subclasses": 2, "patents": 2, "views": 2},
     "optimizer": {"epochs": 2, "epoch_steps": 3, "backbone_lr": 1.0, "checkpoint_steps": 1},
@@ -63,8 +64,9 @@ TINY = {
 def tiny() -> Callable[..., Recipe]:
     """A recipe that trains in seconds; tables given by name are merged into it."""
 
-    def make(**tables: dict[str, object]) -> Recipe:
-        merged = {name: {**TINY.get(name, {}), **tables.get(name, {})} for name in TINY | tables}
-        return parse_recipe(merged, "tiny")
+    def make(seed: int = 0, **tables: dict[str, Any]) -> Recipe:
+        names = {**TINY, **tables}
+        merged = {name: {**TINY.get(name, {}), **tables.get(name, {})} for name in names}
+        return parse_recipe({**merged, "seed": seed}, "tiny")
 
     return make

@@ -12,6 +12,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def cached_drawings(
     return [records[row] for row in rows], file, np.array(rows, np.int64)
 
 
+@cache
 def code_digest() -> str:
     """A digest of the code that reads, normalises and generates drawings."""
     state = hashlib.sha256()

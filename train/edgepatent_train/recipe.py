@@ -7,6 +7,7 @@ so that a run folder says everything that made it.
 """
 
 import tomllib
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
@@ -104,6 +105,23 @@ class AugmentRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rotate: float = 0.0
 
 
+class DistillRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is learned from ``teachers``: runs, or timm names whose pretrained weights are loaded.
+
+    ``labels``, ``regression`` and ``relation`` weigh the contrastive loss and the two terms of
+    `distill` against each other; ``labels = 0`` needs no labels at all. ``queue`` past embeddings
+    join the batch in the relation, with temperatures ``student_tau`` and ``teacher_tau``.
+    """
+
+    teachers: tuple[str, ...] = ()
+    labels: float = 1.0
+    regression: float = 1.0
+    relation: float = 1.0
+    student_tau: float = 0.1
+    teacher_tau: float = 0.05
+    queue: int = 1024
+
+
 class OptimizerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the weights move.
 
@@ -157,6 +175,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     loss: LossRecipe = LossRecipe()
     sampler: SamplerRecipe = SamplerRecipe()
     augment: AugmentRecipe = AugmentRecipe()
+    distill: DistillRecipe = DistillRecipe()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     evaluation: EvaluationRecipe = EvaluationRecipe()
     seed: int = 0
@@ -200,12 +219,14 @@ def override(
     epochs: int | None = None,
     seed: int | None = None,
     weights: str | None = None,
+    teachers: Sequence[str] = (),
 ) -> Recipe:
-    """The recipe with what the command line says instead. None leaves a setting as it is."""
+    """The recipe with what the command line says instead, where it says something."""
     changes: dict[str, Any] = {
         "loss": {} if loss is None else {"name": loss},
         "optimizer": {} if epochs is None else {"epochs": epochs},
         "model": {} if weights is None else {"weights": weights},
+        "distill": {"teachers": list(teachers)} if teachers else {},
     }
     if seed is not None:
         changes["seed"] = seed
@@ -269,7 +290,7 @@ def _refuse_unknown(struct: type, settings: dict[str, Any], where: str, table: s
 def _refuse_nonsense(recipe: Recipe, where: str) -> None:
     """Raise for values that have the right type and still make no sense."""
     model, loss, sampler = recipe.model, recipe.loss, recipe.sampler
-    optimizer, evaluation = recipe.optimizer, recipe.evaluation
+    optimizer, evaluation, distill = recipe.optimizer, recipe.evaluation, recipe.distill
     probabilities = msgspec.structs.asdict(recipe.augment)
     checks: list[tuple[bool, str]] = [
         (model.size >= 32, "model.size must be at least 32 pixels"),
@@ -308,6 +329,15 @@ def _refuse_nonsense(recipe: Recipe, where: str) -> None:
             "optimizer.micro_batch and workers must be at least 0",
         ),
         (0 <= evaluation.holdout < 1, "evaluation.holdout must be in [0, 1)"),
+        (
+            min(distill.labels, distill.regression, distill.relation, distill.queue) >= 0
+            and distill.labels + distill.regression + distill.relation > 0,
+            "distill weights and queue must be at least 0, one weight above 0",
+        ),
+        (
+            distill.student_tau > 0 and distill.teacher_tau > 0,
+            "distill temperatures must be positive",
+        ),
         (evaluation.every >= 1, "evaluation.every must be at least 1"),
         (evaluation.patience >= 0, "evaluation.patience must be at least 0"),
     ]

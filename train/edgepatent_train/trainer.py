@@ -13,6 +13,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from safetensors.torch import load_file
+from torch import nn
 
 from edgepatent_runtime.errors import TrainingError
 from edgepatent_runtime.progress import Progress, silent
@@ -23,7 +24,9 @@ from edgepatent_train.checkpoint import (
     save_weights,
     write_atomic,
 )
-from edgepatent_train.data import DrawingSet, Ints, drawing_set
+from edgepatent_train.curriculum import Curriculum
+from edgepatent_train.data import DrawingSet, drawing_set
+from edgepatent_train.distill import DistillLoss
 from edgepatent_train.embed import pooled_features
 from edgepatent_train.evaluation import describe, evaluate_set
 from edgepatent_train.journal import Journal
@@ -44,8 +47,7 @@ from edgepatent_train.run import (
     difference,
     without_weights,
 )
-from edgepatent_train.sampler import epoch_batches
-from edgepatent_train.split import held_out
+from edgepatent_train.teacher import no_better_than_pixels, teach
 from edgepatent_train.whiten import whiten
 
 LOG_STEPS = 10
@@ -131,52 +133,37 @@ class _Trainer:
         self.recipe, self.out, self.accelerator = recipe, out, accelerator
         self.journal, self.notify, self.progress = journal, notify, progress
         self.drawings = drawings
-        self.away = held_out(drawings.records, recipe.evaluation.holdout, recipe.seed)
-        outside = np.array([r.patent_id in self.away for r in drawings.records])
-        self.training = drawings.subset(np.flatnonzero(~outside))
-        self.held = drawings.subset(np.flatnonzero(outside))
-        self.labels = [
-            torch.from_numpy(labels)
-            for labels in (self.training.patent, self.training.subclass, self.training.klass)
-        ]
-        self.epoch_steps = 0
+        self.lessons = Curriculum(recipe, drawings)
         if recipe.optimizer.epochs:
-            first = self._plan(0)
-            self.epoch_steps = len(first)
-            self._look_at_data(first)
-        total = self.epoch_steps * recipe.optimizer.epochs
-        loss = ContrastiveLoss(recipe.loss)
+            for remark in self.lessons.remarks(accelerator.num_processes):
+                notify(remark)
+        self.labels = self.lessons.labels()
+        loss: nn.Module = ContrastiveLoss(recipe.loss)
+        if recipe.distill.teachers:
+            loss = self._listen_to_teachers()
         if recipe.model.head == "whitened" and not resume:
             notify("fitting the whitening head on the training drawings")
-            features = pooled_features(encoder, self.training, progress=progress)
+            features = pooled_features(encoder, self.lessons.training, progress=progress)
             whiten(encoder.head, features, recipe.model.whiten_power)
-        self.learner = Learner(encoder, loss, recipe.optimizer, total, accelerator)
-        self.total, self.step = total, 0
+        self.total, self.step = self.lessons.epoch_steps * recipe.optimizer.epochs, 0
+        self.learner = Learner(encoder, loss, recipe.optimizer, self.total, accelerator)
         self.best: float | None = None
         self.waited = 0
 
-    def _look_at_data(self, batches: Sequence[Ints]) -> None:
-        """Refuse data that teach nothing, and say what the data cannot teach."""
-        patents = len(np.unique(self.training.patent))
-        if patents < 2:
-            raise TrainingError(
-                f"the data leave {patents} patent to train on: a contrastive loss needs two"
-            )
-        world = self.accelerator.num_processes
-        if min(len(batch) for batch in batches) < world:
-            raise TrainingError(f"the data give batches too small for {world} processes")
-        if len(self.training) == patents:
-            self.notify(
-                "every patent has one drawing: its only positives are augmented copies of itself"
-            )
-        if (self.training.klass < 0).all() and (self.training.subclass < 0).all():
-            self.notify("no drawing has a class: the loss sees patents only")
-        batch = max(len(batch) for batch in batches)
-        if batch < self.recipe.sampler.batch:
-            self.notify(
-                f"the data fill batches of {batch} drawings, the recipe asks for "
-                f"{self.recipe.sampler.batch}"
-            )
+    def _listen_to_teachers(self) -> DistillLoss:
+        """Get the teachers' embeddings of all training drawings, as labels of a kind."""
+        training = self.lessons.training
+        self.notify(f"asking the teacher about {len(training)} drawings")
+        with self.accelerator.main_process_first():
+            told = teach(self.recipe.distill.teachers, training, self.progress)
+        warning = no_better_than_pixels(told, training)
+        if warning:
+            self.notify(f"warning: {warning}")
+        self.labels.append(torch.from_numpy(told))
+        dimensions = self.recipe.model.dimensions
+        return DistillLoss(
+            self.recipe.loss, self.recipe.distill, student=dimensions, teacher=told.shape[1]
+        )
 
     def run(self, sources: list[str] | None) -> None:
         """Train to the end, or until the scores stop rising; write the final weights.
@@ -188,7 +175,7 @@ class _Trainer:
         else:
             self._begin(sources)
         while self.step < self.total and not self._patience_gone():
-            epoch, done = divmod(self.step, self.epoch_steps)
+            epoch, done = divmod(self.step, self.lessons.epoch_steps)
             self._epoch(epoch, done)
             if (epoch + 1) % self.recipe.evaluation.every == 0 or self.step == self.total:
                 self._evaluate()
@@ -203,7 +190,7 @@ class _Trainer:
                 sources=sources,
                 drawings=len(self.drawings),
                 patents=len(np.unique(self.drawings.patent)),
-                held_out=sorted(self.away),
+                held_out=sorted(self.lessons.held_patents),
                 digest=self.drawings.digest,
             )
             write_atomic(self.out / DATA, msgspec.json.encode(data))
@@ -228,30 +215,14 @@ class _Trainer:
             self.journal.begin(self.step)
         self.notify(f"going on from step {self.step} of {self.total}")
 
-    def _plan(self, epoch: int) -> list[Ints]:
-        """The batches of an epoch: as many in every epoch, so that the schedule is known."""
-        wanted = self.recipe.optimizer.epoch_steps or self.epoch_steps
-        plan: list[Ints] = []
-        turn = 0
-        while not plan or len(plan) < wanted:
-            plan += epoch_batches(
-                self.training.patent,
-                self.training.subclass,
-                self.training.klass,
-                self.recipe.sampler,
-                seed=(self.recipe.seed, epoch, turn),
-            )
-            turn += 1
-        return plan[: wanted or None]
-
     def _patience_gone(self) -> bool:
         patience = self.recipe.evaluation.patience
         return bool(patience) and self.waited >= patience
 
     def _epoch(self, epoch: int, skip: int) -> None:
         batches = load_batches(
-            self.training,
-            self._plan(epoch),
+            self.lessons.training,
+            self.lessons.batches(epoch),
             self.recipe.augment,
             seed=(self.recipe.seed, epoch),
             skip=skip,
@@ -280,7 +251,9 @@ class _Trainer:
         labels = tuple(labels[rows] for labels in self.labels)
         loss, norm = self.learner.step(self.step, batch.pixels, labels)
         if not (math.isfinite(loss) and math.isfinite(norm)):
-            names = ", ".join(str(self.training.records[row].image) for row in batch.rows[:3])
+            names = ", ".join(
+                str(self.lessons.training.records[row].image) for row in batch.rows[:3]
+            )
             raise TrainingError(
                 f"loss {loss} with gradient norm {norm} at step {self.step + 1}, in the batch of "
                 f"{len(batch.rows)} drawings with {names}: lower optimizer.lr or raise loss.tau; "
@@ -307,11 +280,11 @@ class _Trainer:
 
     def _evaluate(self) -> None:
         """Score the held-out patents; keep the weights if they are the best so far."""
-        if len(self.held) < 2:
+        if len(self.lessons.held) < 2:
             return
         score: list[Any] = [None]
         if self.accelerator.is_main_process:
-            scores = evaluate_set(self.learner.averaged, self.held, self.progress)
+            scores = evaluate_set(self.learner.averaged, self.lessons.held, self.progress)
             self._log(evaluation=msgspec.to_builtins(scores))
             self.notify(f"step {self.step}: {describe(scores)}")
             score[0] = scores.levels[self.recipe.evaluation.level].map
@@ -345,8 +318,8 @@ class _Trainer:
             if self.recipe.optimizer.interpolate < 1:
                 weights = self.learner.mixed(weights)
                 self.learner.encoder.load_state_dict(weights)
-                if len(self.held) >= 2:
-                    scores = evaluate_set(self.learner.encoder, self.held, self.progress)
+                if len(self.lessons.held) >= 2:
+                    scores = evaluate_set(self.learner.encoder, self.lessons.held, self.progress)
                     self._log(evaluation=msgspec.to_builtins(scores))
                     self.notify(f"interpolated: {describe(scores)}")
             save_weights(self.out / MODEL, weights)

@@ -1,0 +1,78 @@
+"""What is trained on, and in what order."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edgepatent_runtime.errors import TrainingError
+from edgepatent_train.data import DrawingSet, Ints
+from edgepatent_train.recipe import Recipe
+from edgepatent_train.sampler import epoch_batches
+from edgepatent_train.split import held_out
+
+
+class Curriculum:
+    """The drawings to train on, those held out, and the batches of every epoch.
+
+    ``held`` has drawings of whole patents, named in ``held_patents``. An epoch has
+    ``epoch_steps`` batches, the same number in every epoch, so that the schedule is known from
+    the start; 0 where the recipe asks for no epochs.
+    """
+
+    def __init__(self, recipe: Recipe, drawings: DrawingSet) -> None:
+        self.recipe = recipe
+        self.held_patents = held_out(drawings.records, recipe.evaluation.holdout, recipe.seed)
+        outside = np.array([r.patent_id in self.held_patents for r in drawings.records])
+        self.training = drawings.subset(np.flatnonzero(~outside))
+        self.held = drawings.subset(np.flatnonzero(outside))
+        self.epoch_steps = 0
+        if recipe.optimizer.epochs:
+            self.epoch_steps = len(self.batches(0))
+
+    def labels(self) -> list[Tensor]:
+        """Patent, subclass and class of each training drawing, int64 [N], −1 unknown."""
+        known = (self.training.patent, self.training.subclass, self.training.klass)
+        return [torch.from_numpy(labels) for labels in known]
+
+    def batches(self, epoch: int) -> list[Ints]:
+        """The batches of an epoch (from 0), as row numbers of the training drawings."""
+        wanted = self.recipe.optimizer.epoch_steps or self.epoch_steps
+        found: list[Ints] = []
+        turn = 0
+        while not found or len(found) < wanted:
+            found += epoch_batches(
+                self.training.patent,
+                self.training.subclass,
+                self.training.klass,
+                self.recipe.sampler,
+                seed=(self.recipe.seed, epoch, turn),
+            )
+            turn += 1
+        return found[: wanted or None]
+
+    def remarks(self, processes: int) -> list[str]:
+        """What these data cannot teach, a line each.
+
+        Raises `TrainingError` for data that cannot be trained on at all.
+        """
+        patents = len(np.unique(self.training.patent))
+        if patents < 2:
+            raise TrainingError(
+                f"the data leave {patents} patent to train on: a contrastive loss needs two"
+            )
+        sizes = [len(batch) for batch in self.batches(0)]
+        if min(sizes) < processes:
+            raise TrainingError(f"the data give batches too small for {processes} processes")
+        found = []
+        if len(self.training) == patents:
+            found.append(
+                "every patent has one drawing: its only positives are augmented copies of itself"
+            )
+        if (self.training.klass < 0).all() and (self.training.subclass < 0).all():
+            found.append("no drawing has a class: the loss sees patents only")
+        if max(sizes) < self.recipe.sampler.batch:
+            found.append(
+                f"the data fill batches of {max(sizes)} drawings, the recipe asks for "
+                f"{self.recipe.sampler.batch}"
+            )
+        return found

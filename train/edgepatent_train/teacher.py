@@ -1,0 +1,103 @@
+"""What teachers say of each drawing: computed once, cached on disk.
+
+A teacher is a run of this package or a timm network with pretrained weights, each at its own input
+size with its own preprocessing. Several teachers are one: their unit vectors side by side, scaled,
+so that the inner product of two drawings is the mean of the teachers' cosines.
+"""
+
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import timm
+
+from edgepatent_runtime.metrics import score_queries
+from edgepatent_runtime.progress import Progress
+from edgepatent_runtime.record import Skipped
+from edgepatent_train.cache import cache_folder
+from edgepatent_train.checkpoint import write_atomic
+from edgepatent_train.data import DrawingSet, drawing_set
+from edgepatent_train.embed import embed_set, pooled_features
+from edgepatent_train.model import DrawingEncoder, build_model
+from edgepatent_train.recipe import ModelRecipe, Recipe
+from edgepatent_train.run import RECIPE, Run
+
+Floats = npt.NDArray[np.float32]
+JUDGED = 500  # drawings on which a teacher is compared with plain pixels
+
+
+def open_teacher(name: str) -> tuple[DrawingEncoder, int, bool]:
+    """The network, its input size, and whether its head is trained (a run) or to be left out.
+
+    A timm network is built from its pretrained weights with its own pooling: its normalisation is
+    folded into the first layer, so that it cannot be fed wrongly. Raises what `Run.model` and
+    `build_backbone` raise.
+    """
+    if (Path(name) / RECIPE).is_file():
+        run = Run.open(name)
+        return run.model(), run.recipe.model.size, True
+    config = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    size = config.input_size[-1] if config else 224
+    model = build_model(Recipe(ModelRecipe(name, size=size, weights="timm", pool="native")))
+    return model.eval(), size, False
+
+
+def teach(names: Sequence[str], drawings: DrawingSet, progress: Progress) -> Floats:
+    """The teachers' embeddings [N, T] of a drawing set, unit length.
+
+    Drawings are read again at each teacher's size. What a teacher (by the digest of its weights)
+    has said of a set of drawings is kept in the cache.
+    """
+    parts = [_one(name, drawings, progress) for name in names]
+    return np.concatenate(parts, axis=1) / np.float32(np.sqrt(len(parts)))
+
+
+def no_better_than_pixels(embeddings: Floats, drawings: DrawingSet) -> str:
+    """A warning where the teacher retrieves patents no better than 32×32 pixels; else empty.
+
+    That is what a teacher looks like that is fed with the wrong normalisation, or was never
+    trained. Judged on the first few hundred drawings; empty where no patent has two.
+    """
+    some = np.arange(min(JUDGED, len(drawings)))
+    pixels = np.stack([_shrink(drawings.pixels(int(i))) for i in some])
+    labels = [drawings.records[i].patent_id for i in some]
+    unknown: list[str | None] = [None] * len(some)
+    found = [
+        np.nanmean([*score_queries(z, labels, unknown, unknown).measures["patent"]["map"], np.nan])
+        for z in (embeddings[some], pixels)
+        if len(some) > 1
+    ]
+    if len(found) < 2 or not found[0] <= found[1]:
+        return ""
+    return (
+        f"the teacher finds patents no better than plain pixels do (mAP {found[0]:.3f} against "
+        f"{found[1]:.3f}): is it trained, and are its weights the right ones?"
+    )
+
+
+def _shrink(drawing: npt.NDArray[np.uint8]) -> Floats:
+    small = cv2.resize(drawing, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
+    small = 255 - small
+    return small / max(float(np.linalg.norm(small)), 1e-6)
+
+
+def _one(name: str, drawings: DrawingSet, progress: Progress) -> Floats:
+    model, size, whole = open_teacher(name)
+    at_size = drawing_set(drawings.records, size, Skipped(), progress)
+    key = hashlib.sha256(at_size.file.name.encode() + at_size.rows.tobytes())
+    for parameter, value in sorted(model.state_dict().items()):
+        key.update(parameter.encode() + value.numpy().tobytes())
+    file = cache_folder() / "teachers" / f"{key.hexdigest()[:32]}.npy"
+    if file.exists():
+        known: Floats = np.load(file)
+        return known
+    embeddings = (embed_set if whole else pooled_features)(model, at_size, progress=progress)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    buffer = io.BytesIO()
+    np.save(buffer, embeddings)
+    write_atomic(file, buffer.getvalue())
+    return embeddings
