@@ -161,23 +161,22 @@ class _Search:
         if not self.scope.size or top < 1:
             return []
         count = max(GRAPH_CANDIDATES, 4 * top)
-        while True:
-            ranked, complete = self._ranked(count, top)
-            if complete:
-                break
+        ranking = self._rank(count, top)
+        while not ranking.complete:
             count *= 4
-        best = ranked[:top]
+            ranking = self._rank(count, top)
+        best = ranking.first(top)
         rows = np.concatenate([rows for _, rows, _ in best]) if best else np.zeros(0, np.int64)
         self.vectors.require(rows)
         stored = self.catalog.stored(rows.tolist())
         return [_hit(name, score, rows, scores, stored) for score, rows, scores in best]
 
-    def _ranked(self, count: int, top: int) -> tuple[list[tuple[float, Rows, Floats]], bool]:
-        """Patents (score, rows, scores of the rows) from ``count`` candidates a view, best first.
+    def _rank(self, count: int, top: int) -> "_Ranking":
+        """The patents of ``count`` candidates a view, each scored over all of its drawings.
 
-        Also whether more candidates could not change the first ``top``, by the threshold of Fagin,
-        Lotem and Naor ("Optimal aggregation algorithms for middleware", 2001): a patent without a
-        candidate scores at most the mean of the views' last candidates.
+        The ranking is complete where more candidates could not change the first ``top``, by the
+        threshold of Fagin, Lotem and Naor ("Optimal aggregation algorithms for middleware", 2001):
+        a patent without a candidate scores at most the mean of the views' last candidates.
         """
         candidates: list[Rows] = []
         threshold = 0.0
@@ -187,25 +186,41 @@ class _Search:
             exhausted = exhausted and complete
             threshold += float(scores.min(initial=1.0)) / len(self.queries)
             candidates.append(rows)
-        near = np.unique(np.concatenate(candidates))
-        patents = np.unique(self.catalog.patents_of(near))
-        grouped = self.catalog.rows_of(patents[patents >= 0].tolist())
-        ranked = []
-        for rows_of_patent in grouped.values():
-            rows = self.scope.visible(np.asarray(rows_of_patent, np.int64))
-            if len(rows):
-                ranked.append((rows, len(rows)))
-        every = np.concatenate([rows for rows, _ in ranked]) if ranked else near[:0]
-        scores = self.vectors.scores(self.rotated, every)
-        out: list[tuple[float, Rows, Floats]] = []
-        start = 0
-        for rows, size in ranked:
-            part = scores[:, start : start + size]
-            out.append((float(part.max(axis=1).mean()), rows, part.max(axis=0)))
-            start += size
-        out.sort(key=lambda entry: (-entry[0], entry[1][0]))
-        enough = len(out) >= top and out[top - 1][0] >= threshold
-        return out, exhausted or enough
+        patents, rows = self.catalog.siblings(np.unique(np.concatenate(candidates)))
+        visible = self.scope.visible(rows)
+        if len(visible) < len(rows):
+            patents, rows = patents[np.isin(rows, visible)], visible
+        scores = self.vectors.scores(self.rotated, rows)
+        starts = np.flatnonzero(np.diff(patents, prepend=-1))
+        if not len(starts):
+            return _Ranking(rows, scores, starts, np.zeros(0, np.float32), exhausted)
+        means = np.maximum.reduceat(scores, starts, axis=1).mean(axis=0)
+        enough = len(means) >= top and np.partition(means, -top)[-top] >= threshold
+        return _Ranking(rows, scores, starts, means, exhausted or bool(enough))
+
+
+@dataclass(frozen=True)
+class _Ranking:
+    """Patents with a score each; the rows [N] of each follow each other from ``starts`` on."""
+
+    rows: Rows
+    scores: Floats
+    starts: Rows
+    means: Floats
+    complete: bool
+
+    def first(self, top: int) -> list[tuple[float, Rows, Floats]]:
+        """Score, rows and the rows' best scores with any view, of the best patents in order."""
+        ends = np.append(self.starts[1:], len(self.rows))
+        order = np.lexsort((self.rows[self.starts], -self.means))[:top]
+        return [
+            (
+                float(self.means[patent]),
+                self.rows[self.starts[patent] : ends[patent]],
+                self.scores[:, self.starts[patent] : ends[patent]].max(axis=0),
+            )
+            for patent in order.tolist()
+        ]
 
 
 def _hit(name: str, score: float, rows: Rows, scores: Floats, stored: dict[int, Stored]) -> Hit:

@@ -322,16 +322,26 @@ class Catalog:
 
     def patents_of(self, rows: Rows) -> Rows:
         """The patent key of each of ``rows`` [N]; -1 where a row is no drawing."""
-        keys = np.full(len(rows), -1, np.int64)
         found = dict(
             self.sql.execute(
                 "SELECT row, patent FROM drawings WHERE row IN (SELECT value FROM json_each(?))",
                 (msgspec.json.encode(rows.tolist()).decode(),),
             ).fetchall()
         )
-        for position, row in enumerate(rows.tolist()):
-            keys[position] = found.get(row, -1)
-        return keys
+        return np.array([found.get(row, -1) for row in rows.tolist()], np.int64)
+
+    def siblings(self, rows: Rows) -> tuple[Rows, Rows]:
+        """All drawings of the patents that have one at ``rows``: patent keys [N] and rows [N].
+
+        Sorted by patent, then by row.
+        """
+        found = self.sql.execute(
+            "SELECT patent, row FROM drawings WHERE patent IN (SELECT patent FROM drawings "
+            "WHERE row IN (SELECT value FROM json_each(?))) ORDER BY patent, row",
+            (msgspec.json.encode(rows.tolist()).decode(),),
+        )
+        pairs = np.array(found.fetchall(), np.int64).reshape(-1, 2)
+        return pairs[:, 0], np.ascontiguousarray(pairs[:, 1])
 
     def rows_of(self, patents: Iterable[int]) -> dict[int, list[int]]:
         """All rows of each patent key, ascending."""

@@ -29,6 +29,8 @@ class Edits(Catalog):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, write=True)
+        # 64 MB: content digests go into their index in random order, and it should stay in memory.
+        self.sql.execute("PRAGMA cache_size = -65536")
         # Patents whose words were taken out of the full-text index in this transaction: to be put
         # back as they are then (an external-content FTS5 table must be told the old values).
         self._reworded: set[int] = set()

@@ -37,7 +37,8 @@ def leading(vectors: Floats) -> Floats:
     """
     part = vectors[:, :LEADING]
     length = np.linalg.norm(part, axis=1, keepdims=True)
-    return np.divide(part, length, out=np.zeros_like(part), where=length > 0)
+    out: Floats = np.divide(part, length, out=np.zeros_like(part), where=length > 0)
+    return out
 
 
 def file_digest(path: Path) -> str:

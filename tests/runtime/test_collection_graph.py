@@ -1,0 +1,55 @@
+"""The graph over the leading dimensions."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stored import views_of_designs
+
+from edgepatent_runtime.collection import graph
+
+pytest.importorskip("hnswlib", reason="hnswlib is not installed")
+
+
+def test_leading_dimensions_are_renormalised_in_a_copy() -> None:
+    for rows in (1, 5):
+        given = views_of_designs(rows, 1, 256)
+        before = given.copy()
+        part = graph.leading(given)
+        assert part.shape == (rows, 64)
+        assert np.linalg.norm(part, axis=1) == pytest.approx(1)
+        assert np.allclose(part, before[:, :64] / np.linalg.norm(before[:, :64], axis=1)[:, None])
+        assert np.array_equal(given, before)
+    assert not graph.leading(np.zeros((1, 256), np.float32)).any()
+
+
+def test_a_graph_grows_is_saved_and_finds_the_same(tmp_path: Path) -> None:
+    stored = views_of_designs(300, 3, 128)
+    grown = graph.Graph.empty(128, 10)
+    grown.add(stored[:400], 400, threads=1)
+    grown.add(stored[400:], 900, threads=1)
+    digest = grown.save(tmp_path / "graph")
+    loaded = graph.Graph.load(tmp_path / "graph", 128, 900, digest)
+    assert loaded is not None
+    lead = graph.leading(stored)
+    for query in views_of_designs(10, 1, 128, seed=4):
+        found = loaded.nearest(query, 20)
+        assert found.tolist() == grown.nearest(query, 20).tolist()
+        exact = np.argsort(-(lead @ graph.leading(query[None])[0]))[:20]
+        assert len(set(found.tolist()) & set(exact.tolist())) >= 18
+    assert len(loaded.nearest(stored[0], 5000)) == 900
+    assert graph.Graph.load(tmp_path / "graph", 128, 900, "0" * 64) is None
+    assert graph.Graph.load(tmp_path / "other", 128, 900, digest) is None
+
+
+def test_a_graph_that_was_not_written_wholly_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = graph.Graph.empty(64, 50)
+    made.add(views_of_designs(50, 1, 64), 50, threads=1)
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full here")
+    (tmp_path / "graph").symlink_to(full)
+    with pytest.raises(OSError, match="written wholly"):
+        made.save(tmp_path / "graph")
