@@ -22,7 +22,7 @@ from edgepatent_export.certify import Certificate
 from edgepatent_export.drawings import Material, gather
 from edgepatent_export.golden import golden_drawings
 from edgepatent_export.graph import Matrix, to_onnx
-from edgepatent_export.repair import find_int8
+from edgepatent_export.repair import CLOSE, find_int8
 from edgepatent_export.rotation import (
     fit_rotation,
     own_space,
@@ -37,8 +37,6 @@ from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Skipped
 from edgepatent_train.run import Run
 
-# INT8 embeddings no further than this from those in FP32 may be compared with them.
-SAME_SPACE = 0.99
 TOOLS = ("edgepatent-export", "torch", "timm", "onnx", "onnxruntime", "optimum")
 
 
@@ -107,7 +105,7 @@ def export(
                 )
         space = space_of(weights, rotation, recipe.size)
         is_int8 = chosen is not fp32
-        if is_int8 and certificate is not None and certificate.cosine_min < SAME_SPACE:
+        if is_int8 and certificate is not None and certificate.cosine_min < CLOSE:
             # Too far from the FP32 model to share a collection with it.
             space = own_space(space, chosen)
         info = BundleInfo(
@@ -185,7 +183,7 @@ def _certified(
     certificate = msgspec.structs.replace(
         found.certificate,
         calibration=calibration,
-        kept_float=found.plan.keep_float,
+        kept_float=found.plan.kept_float,
         repairs=found.repairs,
     )
     return certificate, found.model

@@ -24,6 +24,7 @@ from edgepatent_runtime.progress import Progress, silent
 Method = Literal["minmax", "percentile", "entropy", "mse"]
 METHODS: tuple[Method, ...] = get_args(Method)
 Ranges = dict[str, tuple[float, float]]
+PerChannel = dict[str, npt.NDArray[np.float32]]
 
 FEWEST = 16  # below this a range is what a few drawings happen to show: refused
 RECOMMENDED = 200
@@ -50,11 +51,16 @@ def check_drawings(drawings: Drawings) -> None:
 
 
 class Statistics:
-    """What the drawings showed of some tensors of a graph: extremes, histograms, channel means."""
+    """What the drawings showed of some tensors of a graph.
 
-    def __init__(self, collector: Any, means: dict[str, npt.NDArray[np.float32]]) -> None:
+    ``means`` and ``peaks`` hold the mean and the largest magnitude of every channel [C] (axis 1 of
+    feature maps, else the last axis).
+    """
+
+    def __init__(self, collector: Any, means: PerChannel, peaks: PerChannel) -> None:
         self._collector = collector
         self.means = means
+        self.peaks = peaks
 
     def ranges(self, method: Method) -> Ranges:
         """The range [low, high] of each tensor; it always holds 0, so that 0 is exact."""
@@ -81,13 +87,11 @@ def observe(
     threads: int = 1,
     progress: Progress = silent,
 ) -> Statistics:
-    """Run ``drawings`` [N, 1, S, S] through ``graph`` and gather statistics of ``tensors``.
-
-    ``means`` of the result holds the mean of every channel (axis 1 of 4, else the last axis).
-    """
+    """Run ``drawings`` [N, 1, S, S] through ``graph`` and gather statistics of ``tensors``."""
     session = open_session(expose(graph, tensors).SerializeToString(), threads=threads)
     collector = HistogramCollector("percentile", False, BINS, 128, PERCENTILE, "same")
     sums: dict[str, npt.NDArray[np.float64]] = {}
+    peaks: PerChannel = {}
     for start in range(0, len(drawings), BATCH):
         part = np.ascontiguousarray(drawings[start : start + BATCH])
         values = dict(zip(tensors, session.run(list(tensors), {INPUT: part}), strict=True))
@@ -96,9 +100,11 @@ def observe(
             axes = (0, 2, 3) if value.ndim == 4 else tuple(range(value.ndim - 1))
             mean = value.mean(axis=axes, dtype=np.float64) * len(part)
             sums[name] = sums[name] + mean if name in sums else mean
+            peak = np.abs(value).max(axis=axes)
+            peaks[name] = np.maximum(peaks[name], peak) if name in peaks else peak
         progress("calibrating", start + len(part), len(drawings))
     means = {name: (total / len(drawings)).astype(np.float32) for name, total in sums.items()}
-    return Statistics(collector, means)
+    return Statistics(collector, means, peaks)
 
 
 def expose(graph: onnx.ModelProto, tensors: Sequence[str]) -> onnx.ModelProto:

@@ -7,25 +7,26 @@ What stays in float still has its large weights stored in 8 bits.
 
 import logging
 import tempfile
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
-from onnxruntime.quantization import QuantFormat, QuantType
 from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
 from optimum.onnxruntime import ORTQuantizer
-from optimum.onnxruntime.configuration import QuantizationConfig
 
 from edgepatent_export.calibrate import Method, Ranges
 from edgepatent_export.graph import INPUT, consumers, weights_of
+from edgepatent_export.layers import ACTIVATIONS, groups_of
+from edgepatent_export.target import Target, preset
 from edgepatent_runtime.errors import ExportError
 
-# Operators with fused INT8 kernels in onnxruntime. Everything else (sigmoid, softmax,
-# layer normalisation, products of activations) only gains Quantize/Dequantize pairs.
-FUSED = ("Conv", "Gemm", "Add", "Clip", "Relu")
+# Operators that a plan may quantise. Everything else (sigmoid, softmax, layer normalisation,
+# products of activations) has no fused INT8 kernel and only gains Quantize/Dequantize pairs.
+OPERATORS = ("Conv", "Gemm", "MatMul", "Add", *ACTIVATIONS)
 # Float weights of at least so many values are stored in 8 bits.
 LARGE = 4096
 
@@ -34,26 +35,44 @@ LARGE = 4096
 class Plan:
     """What is quantised, and how.
 
-    ``operators`` have their activations quantised, except nodes named in ``keep_float``, which
-    maps each to the reason. ``equalise`` and ``correct_bias`` are what `repair` does before.
+    ``nodes`` are computed in INT8 (with the activations that follow them); ``kept_float`` maps
+    those that could have been to the reason why they are not. ``equalised`` and
+    ``bias_corrected`` tell what was done to the FP32 graph before.
     """
 
-    operators: tuple[str, ...] = FUSED
-    keep_float: dict[str, str] = field(default_factory=dict)
-    method: Method = "minmax"
+    nodes: frozenset[str]
+    kept_float: dict[str, str] = field(default_factory=dict)
+    method: Method = "percentile"
+    target: Target = "portable"
     per_channel: bool = True
-    signed_activations: bool = False
-    equalise: bool = False
-    correct_bias: bool = False
+    equalised: bool = False
+    bias_corrected: bool = False
+
+    def without(self, nodes: Iterable[str], why: str) -> "Plan":
+        """The same plan with ``nodes`` left in float."""
+        left = self.nodes & set(nodes)
+        return replace(
+            self,
+            nodes=self.nodes - left,
+            kept_float={**self.kept_float, **dict.fromkeys(sorted(left), why)},
+        )
 
 
-def quantised_tensors(graph: onnx.ModelProto, operators: tuple[str, ...]) -> list[str]:
-    """The activations whose ranges are needed to quantise ``operators``."""
-    constant = {value.name for value in graph.graph.initializer}
+def everything(graph: onnx.ModelProto, target: Target = "portable") -> Plan:
+    """The plan that quantises every layer of every group."""
+    groups = groups_of(graph)
+    nodes = frozenset(name for names in groups.values() for name in names)
+    return Plan(nodes, target=target)
+
+
+def quantised_tensors(graph: onnx.ModelProto) -> list[str]:
+    """The activations whose ranges some plan may need."""
+    constant = set(weights_of(graph))
+    nodes = _with_activations(graph, everything(graph).nodes)
     names = {
         name: None
         for node in graph.graph.node
-        if node.op_type in operators
+        if node.name in nodes
         for name in (*node.input, *node.output)
         if name and name not in constant and name != INPUT
     }
@@ -61,30 +80,38 @@ def quantised_tensors(graph: onnx.ModelProto, operators: tuple[str, ...]) -> lis
 
 
 def quantise(graph: onnx.ModelProto, ranges: Ranges, plan: Plan) -> onnx.ModelProto:
-    """The INT8 graph of the FP32 ``graph``. Raises `ExportError` where it cannot be quantised."""
-    known = {node.name for node in graph.graph.node}
-    for name in plan.keep_float:
-        if name not in known:
-            raise ExportError(f"the graph has no node {name} to keep in float")
+    """The INT8 graph of the FP32 ``graph``; with an empty plan only its weights are 8 bits.
+
+    Raises `ExportError` for a plan that names what the graph does not have or cannot quantise.
+    """
+    known = {node.name: node.op_type for node in graph.graph.node}
+    for name in sorted(plan.nodes):
+        if known.get(name) not in OPERATORS:
+            what = f"a {known[name]}" if name in known else "not in the graph"
+            raise ExportError(f"{name} cannot be quantised: it is {what}")
+    if plan.nodes:
+        quantised = _static(graph, ranges, plan)
+        feed_image(quantised)
+    else:
+        quantised = onnx.ModelProto()
+        quantised.CopyFrom(graph)
+    store_in_8_bits(quantised)
+    _drop_unused(quantised)
+    quantised.producer_name, quantised.producer_version = "edgepatent", ""
+    onnx.checker.check_model(quantised)
+    return quantised
+
+
+def _static(graph: onnx.ModelProto, ranges: Ranges, plan: Plan) -> onnx.ModelProto:
+    """What optimum's ORTQuantizer makes of ``graph``."""
     image = _image(graph)
     ranges = {**ranges, **({image: (-255.0, 0.0)} if image else {})}
     data = {
         name: TensorData(lowest=np.float32(low), highest=np.float32(high))
         for name, (low, high) in ranges.items()
     }
-    activations = QuantType.QInt8 if plan.signed_activations else QuantType.QUInt8
-    config = QuantizationConfig(
-        is_static=True,
-        format=QuantFormat.QDQ,
-        activations_dtype=activations,
-        activations_symmetric=plan.signed_activations,
-        weights_dtype=QuantType.QInt8,
-        weights_symmetric=True,
-        per_channel=plan.per_channel,
-        operators_to_quantize=list(plan.operators),
-        nodes_to_exclude=sorted(plan.keep_float),
-    )
-    logging.getLogger("optimum").setLevel(logging.ERROR)
+    nodes = _with_activations(graph, plan.nodes)
+    config = preset(plan.target, OPERATORS, sorted(nodes), per_channel=plan.per_channel)
     with tempfile.TemporaryDirectory(prefix="edgepatent-") as name:
         source = Path(name) / "float.onnx"
         onnx.save(graph, source)
@@ -101,13 +128,17 @@ def quantise(graph: onnx.ModelProto, ranges: Ranges, plan: Plan) -> onnx.ModelPr
             raise ExportError(f"onnxruntime cannot quantise this graph: {error}") from error
         finally:
             logging.disable(logging.NOTSET)
-        quantised = onnx.load(Path(name) / "float_int8.onnx")
-    feed_image(quantised)
-    store_in_8_bits(quantised)
-    _drop_unused(quantised)
-    quantised.producer_name, quantised.producer_version = "edgepatent", ""
-    onnx.checker.check_model(quantised)
-    return quantised
+        return onnx.load(Path(name) / "float_int8.onnx")
+
+
+def _with_activations(graph: onnx.ModelProto, nodes: frozenset[str]) -> frozenset[str]:
+    """``nodes`` and every ReLU or clipped ReLU that one of them feeds: they fuse with it."""
+    made = {name for node in graph.graph.node if node.name in nodes for name in node.output}
+    return nodes | {
+        node.name
+        for node in graph.graph.node
+        if node.op_type in ACTIVATIONS and node.input[0] in made
+    }
 
 
 def _image(graph: onnx.ModelProto) -> str | None:
@@ -188,11 +219,11 @@ def store_in_8_bits(graph: onnx.ModelProto) -> None:
 
 
 def round_weights(
-    weight: npt.NDArray[np.float32], axis: int
+    weight: npt.NDArray[np.float32], axis: int, largest: int = 127
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """int8 codes and the scale of each channel along ``axis`` (its largest value is ±127)."""
+    """int8 codes and the scale of each channel along ``axis`` (its peak is ±``largest``)."""
     others = tuple(i for i in range(weight.ndim) if i != axis)
-    scale = (np.abs(weight).max(axis=others, keepdims=True) / 127).astype(np.float32)
+    scale = (np.abs(weight).max(axis=others, keepdims=True) / largest).astype(np.float32)
     scale[scale == 0] = 1
     return np.rint(weight / scale).astype(np.int8), scale
 

@@ -27,9 +27,12 @@ _PROBE = (
 )
 
 
-def open_session(model: bytes, *, threads: int = 1) -> onnxruntime.InferenceSession:
+def open_session(
+    model: bytes, *, threads: int = 1, overflows: bool = True
+) -> onnxruntime.InferenceSession:
     """An onnxruntime session on the CPU, with the settings that every model of ours needs.
 
+    ``overflows`` is False for a model whose weights are small enough for every kernel.
     Raises what onnxruntime raises for a model that it cannot run.
     """
     options = onnxruntime.SessionOptions()
@@ -38,7 +41,7 @@ def open_session(model: bytes, *, threads: int = 1) -> onnxruntime.InferenceSess
     options.log_severity_level = 3
     # Spinning threads would take the cores from the graph search and from other callers.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if saturates():
+    if overflows and saturates():
         # Exact kernels, slower. Without them one INT8 file gave a cosine of .69 to its own
         # answers on another processor. Not for all: where nothing saturates they only cost
         # time (13 ms became 30 on a processor with VNNI).
@@ -77,7 +80,9 @@ class Encoder:
         self.bundle = bundle
         model = bundle.read(MODEL)
         try:
-            self._session = open_session(model, threads=threads)
+            # Weights of 7 bits cannot overflow anywhere.
+            overflows = bundle.info.target != "x86"
+            self._session = open_session(model, threads=threads, overflows=overflows)
         except Exception as error:
             raise BundleError(
                 f"{bundle.folder}: onnxruntime cannot load its model: {error}"
