@@ -220,7 +220,7 @@ def fuzz(files: int, seed: int, only: str | None = None) -> dict[str, Counter[st
 
 
 def times(files: int = 15) -> dict[str, tuple[float, float, int]]:
-    """Per format: median ms of processor time to decode and to normalise one 300-dpi sheet, and its bytes."""
+    """Per format: median ms (processor time) to decode and to normalise a sheet, and its bytes."""
     page = Image.new("L", (2550, 3300), 255)
     page.paste(texture(1200, 1500), (675, 900))
     soft = page.resize((1275, 1650), Image.Resampling.BOX)

@@ -93,7 +93,7 @@ def read_gray(file: IO[bytes], page: int = 0) -> Image.Image:
     # What decoders leave behind, where they had to give up, is a last row of one value.
     low, high = _bottom(gray)
     if image.format == "JPEG":
-        _check_jpeg(gray, mode, low == high, _all(file))
+        _check_jpeg(gray, mode, low if low == high else None, _all(file))
     elif image.format == "PNG" and low == high:
         check_png_pixels(_all(file))
     elif image.info.get("compression") in _TIFF_JPEG and low == high == _MISSING:
@@ -221,16 +221,17 @@ def _check_strips(image: ImageFile) -> None:
         raise DrawingError("damaged or truncated image", "strips are missing")
 
 
-def _check_jpeg(gray: Image.Image, mode: str, even: bool, data: bytes) -> None:
+def _check_jpeg(gray: Image.Image, mode: str, even: int | None, data: bytes) -> None:
     """Raise `DrawingError` where the decoder ran out of data, or went astray in them.
 
-    Telling that takes more decodings, which most files are spared: it shows in an ``even`` last
-    row, but for files with restart marks and in CMYK.
+    Telling that takes more decodings, which most files are spared: it shows in a last row of one
+    value, ``even``, but for files with restart marks and in CMYK.
     """
     padded = padded_jpeg(data)
-    if (even or mode == "CMYK" or b"\xff\xdd" in data) and not _same(gray, padded):
+    suspect = even is not None or mode == "CMYK" or b"\xff\xdd" in data
+    if suspect and not _same(gray, padded):
         raise DrawingError("damaged or truncated image", "pixels of the JPEG are missing")
-    if not even:
+    if even is None or even == _MISSING:
         return
     if _same(gray, cut_jpeg(data)):
         raise DrawingError("damaged or truncated image", "the JPEG holds more than its pixels")

@@ -52,13 +52,16 @@ def decode(image: TiffImageFile, file: IO[bytes]) -> Image.Image:
     rows = min(int(tags.get(278, height)), height)
     if len(strips) != -(-height // max(rows, 1)):
         raise DrawingError("damaged or truncated image", "strips are missing")
-    guard, row = _guard(width)
+    # Two guards in turn: rows that libtiff does not write keep what the strip before had there.
+    guards = [_guard(width, first) for first in (0, 1)]
+    codes = [guards[n % 2][0] for n in range(len(strips))]
+    want = np.stack([guards[n % 2][1] for n in range(len(strips))])
     for ends in _ends(strips):
-        parts = [_guarded(strip, end, guard) for strip, end in zip(strips, ends, strict=True)]
+        parts = [_guarded(*strip) for strip in zip(strips, ends, codes, strict=True)]
         page = _tiff(parts, width, height + len(parts), rows + 1, int(tags.get(262, 0)))
         pixels = np.asarray(TiffImageFile(io.BytesIO(page)))
         at = [min(n * (rows + 1) + rows, height + len(parts) - 1) for n in range(len(parts))]
-        if (pixels[at] == (row ^ (tags.get(262, 0) == 0))).all():
+        if (pixels[at] == (want ^ (tags.get(262, 0) == 0))).all():
             return Image.fromarray(np.delete(pixels, at, axis=0))
     raise DrawingError("damaged or truncated image", "rows of the fax are missing")
 
@@ -98,15 +101,16 @@ def _guarded(strip: Bits, end: int, guard: Bits) -> bytes:
     return strip[:whole].tobytes() + np.packbits(bits).tobytes()
 
 
-def _guard(width: int) -> tuple[Bits, npt.NDArray[np.bool_]]:
-    """The code of the guard row, and its pixels: True where it is black."""
-    dashes, rest = divmod(width, 65)
-    code = _WHITE_64_BLACK_1 * dashes + _BLACK[3] * (rest // 3)
+def _guard(width: int, first: int) -> tuple[Bits, npt.NDArray[np.bool_]]:
+    """The code of a guard row that begins with ``first`` black pixels; True where it is black."""
+    dashes, rest = divmod(width - first, 65)
+    code = _BLACK[1] * first + _WHITE_64_BLACK_1 * dashes + _BLACK[3] * (rest // 3)
     if rest % 3:
         code += _BLACK[rest % 3]
     row = np.zeros(width, np.bool_)
-    row[64 : 65 * dashes : 65] = True
-    row[65 * dashes :] = True
+    row[:first] = True
+    row[first + 64 : first + 65 * dashes : 65] = True
+    row[first + 65 * dashes :] = True
     return np.array([int(bit) for bit in code], np.uint8), row
 
 
