@@ -115,6 +115,12 @@ def test_orientation_is_applied(orientation: int, kind: str) -> None:
     assert np.abs(page - np.asarray(PAGE)).mean() < 8
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_damaged_exif_does_not_matter(kind: str) -> None:
+    for exif in (b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\x7f", b"garbage"):
+        assert drawing.decode(file_of(PAGE, kind, exif=exif)).shape == (180, 240)
+
+
 def test_pages_of_a_tiff() -> None:
     other = PAGE.transpose(Image.Transpose.ROTATE_90)
     data = file_of(

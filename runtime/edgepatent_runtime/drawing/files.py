@@ -5,7 +5,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import IO
@@ -85,7 +85,7 @@ def read_gray(file: IO[bytes], page: int = 0) -> Image.Image:
         # Its guard rows prove that the page is whole; Pillow would turn it as it loads.
         gray = decode_group4(image, file)
         gray.getexif()[_ORIENTATION] = image.tag_v2.get(_ORIENTATION, 1)
-        return ImageOps.exif_transpose(gray)
+        return _upright(gray)
     if image.format == "PNG":
         check_png(_all(file))
     mode = image.mode
@@ -99,7 +99,7 @@ def read_gray(file: IO[bytes], page: int = 0) -> Image.Image:
     elif image.info.get("compression") in _TIFF_JPEG and low == high == _MISSING:
         raise DrawingError("damaged or truncated image", "pixels of the JPEG are missing")
     # Pillow turns a TIFF by itself as it loads.
-    return gray if image.format == "TIFF" else ImageOps.exif_transpose(gray)
+    return gray if image.format == "TIFF" else _upright(gray)
 
 
 def pages(source: Path | str | bytes) -> int:
@@ -209,6 +209,13 @@ def _check_size(image: Image.Image) -> None:
         raise DrawingError(
             "image over the pixel limit", f"{width} × {height} is more than {MAX_PIXELS:,} pixels"
         )
+
+
+def _upright(gray: Image.Image) -> Image.Image:
+    # Damaged metadata do not make a damaged picture.
+    with suppress(*_BROKEN):
+        return ImageOps.exif_transpose(gray)
+    return gray
 
 
 def _check_strips(image: ImageFile) -> None:
