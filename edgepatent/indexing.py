@@ -8,7 +8,7 @@ import numpy as np
 
 from edgepatent.options import open_bundle
 from edgepatent_runtime.collection import Collection
-from edgepatent_runtime.collection.catalog import NAME
+from edgepatent_runtime.collection.catalog import exists
 from edgepatent_runtime.collection.ingest import Added
 from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.progress import Progress
@@ -20,7 +20,7 @@ def open_or_create(index: Path, model: str | None) -> Collection:
 
     Raises `SpaceMismatchError` where it was made with another model than the one named.
     """
-    if not (index / NAME).is_file():
+    if not exists(index):
         return Collection.create(index, open_bundle(model or "starter"))
     collection = Collection.open(index, write=True)
     if model is not None:

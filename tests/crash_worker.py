@@ -22,9 +22,6 @@ RECORDS = records_of_designs(DESIGNS, VIEWS)
 EMBEDDINGS = views_of_designs(DESIGNS, VIEWS, 64)
 BY_PATH = {str(record.image): number for number, record in enumerate(RECORDS)}
 
-# Small collections get a graph too, so that every kind of file is written all the time.
-writer.EXACT_ROWS = 100
-
 Step = tuple[str, frozenset[int]]
 
 
@@ -132,6 +129,8 @@ def read(index: Path) -> None:
 
 
 if __name__ == "__main__":
+    # Small collections get a graph too, so that every kind of file is written all the time.
+    writer.EXACT_ROWS, writer.GRAPH_LAG = 100, 0
     if sys.argv[1] == "write":
         write(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
     else:

@@ -231,7 +231,7 @@ from edgepatent_runtime.collection import Collection, writer
 from edgepatent_runtime.collection.catalog import Filters
 from edgepatent_runtime.errors import EdgepatentError
 import resource, sqlite3
-writer.EXACT_ROWS = 100
+writer.EXACT_ROWS, writer.GRAPH_LAG = 100, 0
 limit = int(sys.argv[2])
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

@@ -17,7 +17,7 @@ from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection, writer
 from edgepatent_runtime.collection.catalog import Filters
 from edgepatent_runtime.errors import InputError, SpaceMismatchError
-from edgepatent_runtime.record import Record
+from edgepatent_runtime.record import ImageRef, Record
 
 DESIGNS, VIEWS = 400, 3
 
@@ -267,7 +267,7 @@ def test_a_graph_that_lags_behind_is_topped_up_while_searching(
         collection.add_embeddings(
             [Record(records_of_designs(1, 1)[0].image, "NEW")], fresh, root=""
         )
-        assert collection.info().graph == "stale"
+        assert collection.info().graph == "fresh"
         answer = collection.search(fresh, top=1)
         assert (answer.plan, ids(answer)) == ("graph", ["NEW"])
         # What was removed is not found by a graph that still holds it.
@@ -276,6 +276,18 @@ def test_a_graph_that_lags_behind_is_topped_up_while_searching(
         answer = collection.search(fresh, top=5)
         assert answer.plan == "graph"
         assert not {removed, "NEW"} & set(ids(answer))
+        before = next(folder.glob("graph-*")).name
+        collection.finish()
+        assert next(folder.glob("graph-*")).name == before
+        more = views_of_designs(1100, 1, 64, seed=8)
+        collection.add_embeddings(
+            [Record(ImageRef(f"m{n}"), f"M{n}") for n in range(1100)], more, root=""
+        )
+        assert collection.info().graph == "stale"
+        assert ids(collection.search(more[7:8], top=1, plan="graph")) == ["M7"]
+        collection.finish()
+        assert collection.info().graph == "fresh"
+        assert next(folder.glob("graph-*")).name != before
 
 
 def test_without_hnswlib_searches_scan(big: Path, monkeypatch: pytest.MonkeyPatch) -> None:

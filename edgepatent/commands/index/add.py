@@ -58,6 +58,7 @@ def command(
     of embeddings, as edgepatent embed writes it.
     """
     import os
+    import sys
     from dataclasses import asdict
 
     from edgepatent.indexing import add_file, open_or_create
@@ -70,6 +71,10 @@ def command(
     opened = [open_source(spec) for spec in sources if not spec.endswith(".npy")]
     if metadata is not None and len(ready) != 1:
         raise click.UsageError("--metadata goes with one .npy file")
+    # Only a person who watches wants the time left: it costs listing everything twice.
+    totals = {}
+    if sys.stderr.isatty():
+        totals = {s.spec: sum(1 for _ in s.records(Skipped())) for s in opened}
     skipped = Skipped()
     result = Added()
     with open_or_create(index, model) as collection, console.progress_bar() as progress:
@@ -85,6 +90,7 @@ def command(
                 progress=progress,
                 prune=prune,
                 keep_thumbnails=thumbnails,
+                total=totals.get(source.spec),
             )
         collection.finish(progress, threads)
         info = collection.info()

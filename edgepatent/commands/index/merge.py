@@ -26,11 +26,11 @@ def command(others: tuple[Path, ...], index: Path, as_json: bool) -> None:
     index named by --index does not exist, it is made with the model of the first OTHER.
     """
     from edgepatent_runtime.collection import Collection
-    from edgepatent_runtime.collection.catalog import NAME
+    from edgepatent_runtime.collection.catalog import exists
     from edgepatent_runtime.collection.ingest import Added
 
     result = Added()
-    if (index / NAME).is_file():
+    if exists(index):
         target = Collection.open(index, write=True)
     else:
         with Collection.open(others[0]) as first:

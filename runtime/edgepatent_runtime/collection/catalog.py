@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,21 @@ def _where(filters: Filters) -> tuple[str, list[Any]]:
         conditions.append("id IN (SELECT rowid FROM words WHERE words MATCH ?)")
         parameters.append(match_words(filters.text))
     return " AND ".join(conditions) or "1", parameters
+
+
+def exists(folder: Path) -> bool:
+    """Whether ``folder`` holds a catalog that was finished, or one that is damaged.
+
+    One whose making was interrupted before its first commit is none.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as sql:
+            return bool(sql.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.Error:
+        return True
 
 
 class Catalog:

@@ -17,7 +17,7 @@ from edgepatent_runtime.collection.edits import Edits
 from edgepatent_runtime.collection.lock import HOLDER, LOCK, WriterLock
 from edgepatent_runtime.collection.snapshot import Snapshot
 from edgepatent_runtime.collection.vectors import Floats
-from edgepatent_runtime.collection.writer import Writer, vectors_name
+from edgepatent_runtime.collection.writer import Writer, is_fresh, vectors_name
 from edgepatent_runtime.errors import CollectionError, SpaceMismatchError
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record, Skipped
@@ -57,7 +57,7 @@ class Collection:
         self._catalogs: list[Catalog] = []
         self._guard = threading.Lock()
         self._snapshot: Snapshot | None = None
-        if not (folder / catalog.NAME).is_file():
+        if not catalog.exists(folder):
             raise CollectionError(
                 f"there is no collection in {folder}: make one with edgepatent index add SOURCE"
             )
@@ -215,8 +215,7 @@ class Collection:
         with self.reading() as (known, taken):
             drawings, patents = known.counts()
             graph = known.derived("graph")
-            rows = (taken.state.vectors, taken.state.rows)
-            fresh = graph is not None and (graph.vectors, graph.rows) == rows
+            fresh = is_fresh(graph, taken.state)
             return Info(
                 drawings=drawings,
                 patents=patents,
@@ -249,8 +248,12 @@ class Collection:
         progress: Progress = silent,
         prune: bool = False,
         keep_thumbnails: bool = True,
+        total: int | None = None,
     ) -> "Added":
-        """Index the drawings of ``records`` whose paths lie below ``root``: see `ingest.add`."""
+        """Index the drawings of ``records`` whose paths lie below ``root``: see `ingest.add`.
+
+        ``total`` is how many there will be, for ``progress``, where that is known.
+        """
         from edgepatent_runtime.collection import ingest
 
         return ingest.add(
@@ -262,6 +265,7 @@ class Collection:
             progress=progress,
             prune=prune,
             keep_thumbnails=keep_thumbnails,
+            total=total,
         )
 
     def remove(self, filters: Filters) -> int:
@@ -328,7 +332,7 @@ def _create(folder: Path, bundle: Bundle) -> None:
     """Write an empty collection into ``folder``; the catalog comes last and makes it one."""
     known = {LOCK, HOLDER, model.FIRST}
     others = [p.name for p in folder.iterdir() if p.name not in known]
-    if catalog.NAME in others and _finished(folder):
+    if catalog.exists(folder):
         raise CollectionError(f"there is a collection in {folder} already")
     strange = [name for name in others if not name.startswith(("catalog.", "vectors-"))]
     if strange:
@@ -351,12 +355,3 @@ def _create(folder: Path, bundle: Bundle) -> None:
     finally:
         edits.close()
     model.sync_folder(folder)
-
-
-def _finished(folder: Path) -> bool:
-    """Whether the catalog in ``folder`` was ever committed."""
-    known = Catalog(folder, write=True)
-    try:
-        return known.version() > 0
-    finally:
-        known.close()

@@ -88,13 +88,15 @@ def add(
     progress: Progress,
     prune: bool,
     keep_thumbnails: bool,
+    total: int | None,
 ) -> Added:
     """Index the drawings of ``records``; ``root`` is the folder their paths are stored relative to.
 
     Unchanged files (size and mtime) cost a stat; renamed and copied ones are recognised by their
     content and not encoded again; changed ones are replaced. ``prune`` removes what is stored
     below ``root`` and has vanished. Each batch of 64 is committed, so that an interruption loses
-    no more than that. What cannot be decoded is counted in ``skipped``; its stored version stays.
+    no more than that. ``total`` is only for ``progress``. What cannot be decoded is counted in
+    ``skipped``; its stored version stays.
 
     Raises `SpaceMismatchError` where the encoder is not the collection's model.
     """
@@ -129,10 +131,10 @@ def add(
                 result = result.plus(**{fate: 1})
             done += 1
             if done % 64 == 0:
-                progress("indexing drawings", done - len(queue), None)
+                progress("indexing drawings", done - len(queue), total)
         while queue:
             flush(BATCH)
-            progress("indexing drawings", done - len(queue), None)
+            progress("indexing drawings", done - len(queue), total)
         result = result.plus(removed=files.tidy(prune))
         writer.commit()
     except BaseException:

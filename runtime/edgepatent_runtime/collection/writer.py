@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import derive, graph, seal, thumbnails, vectors
+from edgepatent_runtime.collection.catalog import Derived, State
 from edgepatent_runtime.collection.edits import Edits, Model
 from edgepatent_runtime.collection.lock import WriterLock
 from edgepatent_runtime.collection.model import copy_in, new_name, sync_folder
@@ -24,6 +25,11 @@ from edgepatent_runtime.record import Record
 EXACT_ROWS = 20_000
 """Up to so many rows a search is exact, and no graph is built."""
 
+GRAPH_LAG = 1_000
+"""So many rows may be newer than the graph: a search looks at them one by one, and ten new
+drawings do not cost writing hundreds of megabytes.
+"""
+
 _DEAD_SHARE = 0.2
 _BLOCK = 16_384
 _OWN_FILES = re.compile(r"(vectors|signs|graph|thumbnails)-\d+")
@@ -33,6 +39,15 @@ _BUNDLES = re.compile(r"bundle-\d+$")
 def vectors_name(number: int) -> str:
     """The name of the ``number``-th file of rows."""
     return f"vectors-{number:06d}.rows"
+
+
+def is_fresh(graph: Derived | None, state: State) -> bool:
+    """Whether a graph is of these rows, and lags no more than `GRAPH_LAG` of them behind."""
+    return (
+        graph is not None
+        and graph.vectors == state.vectors
+        and state.rows - graph.rows <= GRAPH_LAG
+    )
 
 
 class Writer:
@@ -159,7 +174,7 @@ class Writer:
         old = self.edits.derived("graph")
         if self.state.rows <= EXACT_ROWS or not graph.available():
             return
-        if old is not None and (old.vectors, old.rows) == (self.state.vectors, self.state.rows):
+        if is_fresh(old, self.state):
             return
         threads = threads or os.cpu_count() or 1
         new = derive.extend_graph(
