@@ -350,6 +350,23 @@ def test_a_small_disk_that_fills_up_loses_nothing(
     assert failed > 10
 
 
+@pytest.mark.slow
+def test_a_read_only_disk_can_be_searched(whole: Path, small_disk: Callable[[int], Path]) -> None:
+    sound = answers(whole / "index")
+    disk = small_disk(2000)
+    index = _copy(whole / "index", disk / "index")
+    before = sorted(path.name for path in index.rglob("*"))
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    try:
+        assert check.verify(index) == []
+        assert answers(index) == answers(index, "scan") == sound
+        with pytest.raises(OSError, match="Read-only"):
+            Collection.open(index, write=True)
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+    assert sorted(path.name for path in index.rglob("*")) == before
+
+
 def _copy(source: Path, target: Path) -> Path:
     shutil.copytree(source, target)
     return target

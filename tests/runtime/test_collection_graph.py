@@ -1,5 +1,7 @@
 """The graph over the leading dimensions."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,15 @@ from stored import views_of_designs
 from edgepatent_runtime.collection import graph
 
 pytest.importorskip("hnswlib", reason="hnswlib is not installed")
+
+
+def test_a_collection_needs_no_hnswlib() -> None:
+    code = (
+        "import sys; sys.modules['hnswlib'] = None\n"
+        "from edgepatent_runtime.collection import Collection, graph\n"
+        "assert not graph.available()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_leading_dimensions_are_renormalised_in_a_copy() -> None:

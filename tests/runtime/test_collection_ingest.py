@@ -431,3 +431,15 @@ def test_a_folder_that_cannot_be_written_can_be_searched(
 def test_the_catalog_has_the_format_it_says(collection: Collection) -> None:
     with collection.reading() as (known, _):
         assert known.version() == len(catalog.MIGRATIONS)
+
+
+def test_the_example_in_the_docs_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "collection.md").read_text()
+    code = text.split("```python\n")[1].split("```")[0]
+    draw_patents(tmp_path / "drawings", 3, 2)
+    draw(tmp_path / "query.png", 101)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code.replace('filters=Filters(since="2015-01-01")', ""), "docs", "exec"), {})
+    assert capsys.readouterr().out.startswith("1 P0001 1.000 P0001/view1.png\n")
