@@ -34,17 +34,20 @@ def even_out(image: Image.Image) -> Page:
     photograph, the uneven light is divided out and the table around the page left out; faint ink
     is darkened. Pages of one bit can only be inverted.
     """
+    bilevel = image.mode == "1"
     gray = image.convert("L")
     small = gray.reduce(max(1, -(-max(gray.size) // _JUDGED)))
     pixels = np.asarray(small)
-    if _border(pixels).min() >= _WHITE:
-        return _darken(gray)
-    sheet = None if image.mode == "1" else _sheet_on_table(pixels)
-    if sheet is not None:
-        return _darken(_cut_out(gray, pixels, sheet))
+    white = _border(pixels).min() >= _WHITE
+    if not white and not bilevel:
+        sheet = _sheet_on_table(pixels)
+        if sheet is not None:
+            return _darken(_cut_out(gray, pixels, sheet))
     if np.median(_border(pixels)) < _DARK and np.median(pixels) < _DARK:
         gray, small = ImageChops.invert(gray), ImageChops.invert(small)
-    return np.asarray(gray) if image.mode == "1" else _darken(_lift(gray, small))
+    if bilevel:
+        return np.asarray(gray)
+    return _darken(gray if white else _lift(gray, small))
 
 
 def _border(pixels: Page | Light) -> Page | Light:
