@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def fit(samples: list[Sample]) -> npt.NDArray[np.float64]:
-    """Coefficients [3, 9]; each kind weighs the same, and each origin within its kind."""
+    """Coefficients [3, 14]; each kind weighs the same, and each origin within its kind."""
     x = np.array([sample.features for sample in samples])
     y = np.array([domain.KINDS.index(sample.kind) for sample in samples])
     origins = [(sample.kind, sample.origin) for sample in samples]
@@ -117,9 +117,10 @@ def report(samples: list[Sample]) -> str:
         real = [s for s in samples if s.kind == kind and s.origin != made]
         kept = [s for s in samples if not (s.kind == kind and s.origin != made)]
         scores = probability(fit(kept), real)
+        auc = roc_auc_score(np.append(y[y], np.zeros(len(real))), np.append(p[y], scores))
         lines.append(
             f"- {kind}: {(scores < domain.THRESHOLD).mean():.1%} of {len(real)} refused, "
-            f"AUC {roc_auc_score(np.append(y[y], np.zeros(len(real))), np.append(p[y], scores)):.4f}"
+            f"AUC {auc:.4f}"
         )
     return "\n".join(lines) + "\n"
 
@@ -177,7 +178,7 @@ def photographed(page: Page, random: np.random.Generator) -> Page:
     image = image.rotate(random.uniform(-3, 3), expand=True, fillcolor=255)
     pixels = cv2.GaussianBlur(np.asarray(image), (0, 0), random.uniform(0.5, 1.5))
     height, width = pixels.shape
-    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     angle = random.uniform(0, 2 * np.pi)
     light = random.uniform(0.6, 0.85) + 0.25 * (np.cos(angle) * x + np.sin(angle) * y)
     noisy = pixels * light.clip(0.35, 1) + random.normal(0, random.uniform(1, 5), pixels.shape)
@@ -208,11 +209,11 @@ def text_pages(data: Path, random: np.random.Generator) -> Iterator[Sample]:
     for pdf in sorted((data / "uspto-pdf").glob("*.pdf")):
         sheets = {r.image.page for r in sources.open_source(str(pdf)).records(Skipped())}
         for number in range(drawing.pages(pdf)):
-            # The first page holds a figure beside its text: neither the one nor the other.
-            if number not in sheets and number > 0:
+            if number not in sheets:
                 yield sample("text", "patent PDFs", pdf.stem, drawing.decode(pdf, number))
     fonts = sorted(Path(matplotlib.get_data_path(), "fonts", "ttf").glob("*.ttf"))
-    plain = [f for f in fonts if f.stem.startswith(("DejaVuS", "cmr", "cmss", "cmtt", "STIXGeneral"))]
+    families = ("DejaVuS", "cmr", "cmss", "cmtt", "STIXGeneral")
+    plain = [font for font in fonts if font.stem.startswith(families)]
     for number in range(300):
         font = plain[number % len(plain)]
         try:
@@ -237,9 +238,15 @@ def typeset(words: list[str], font: Path, random: np.random.Generator) -> Page:
     column = (width - 2 * margin - (columns - 1) * margin / 2) / columns
     top = margin
     if random.random() < 0.5:
-        draw.text((margin, top), " ".join(words[i] for i in random.integers(len(words), size=4)), font=heading, fill=0)
+        title = " ".join(words[i] for i in random.integers(len(words), size=4))
+        draw.text((margin, top), title, font=heading, fill=0)
         top += 2.5 * heading.size
     bottom = height - margin if random.random() < 0.7 else height * random.uniform(0.35, 0.8)
+    for _ in range(int(random.integers(0, 4))):
+        # Rules between columns and under headings, as forms and front pages have them.
+        y, x = random.uniform(margin, height - margin), width / 2
+        ends = ((x, margin, x, bottom), (margin, y, width - margin, y))[int(random.integers(2))]
+        draw.line(ends, fill=0, width=int(random.integers(1, 4)))
     for place in range(columns):
         left = margin + place * (column + margin / 2)
         y = top

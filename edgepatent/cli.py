@@ -43,7 +43,7 @@ class LazyGroup(click.Group):
 VERBS = {
     "train": "Fine-tune a backbone with the hierarchical contrastive loss.",
     "evaluate": "Score a model's retrieval at patent, subclass and class level.",
-    "export": "Turn a run into an ONNX bundle, INT8 if it earns its place.",
+    "export": "Turn the training run RUN into a bundle.",
     "embed": "Write the embeddings of drawings to a .npy file.",
     "index": "Make drawings searchable: add, remove, info, verify, rebuild, merge.",
     "search": "Find the patents whose drawings look like an image.",

@@ -163,15 +163,7 @@ class Searcher:
         if request.like is not None:
             embeddings, filters = self._stored_views(request.like, filters)
         elif request.queries:
-            views = [
-                read_view(
-                    one,
-                    self.bundle.info.size,
-                    standard_input=standard_input,
-                    anyway=request.anyway,
-                )
-                for one in request.queries
-            ]
+            views = self._read(request.queries, standard_input, request.anyway)
             decoded = time.perf_counter()
             timings["decode"] = (decoded - started) * 1000
             if request.any_rotation:
@@ -264,6 +256,19 @@ class Searcher:
             vectors = taken.vectors.read(rows) @ taken.rotation
         hidden = (*filters.not_patents, patent_id.canonical(number))
         return vectors, replace(filters, not_patents=hidden)
+
+    def embed(
+        self, queries: Sequence[Query], *, standard_input: bytes = b"", anyway: bool = False
+    ) -> tuple[list[View], Embeddings]:
+        """Query views and their embeddings [V, D]. Raises `DrawingError` as `read_view` does."""
+        views = self._read(queries, standard_input, anyway)
+        return views, self._encode(np.stack([view.drawing for view in views]))
+
+    def _read(self, queries: Sequence[Query], standard_input: bytes, anyway: bool) -> list[View]:
+        size = self.bundle.info.size
+        return [
+            read_view(one, size, standard_input=standard_input, anyway=anyway) for one in queries
+        ]
 
     def drawings_of(self, number: str) -> Hit:
         """All stored drawings of a patent, unscored. Raises `InputError` where it is unknown."""

@@ -2,18 +2,25 @@
 
 import csv
 from pathlib import Path
+from textwrap import shorten
 
 from edgepatent.report.document import drawing_name
 from edgepatent.searching import Result
 from edgepatent_runtime import locarno
 from edgepatent_runtime.query import Hit
 
+NAME_LENGTH = 48
+
 
 def label(hit: Hit) -> str:
-    """A hit's Locarno code with its name, or the label of its source's own taxonomy."""
+    """A hit's Locarno code with its name, or the label of its source's own taxonomy.
+
+    Some names run over four lines: what tells subclasses apart comes first in them.
+    """
     if hit.locarno is None:
         return hit.subclass or hit.klass or ""
-    return f"{hit.locarno} {locarno.name(hit.locarno) or ''}".strip()
+    name = shorten(locarno.name(hit.locarno) or "", NAME_LENGTH, placeholder=" …")
+    return f"{hit.locarno} {name}".strip()
 
 
 def figure(hit: Hit) -> str:

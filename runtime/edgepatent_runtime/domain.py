@@ -1,7 +1,7 @@
 """Whether a page is a drawing at all, or a page of text, or a photograph.
 
 An encoder gives an embedding for anything, and a search always finds something: a person should
-hear that the query was no drawing instead of reading confident nonsense. Eight properties of the
+hear that the query was no drawing instead of reading confident nonsense. Properties of the
 page and a multinomial logistic regression tell the three kinds apart, without a model file and in
 a few milliseconds. ``benchmarks/domain.py`` fits the coefficients below, measures them on pages
 they were not fitted to, and says what the pages were (``benchmarks/domain.md``).
@@ -30,20 +30,25 @@ FEATURES = (
     "paper",
     "rim",
     "grey",
-    "flat",
+    "solid",
     "small",
     "letters",
     "lines",
+    "grey rim",
+    "grey page",
+    "small letters",
     "longest",
+    "solid rim",
+    "wide rim",
 )
 # Rows: drawing, text, photograph; columns: FEATURES, then the constant.
 COEFFICIENTS: npt.NDArray[np.float64] = np.array(
     [
-        [10.915, 6.017, 5.980, 7.122, -2.777, -3.035, -6.935, 5.899, -2.918],
-        [0.239, -31.791, -11.271, 15.979, 10.668, 5.949, 17.123, -4.907, -16.389],
-        [-11.153, 25.774, 5.291, -23.101, -7.891, -2.914, -10.188, -0.992, 19.308],
+        [-10.6, 6.6, -9.5, 4.3, 6.6, 3.6, -3.4, -2.8, 11.6, -10.4, 2.8, -2.7, 1.2, 12.3],
+        [38.7, -12.6, 1.3, -1.5, -9.0, -16.8, 24.3, 2.4, 5.2, 23.8, -1.0, 3.9, -11.2, -32.3],
+        [-28.1, 6.0, 8.3, -2.8, 2.4, 13.2, -20.9, 0.4, -16.8, -13.3, -1.8, -1.2, 10.0, 20.0],
     ]
-)
+)  # fmt: skip
 
 
 class Assessment(msgspec.Struct, frozen=True):
@@ -67,13 +72,14 @@ def assess(page: npt.NDArray[np.uint8]) -> Assessment:
 
 
 def features(page: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """Eight properties of a page, each between 0 and 1 or nearly so, in the order of `FEATURES`.
+    """Properties of a page, each between 0 and 1 or nearly so, in the order of `FEATURES`.
 
     Raises `DrawingError` for a blank page.
     """
     factor = SIDE / max(page.shape)
     if factor < 1:
-        page = cv2.resize(page, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        size = round(page.shape[1] * factor) or 1, round(page.shape[0] * factor) or 1
+        page = np.asarray(cv2.resize(page, size, interpolation=cv2.INTER_AREA), np.uint8)
     ink = page < 160
     if not ink.any():
         # Faint pencil is still ink; what is whiter than this everywhere is blank.
@@ -86,14 +92,17 @@ def features(page: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     edge = max(2, side // 40)
     ring = np.ones(page.shape, bool)
     ring[edge:-edge, edge:-edge] = False
-    rim = float((page[ring] < 200).mean())
+    # Shares above these caps say no more than the caps do.
+    marked = float((page[ring] < 200).mean())
+    rim, wide = min(marked, 0.2) / 0.2, min(marked, 0.6) / 0.6
     # Grey that is no edge of a line: neither paper nor ink all around it.
     middle = ((page > 50) & (page < 225)).astype(np.uint8)
-    grey = float(cv2.erode(middle, np.ones((5, 5), np.uint8)).mean())
-    flat = float(cv2.erode(ink.astype(np.uint8), np.ones((9, 9), np.uint8)).mean())
+    grey = min(float(cv2.erode(middle, np.ones((5, 5), np.uint8)).mean()), 0.05) / 0.05
+    thick = cv2.erode(ink.astype(np.uint8), np.ones((9, 9), np.uint8))
+    solid = min(float(thick.mean()), 0.1) / 0.1
 
-    _, _, stats, centres = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
-    boxes, centres = stats[1:], centres[1:]
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
+    boxes = stats[1:]
     heights, widths = boxes[:, cv2.CC_STAT_HEIGHT], boxes[:, cv2.CC_STAT_WIDTH]
     areas = boxes[:, cv2.CC_STAT_AREA].astype(np.float64)
     longest = float(np.maximum(heights, widths).max() / side)
@@ -106,9 +115,24 @@ def features(page: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
         & (areas >= 0.15 * heights * widths)
     )
     small = float(areas[np.maximum(heights, widths) <= side * 0.06].sum() / areas.sum())
-    letters = float(min(1.0, np.log10(1 + letter.sum()) / 3.5))
+    many = float(min(1.0, np.log10(1 + letter.sum()) / 3.5))
     return np.array(
-        [paper, rim, grey, flat, small, letters, _line_share(boxes[letter]), longest], np.float64
+        [
+            paper,
+            rim,
+            grey,
+            solid,
+            small,
+            many,
+            many * _line_share(boxes[letter]),
+            grey * rim,
+            grey * (1 - paper),
+            small * many,
+            longest,
+            solid * rim,
+            wide,
+        ],
+        np.float64,
     )
 
 

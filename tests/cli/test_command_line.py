@@ -101,7 +101,8 @@ def test_a_missing_extra_is_one_line(monkeypatch, capsys):
     arguments = ["train", "--data", "x", "--recipe", "mobilevit_xxs", "--out", "never-made"]
     assert run(arguments) == 1
     error = capsys.readouterr().err
-    assert error == "edgepatent: this needs an extra: pip install 'edgepatent[train]'\n"
+    assert "pip install 'edgepatent[train]'" in error
+    assert len(error.splitlines()) == 1
 
 
 def test_version(capsys):

@@ -68,7 +68,13 @@ def test_the_table_names_what_a_person_looks_for(edgepatent, index, query, first
     done = edgepatent("search", "--index", index, query)
     row = rows[0]
     line = next(line for line in done.stdout.splitlines() if first in line)
-    for part in (row["locarno"], locarno.name(row["locarno"]), row["title"], row["date"], "FIG. 1"):
+    for part in (
+        row["locarno"],
+        locarno.name(row["locarno"])[:20],
+        row["title"],
+        row["date"],
+        "FIG. 1",
+    ):
         assert part in line
     assert "30 drawings searched" in done.stderr
 

@@ -1,0 +1,22 @@
+"""``edgepatent demo`` in a process of its own, with the starter and without torch."""
+
+import re
+
+
+def test_the_demo_finds_what_it_should(edgepatent, tmp_path):
+    done = edgepatent("demo", "--out", tmp_path / "demo")
+    assert "$ edgepatent index add" in done.stdout
+    counts = re.search(r"Of (\d+) designs, (\d+) came first .* has not seen, (\d+)", done.stdout)
+    assert counts, done.stdout[-2000:]
+    designs, unseen, by_hand = map(int, counts.groups())
+    assert designs == 40
+    assert unseen >= 36
+    assert by_hand >= 15
+    assert (tmp_path / "demo" / "report.html").stat().st_size > 50_000
+
+
+def test_a_folder_with_other_files_is_left_alone(edgepatent, tmp_path):
+    (tmp_path / "precious.txt").write_text("keep me")
+    done = edgepatent("demo", "--out", tmp_path, status=1)
+    assert "holds other files" in done.stderr
+    assert (tmp_path / "precious.txt").read_text() == "keep me"
