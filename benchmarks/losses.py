@@ -149,6 +149,9 @@ class Bench:
                 "optimizer": {
                     "epochs": 0 if cell.loss == "frozen" else 1,
                     "epoch_steps": self.plan.steps,
+                    "lr": 5e-4,
+                    "backbone_lr": 0.5,
+                    "freeze_bn": True,
                     "checkpoint_steps": 25,
                     "ema": 0.98,
                 },

@@ -4,16 +4,12 @@ A 300-dpi sheet takes tens of milliseconds to decode and shrink, far more than i
 training step. Each set of drawings is therefore decoded once into one ``.npy`` file of uint8
 [N, S, S], named by a digest of every reference, its file's size and time, S, and the code that
 decodes, normalises and draws: a cache that knows all it depends on cannot be stale.
-
-This module imports no torch: worker processes that decode start in a fraction of a second.
 """
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import msgspec
@@ -22,13 +18,12 @@ import numpy.typing as npt
 import platformdirs
 
 from edgepatent_runtime import drawing, sources, synthetic
-from edgepatent_runtime.errors import DrawingError, SourceError
+from edgepatent_runtime.errors import DrawingError
 from edgepatent_runtime.progress import Progress, silent
-from edgepatent_runtime.record import ImageRef, Record, Skipped
-from edgepatent_runtime.sources import load
+from edgepatent_runtime.record import Record, Skipped
+from edgepatent_runtime.sources.loading import load_all
 
-CHUNK = 64
-SERIAL_BELOW = 256  # starting worker processes costs more than so many drawings
+STRIDE = 64  # drawings between two signs of progress
 
 
 def cache_folder() -> Path:
@@ -90,47 +85,22 @@ def _fill(
     """Decode all drawings into a new file; it takes its name only when it is complete."""
     part = file.with_suffix(f".{os.getpid()}.part")
     failures: dict[int, str] = {}
+    blank = np.full((size, size), 255, np.uint8).tobytes()
+    shape = (len(records), size, size)
     try:
-        refs = [record.image for record in records]
-        chunks = [refs[i : i + CHUNK] for i in range(0, len(refs), CHUNK)]
-        workers = (os.cpu_count() or 1) if len(refs) > SERIAL_BELOW else 0
-        done = 0
         # Written, not mapped: on a full disk a write raises where a mapped page kills the process.
         with part.open("wb") as out:
-            header = {"descr": "|u1", "fortran_order": False, "shape": (len(refs), size, size)}
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(out, header)
-            for drawings, reasons in _decode_all(chunks, size, workers):
-                out.write(drawings.tobytes())
-                failures.update({done + i: reason for i, reason in reasons.items()})
-                done += len(drawings)
-                progress("reading drawings", done, len(refs))
+            for row, (_, drawn) in enumerate(load_all(records, size)):
+                if isinstance(drawn, DrawingError):
+                    failures[row] = drawn.reason
+                    out.write(blank)
+                else:
+                    out.write(drawn.tobytes())
+                if row % STRIDE == STRIDE - 1 or row == len(records) - 1:
+                    progress("reading drawings", row + 1, len(records))
         failures_file.write_bytes(msgspec.json.encode(failures))
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _decode_all(
-    chunks: list[list[ImageRef]], size: int, workers: int
-) -> Iterator[tuple[npt.NDArray[np.uint8], dict[int, str]]]:
-    """Decode chunk after chunk, in order, in this process or in ``workers`` others."""
-    if not workers:
-        yield from (_decode(chunk, size) for chunk in chunks)
-        return
-    # Spawned, not forked: a fork of a process in which torch has started threads may hang.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_decode, chunks, [size] * len(chunks))
-
-
-def _decode(refs: list[ImageRef], size: int) -> tuple[npt.NDArray[np.uint8], dict[int, str]]:
-    """Normalised drawings [n, size, size], and why some of them are missing (left white)."""
-    drawings = np.full((len(refs), size, size), 255, np.uint8)
-    reasons: dict[int, str] = {}
-    for row, ref in enumerate(refs):
-        try:
-            drawings[row] = load(ref, size)
-        except DrawingError as error:
-            reasons[row] = error.reason
-        except (SourceError, OSError):
-            reasons[row] = "cannot be read"
-    return drawings, reasons
