@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from edgepatent_runtime import drawing
-from edgepatent_runtime.drawing.files import MAX_PIXELS
+from edgepatent_runtime.drawing.limits import MAX_PIXELS
 from edgepatent_runtime.errors import DrawingError
 
 

@@ -10,16 +10,16 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from edgepatent_runtime import drawing
-from edgepatent_runtime.errors import DrawingError, MissingExtraError
-from edgepatent_runtime.record import Record, Skipped
-from edgepatent_runtime.sources.folder import FolderSource
-from edgepatent_runtime.sources.pdf import (
-    PdfSource,
+from edgepatent_runtime.drawing.pdf import (
     below_header,
     count_pdf_pages,
     is_text,
     read_pdf_page,
 )
+from edgepatent_runtime.errors import DrawingError, MissingExtraError
+from edgepatent_runtime.record import Record, Skipped
+from edgepatent_runtime.sources.folder import FolderSource
+from edgepatent_runtime.sources.pdf import PdfSource
 
 pytest.importorskip("pypdfium2")
 

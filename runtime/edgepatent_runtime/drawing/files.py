@@ -25,12 +25,10 @@ from edgepatent_runtime.drawing.intact import (
     padded_jpeg,
 )
 from edgepatent_runtime.drawing.light import even_out
+from edgepatent_runtime.drawing.limits import MAX_PIXELS
 from edgepatent_runtime.errors import DrawingError
 
 Page = npt.NDArray[np.uint8]
-
-# An A3 sheet at 600 dpi has 70 million; Pillow itself warns above 89 million.
-MAX_PIXELS = 80_000_000
 
 # Leading bytes → Pillow's plugin module and the class in it that reads such a file.
 _READERS: list[tuple[bytes, str, str]] = [
@@ -66,7 +64,7 @@ def decode(source: Path | str | bytes, page: int = 0) -> Page:
     """
     with _open(source) as file:
         if _starts_with_pdf(file):
-            from edgepatent_runtime.sources.pdf import read_pdf_page
+            from edgepatent_runtime.drawing.pdf import read_pdf_page
 
             return read_pdf_page(source if isinstance(source, bytes) else Path(source), page)
         with _explained(source):
@@ -106,7 +104,7 @@ def pages(source: Path | str | bytes) -> int:
     """How many pages a TIFF or PDF holds; 1 for every other image. Raises `DrawingError`."""
     with _open(source) as file:
         if _starts_with_pdf(file):
-            from edgepatent_runtime.sources.pdf import count_pdf_pages
+            from edgepatent_runtime.drawing.pdf import count_pdf_pages
 
             return count_pdf_pages(source if isinstance(source, bytes) else Path(source))
         with _explained(source):
