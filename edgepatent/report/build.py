@@ -1,6 +1,7 @@
 """From a result to what the page shows: pictures, facts, cards."""
 
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -110,8 +111,8 @@ def _card(hit: Hit, result: Result, searcher: Searcher) -> Card:
         picture(
             pixels(hit, found, searcher),
             LARGE if place == 0 else SMALL,
-            label=f"{hit.patent_id} {_figure(found)}",
-            where=drawing_name(hit, place),
+            label=f"{hit.patent_id} {_figure(found)}" if place == 0 else _figure(found),
+            where=drawing_name(hit, place) if place == 0 else Path(found.path).name,
             score=None if np.isnan(found.score) else found.score,
         )
         for place, found in enumerate(hit.drawings)
