@@ -1,5 +1,6 @@
 """``edgepatent train``: drawings in, a run folder out."""
 
+import os
 from pathlib import Path
 
 import click
@@ -115,6 +116,8 @@ def command(
     except KeyboardInterrupt:
         click.echo(f"go on with: edgepatent train --resume --out {out}", err=True)
         raise click.Abort from None
+    if os.environ.get("RANK", "0") != "0":
+        return  # of several processes one reports
     report_skipped(skipped)
     summary = run.summary()
     if as_json:

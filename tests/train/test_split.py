@@ -9,10 +9,10 @@ def grant(number: int, title: str | None) -> Record:
 def test_neighbours_of_one_title_are_siblings() -> None:
     records = [
         grant(911448, "Wheel"),
-        grant(911449, "Wheel."),
+        grant(911449, "Front wheel"),
         grant(911451, "WHEEL"),
         grant(911460, "Wheel"),
-        grant(911450, "Shoe"),
+        grant(911450, "Shoe for a wheel in motion"),
         grant(911470, None),
         grant(911471, None),
         Record(ImageRef("x.png"), "chair-1", title="Wheel"),

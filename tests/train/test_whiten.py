@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from edgepatent_train.whiten import whiten
+from edgepatent_train.whiten import discriminate, whiten
 
 
 def features(n: int, c: int) -> np.ndarray:
@@ -47,3 +47,37 @@ def test_fewer_drawings_than_dimensions_stay_finite() -> None:
         assert head.weight.isfinite().all()
         assert head.bias.isfinite().all()
         assert (head.weight.norm(dim=1) > 0).all()
+
+
+def test_discriminative_directions_are_those_of_scikit_learn() -> None:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    rng = np.random.default_rng(1)
+    patent = np.repeat(np.arange(5), 200)
+    within = np.diag(np.linspace(1.0, 0.9, 12)) @ np.linalg.qr(rng.normal(size=(12, 12)))[0]
+    x = (3 * rng.normal(size=(5, 12))[patent] + rng.normal(size=(1000, 12)) @ within).astype("f4")
+    head = nn.Linear(12, 4)
+    discriminate(head, x, patent)
+    theirs = LinearDiscriminantAnalysis(solver="eigen").fit(x, patent).transform(x)
+    # The same four directions: each of ours is a combination of theirs, and nothing else.
+    ours = outputs(head, x)
+    residual = ours - theirs @ np.linalg.lstsq(theirs, ours, rcond=None)[0]
+    assert np.square(residual).sum() < 1e-3 * np.square(ours - ours.mean(0)).sum()
+
+
+def test_discrimination_shortens_what_differs_within_a_patent() -> None:
+    rng = np.random.default_rng(2)
+    patent = np.repeat(np.arange(50), 4)
+    x = rng.normal(size=(50, 8))[patent]
+    x[:, 0] += rng.normal(size=200) * 10
+    head = nn.Linear(8, 8)
+    discriminate(head, x.astype("f4"), patent)
+    lengths = np.linalg.norm(head.weight.detach().numpy(), axis=0)
+    assert lengths[0] < 0.5 * lengths[1:].min()
+
+
+def test_without_a_second_drawing_of_any_patent_it_is_a_whitening() -> None:
+    x, one, two = features(40, 6), nn.Linear(6, 6), nn.Linear(6, 6)
+    discriminate(one, x, np.arange(40))
+    whiten(two, x)
+    assert torch.allclose(one.weight, two.weight)

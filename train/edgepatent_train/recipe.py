@@ -29,7 +29,9 @@ class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pretrained weights of that name). ``pool`` is ``gem`` (generalised mean with exponent
     ``gem_p``, learned or not), ``avg``, or ``native``: the backbone's own, for transformers with
     a class token or attention pooling. ``head = "whitened"`` starts the projection as a PCA
-    whitening fitted on the training drawings, its eigenvalues λ taken to −``whiten_power``/2.
+    whitening fitted on the training drawings, its eigenvalues λ taken to −``whiten_power``/2;
+    ``"discriminative"`` whitens what differs within a patent instead and keeps the directions in
+    which patents differ most.
     ``activation = "relu"`` puts ReLU in place of SiLU, hard-swish and GELU, and
     ``squeeze_excite = false`` leaves those gates out: neither has a fused INT8 kernel.
     """
@@ -41,7 +43,7 @@ class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pool: Literal["gem", "avg", "native"] = "gem"
     gem_p: float = 3.0
     learn_gem: bool = False
-    head: Literal["linear", "whitened"] = "linear"
+    head: Literal["linear", "whitened", "discriminative"] = "linear"
     whiten_power: float = 1.0
     activation: Literal["own", "relu"] = "own"
     squeeze_excite: bool = True

@@ -1,7 +1,6 @@
 """Which patents are held out for evaluation: whole patents, siblings together."""
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,30 +12,27 @@ _NUMBER = re.compile(r"USD(\d{7})")
 
 
 def families(records: Sequence[Record]) -> list[list[str]]:
-    """Patent ids grouped into families: design grants of one title with neighbouring numbers.
+    """Patent ids grouped into families: design grants with neighbouring numbers and like titles.
 
-    An applicant who files a wheel in two versions gets two such grants; with one of them in
-    training, the other would be no unseen design.
+    An applicant who files a wheel in two versions gets two such grants ("Vehicle front fascia",
+    "Vehicle front lower fascia"); with one of them in training, the other would be no unseen
+    design. Titles are alike when they share half of their words.
     """
-    title = {r.patent_id: (r.title or "").casefold().strip(" .") for r in records}
-    grouped: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    alone: list[list[str]] = []
-    for patent, name in title.items():
-        match = _NUMBER.fullmatch(patent)
-        if match and name:
-            grouped[name].append((int(match[1]), patent))
-        else:
-            alone.append([patent])
-    found: list[list[str]] = []
-    for members in grouped.values():
-        last = -SIBLING_GAP - 1
-        for number, patent in sorted(members):
-            if number - last <= SIBLING_GAP:
-                found[-1].append(patent)
-            else:
-                found.append([patent])
-            last = number
-    return sorted(alone + found)
+    titles = {r.patent_id: set((r.title or "").casefold().split()) for r in records}
+    found: dict[str, list[str]] = {}  # each patent's family, one list for all its members
+    for patent in sorted(titles):
+        found[patent] = [patent]
+        number = _NUMBER.fullmatch(patent)
+        if not number:
+            continue
+        for back in range(1, SIBLING_GAP + 1):
+            near = f"USD{int(number[1]) - back:07d}"
+            words, others = titles[patent], titles.get(near, set())
+            if 2 * len(words & others) >= len(words | others) > 0:
+                found[near].append(patent)
+                found[patent] = found[near]
+                break
+    return [family for patent, family in found.items() if family[0] == patent]
 
 
 def held_out(records: Sequence[Record], share: float, seed: int) -> set[str]:

@@ -48,9 +48,10 @@ from edgepatent_train.run import (
     without_weights,
 )
 from edgepatent_train.teacher import no_better_than_pixels, teach
-from edgepatent_train.whiten import whiten
+from edgepatent_train.whiten import discriminate, whiten
 
 LOG_STEPS = 10
+QUIET_SECONDS = 10.0
 Notify = Callable[[str], None]
 
 
@@ -141,14 +142,18 @@ class _Trainer:
         loss: nn.Module = ContrastiveLoss(recipe.loss)
         if recipe.distill.teachers:
             loss = self._listen_to_teachers()
-        if recipe.model.head == "whitened" and not resume:
-            notify("fitting the whitening head on the training drawings")
+        if recipe.model.head != "linear" and not resume:
+            notify(f"fitting the {recipe.model.head} head on the training drawings")
             features = pooled_features(encoder, self.lessons.training, progress=progress)
-            whiten(encoder.head, features, recipe.model.whiten_power)
+            if recipe.model.head == "whitened":
+                whiten(encoder.head, features, recipe.model.whiten_power)
+            else:
+                discriminate(encoder.head, features, self.training.patent)
         self.total, self.step = self.lessons.epoch_steps * recipe.optimizer.epochs, 0
         self.learner = Learner(encoder, loss, recipe.optimizer, self.total, accelerator)
         self.best: float | None = None
         self.waited = 0
+        self.spoke = -math.inf
 
     def _listen_to_teachers(self) -> DistillLoss:
         """Get the teachers' embeddings of all training drawings, as labels of a kind."""
@@ -272,6 +277,9 @@ class _Trainer:
             gradient_norm=norm,
             drawings_per_second=rate,
         )
+        if self.step < self.total and time.monotonic() - self.spoke < QUIET_SECONDS:
+            return
+        self.spoke = time.monotonic()
         self.notify(
             f"epoch {epoch + 1}/{self.recipe.optimizer.epochs} step {self.step}/{self.total} loss "
             f"{np.mean(losses):.4f}, {rate:.0f} drawings/s, "
