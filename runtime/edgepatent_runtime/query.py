@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgepatent_runtime.collection.catalog import Catalog, Filters, Stored
-from edgepatent_runtime.collection.nearest import GRAPH_CANDIDATES, PLANS, Scope, choose, nearest
+from edgepatent_runtime.collection.graph import GRAPH_CANDIDATES
+from edgepatent_runtime.collection.nearest import PLANS, Scope, choose, nearest
 from edgepatent_runtime.collection.snapshot import Snapshot
 from edgepatent_runtime.collection.vectors import Floats, Rows
 from edgepatent_runtime.errors import InputError, SpaceMismatchError

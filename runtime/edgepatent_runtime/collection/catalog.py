@@ -41,8 +41,8 @@ class State:
 class Derived:
     """A file computed from the first ``rows`` rows of the file ``vectors``.
 
-    ``digest`` is the graph's SHA-256; ``mean`` (float32 [D]) is what signs are taken around,
-    fitted to the first ``basis`` rows.
+    ``digest`` is the graph's SHA-256, and ``basis`` of how many leading dimensions it is; ``mean``
+    (float32 [D]) is what signs are taken around, fitted to the first ``basis`` rows.
     """
 
     file: str

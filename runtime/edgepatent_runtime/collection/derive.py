@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from edgepatent_runtime.collection import graph, signs
+from edgepatent_runtime.collection import signs
 from edgepatent_runtime.collection.catalog import Derived
-from edgepatent_runtime.collection.graph import Graph
+from edgepatent_runtime.collection.graph import GRAPH_CANDIDATES, Graph, choose_leading
 from edgepatent_runtime.collection.vectors import Floats, Vectors
 from edgepatent_runtime.progress import Progress
 
 _BLOCK = 16_384
+_SAMPLE = 4_000
 
 
 def _mean(rows: Vectors) -> Floats:
@@ -68,11 +69,13 @@ def extend_graph(
 ) -> Derived:
     """A graph of all ``rows`` in a new file, grown from that of ``old`` where it can be."""
     grown = None
-    if old is not None and old.vectors == rows.path.name and old.digest is not None:
-        grown = Graph.load(folder / old.file, rows.dimensions, old.rows, old.digest)
+    if old is not None and old.vectors == rows.path.name and old.digest and old.basis:
+        grown = Graph.load(folder / old.file, old.basis, old.rows, old.digest)
     if grown is None:
-        grown = Graph.empty(rows.dimensions, rows.count)
-    lead = rotation[:, : graph.LEADING]
+        some = np.linspace(0, rows.count - 1, min(rows.count, _SAMPLE), dtype=np.int64)
+        dimensions = choose_leading(rows.read(some) @ rotation, GRAPH_CANDIDATES)
+        grown = Graph.empty(dimensions, rows.count)
+    lead = rotation[:, : grown.leading]
     progress("building the graph", grown.count, rows.count)
     while grown.count < rows.count:
         stop = min(grown.count + _BLOCK, rows.count)
@@ -80,4 +83,4 @@ def extend_graph(
         progress("building the graph", grown.count, rows.count)
     file = free_name(folder, "graph", rows.path.name, rows.count)
     digest = grown.save(folder / file)
-    return Derived(file, rows.path.name, rows.count, digest)
+    return Derived(file, rows.path.name, rows.count, digest, None, grown.leading)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgepatent_runtime.collection import signs
+from edgepatent_runtime.collection.graph import GRAPH_CANDIDATES
 from edgepatent_runtime.collection.snapshot import Snapshot
 from edgepatent_runtime.collection.vectors import Floats, Rows
 from edgepatent_runtime.collection.writer import EXACT_ROWS
 
 PLANS = ("auto", "exact", "scan", "graph")
 
-GRAPH_CANDIDATES = 200
 SCAN_CANDIDATES = 1000
 
 

@@ -62,7 +62,7 @@ def take(folder: Path, catalog: Catalog, old: Snapshot | None, resident: bool) -
         if old is not None and old.graph_file == file:
             net = old.graph
         else:
-            net = Graph.load(folder / file, state.dimensions, derived.rows, derived.digest or "")
+            net = Graph.load(folder / file, derived.basis or 0, derived.rows, derived.digest or "")
     if old is not None and old.state.space == state.space:
         rotation = old.rotation
     else:
