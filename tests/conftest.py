@@ -6,10 +6,15 @@ from pathlib import Path
 # Before numpy, OpenCV or torch are imported: tests run side by side on few cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import hypothesis
 import pytest
 from bundles import write_tiny_bundle
 
 from edgepatent_runtime.bundle import Bundle
+
+# A deadline for each example fails on a busy machine; pytest's timeout ends what hangs.
+hypothesis.settings.register_profile("edgepatent", deadline=None)
+hypothesis.settings.load_profile("edgepatent")
 
 ROOT = Path(__file__).resolve().parent.parent
 
