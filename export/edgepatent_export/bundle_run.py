@@ -79,6 +79,13 @@ def export(
             skipped=skipped,
             progress=progress,
         )
+        if int8:
+            check_drawings(material.calibration)
+            if len(material.calibration) < RECOMMENDED:
+                notify(
+                    f"{len(material.calibration)} drawings to calibrate on: {RECOMMENDED} or more "
+                    "give ranges that hold"
+                )
         weights = weights_digest(model)
 
         def fit() -> Matrix:
@@ -148,12 +155,6 @@ def _certified(
     notify: Callable[[str], None],
 ) -> tuple[Certificate, bytes]:
     """The best INT8 model that could be found, and its certificate, accepted or not."""
-    check_drawings(material.calibration)
-    if len(material.calibration) < RECOMMENDED:
-        notify(
-            f"{len(material.calibration)} drawings to calibrate on: {RECOMMENDED} or more give "
-            "ranges that hold"
-        )
     exam = material.exam
     assert exam is not None
     reference = certify.embed(

@@ -28,6 +28,7 @@ PerChannel = dict[str, npt.NDArray[np.float32]]
 
 FEWEST = 16  # below this a range is what a few drawings happen to show: refused
 RECOMMENDED = 200
+FAINT = 224  # grey that small pictures of thin lines still reach
 BATCH = 8
 BINS = 2048
 # Of one tensor and batch so many values enter its histogram (the extremes always do): enough for
@@ -39,7 +40,7 @@ SHRINK = np.linspace(0.4, 1.0, 61)
 
 def check_drawings(drawings: Drawings) -> None:
     """Raise `ExportError` for drawings [N, 1, S, S] that no range can be learned from."""
-    inked = drawings[(drawings < 128).any(axis=(1, 2, 3))]
+    inked = drawings[(drawings < FAINT).any(axis=(1, 2, 3))]
     different = {hashlib.sha256(drawing.tobytes()).digest() for drawing in inked}
     if len(different) < FEWEST:
         blank = len(drawings) - len(inked)

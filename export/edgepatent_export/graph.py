@@ -82,6 +82,8 @@ def to_onnx(model: DrawingEncoder, size: int, rotation: Matrix | None = None) ->
     graph = program.model_proto
     fold_input_scale(graph)
     tidy(graph)
+    give_biases(graph)
+    onnx.checker.check_model(graph)
     compare(graph, exported, size)
     return graph
 
@@ -157,7 +159,16 @@ def tidy(graph: onnx.ModelProto) -> None:
     graph.producer_name = "edgepatent"
     graph.producer_version = ""
     graph.ir_version = IR_VERSION
-    onnx.checker.check_model(graph)
+
+
+def give_biases(graph: onnx.ModelProto) -> None:
+    """Add a bias of zeros to every convolution without one, in place: repairs need it."""
+    values = weights_of(graph)
+    for node in graph.graph.node:
+        if node.op_type == "Conv" and len(node.input) == 2:
+            bias = np.zeros(len(values[node.input[1]]), np.float32)
+            node.input.append(f"{node.name}.bias")
+            graph.graph.initializer.append(numpy_helper.from_array(bias, node.input[2]))
 
 
 def consumers(graph: onnx.ModelProto) -> dict[str, list[onnx.NodeProto]]:

@@ -6,9 +6,11 @@ its weights, so that all bundles of the run (FP32, INT8, any target) share one s
 """
 
 import hashlib
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -40,11 +42,12 @@ def rotation_of_run(folder: Path, weights: str, fit: Callable[[], Matrix]) -> Ma
     """
     file = folder / FILE
     try:
-        with np.load(file, allow_pickle=False) as kept:
+        # Read as a whole: of a damaged archive np.load would leave the file open.
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as kept:
             if str(kept["weights"]) == weights:
                 known: Matrix = kept["rotation"]
                 return known
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         pass
     rotation = fit()
     part = file.with_suffix(f".{os.getpid()}.part")

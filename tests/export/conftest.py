@@ -1,0 +1,84 @@
+"""A run small enough to export in seconds: a tiny network with ReLU and one with every gate."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from edgepatent_export.graph import to_onnx
+from edgepatent_runtime.encoder import Drawings
+from edgepatent_runtime.record import Skipped
+from edgepatent_runtime.sources import load, open_source
+from edgepatent_train.model import DrawingEncoder, build_model
+from edgepatent_train.recipe import ModelRecipe, Recipe
+from edgepatent_train.whiten import whiten
+
+SIZE = 64
+
+
+def tiny_recipe(**changes: object) -> Recipe:
+    settings = {"backbone": "test_efficientnet", "size": SIZE, "dimensions": 32}
+    return Recipe(model=ModelRecipe(**{**settings, **changes}))  # type: ignore[arg-type]
+
+
+def tiny_model(drawings: Drawings, **changes: object) -> DrawingEncoder:
+    """A network with random weights whose head spreads what it sees of ``drawings``."""
+    model = build_model(tiny_recipe(**changes)).eval()
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    with torch.no_grad():
+        for norm in norms:
+            norm.momentum = 1.0
+            norm.bias.uniform_(-0.2, 0.5)
+        model.train()
+        model.features(torch.from_numpy(drawings))  # BatchNorm takes its statistics from these
+        model.eval()
+        # Centred and no more: scaling the small axes up would blow up every rounding error.
+        whiten(model.head, model.features(torch.from_numpy(drawings)).numpy(), power=0.0)
+    return model
+
+
+@pytest.fixture(scope="session")
+def drawings() -> Drawings:
+    """60 synthetic drawings uint8 [60, 1, 64, 64]."""
+    records = open_source("synthetic:designs=30,views=2,seed=11").records(Skipped())
+    return np.stack([load(record.image, SIZE) for record in records])[:, None]
+
+
+@pytest.fixture(scope="session")
+def model(drawings: Drawings) -> DrawingEncoder:
+    """ReLU and no gates: everything has an INT8 kernel."""
+    return tiny_model(drawings, activation="relu", squeeze_excite=False)
+
+
+@pytest.fixture(scope="session")
+def graph(model: DrawingEncoder) -> onnx.ModelProto:
+    return to_onnx(model, SIZE)
+
+
+@pytest.fixture(scope="session")
+def gated(drawings: Drawings) -> onnx.ModelProto:
+    """SiLU and squeeze-excite gates, as EfficientNet comes."""
+    return to_onnx(tiny_model(drawings), SIZE)
+
+
+@pytest.fixture(scope="session")
+def run_folder(model: DrawingEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of ``model``, as training leaves it."""
+    import msgspec
+    from safetensors.torch import save_file
+
+    from edgepatent_train.recipe import dump_recipe
+    from edgepatent_train.run import RunData
+
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    folder.mkdir()
+    recipe = tiny_recipe(activation="relu", squeeze_excite=False)
+    (folder / "recipe.toml").write_text(dump_recipe(recipe), "utf-8")
+    data = RunData(["synthetic:designs=30,seed=11"], 60, 30, [], "0" * 64)
+    (folder / "data.json").write_bytes(msgspec.json.encode(data))
+    (folder / "metrics.jsonl").write_text("", "utf-8")
+    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+    save_file(weights, folder / "model.safetensors")
+    return folder

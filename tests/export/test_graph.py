@@ -1,0 +1,124 @@
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from edgepatent_export.graph import (
+    INPUT,
+    IR_VERSION,
+    OUTPUT,
+    compare,
+    consumers,
+    fold_rotation,
+    to_onnx,
+    weights_of,
+)
+from edgepatent_runtime.encoder import Drawings, open_session
+from edgepatent_runtime.errors import ExportError
+from edgepatent_train.model import DrawingEncoder
+
+SIZE = 64
+
+
+def run(graph: onnx.ModelProto, drawings: Drawings) -> np.ndarray:
+    return open_session(graph.SerializeToString()).run([OUTPUT], {INPUT: drawings})[0]
+
+
+def rotation(dimensions: int) -> np.ndarray:
+    random = np.random.default_rng(0).normal(size=(dimensions, dimensions))
+    return np.linalg.qr(random)[0].astype(np.float32)
+
+
+def test_graph_gives_what_the_network_gives_for_any_batch(
+    model: DrawingEncoder, graph: onnx.ModelProto, drawings: Drawings
+) -> None:
+    for count in (1, 2, 7):
+        with torch.no_grad():
+            expected = model(torch.from_numpy(drawings[:count])).numpy()
+        got = run(graph, drawings[:count])
+        np.testing.assert_allclose(got, expected, atol=2e-5)
+        np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1, atol=1e-5)
+
+
+def test_what_can_be_folded_is_folded(graph: onnx.ModelProto) -> None:
+    kinds = [node.op_type for node in graph.graph.node]
+    assert "BatchNormalization" not in kinds
+    assert kinds[:3] == ["Cast", "Sub", "Conv"]  # the input's scale went into the weights
+    assert all(len(node.input) == 3 for node in graph.graph.node if node.op_type == "Conv")
+
+
+def test_graph_can_be_read_by_old_runtimes_and_by_people(graph: onnx.ModelProto) -> None:
+    assert graph.ir_version == IR_VERSION
+    assert [opset.domain for opset in graph.opset_import] == [""]
+    names = [node.name for node in graph.graph.node]
+    assert len(set(names)) == len(names)
+    assert "backbone.conv_stem" in names
+    assert "head" in names
+    assert not graph.graph.value_info
+
+
+def test_paper_beyond_the_border_changes_nothing(model: DrawingEncoder, drawings: Drawings) -> None:
+    """White paper is zero: a wider sheet feeds the first convolution what its padding was."""
+    narrow = torch.from_numpy(drawings[:4])
+    wide = torch.nn.functional.pad(narrow, (8, 8, 8, 8), value=255)
+    first = next(m for m in model.backbone.modules() if isinstance(m, torch.nn.Conv2d))
+    with torch.no_grad():
+        inner = first((narrow.float() - 255) / 255)
+        outer = first((wide.float() - 255) / 255)
+    edge = 8 // first.stride[0]
+    torch.testing.assert_close(outer[:, :, edge:-edge, edge:-edge], inner)
+
+
+def test_rotation_changes_no_inner_product(
+    model: DrawingEncoder, graph: onnx.ModelProto, drawings: Drawings
+) -> None:
+    matrix = rotation(32)
+    rotated = run(to_onnx(model, SIZE, matrix), drawings)
+    plain = run(graph, drawings)
+    np.testing.assert_allclose(rotated @ rotated.T, plain @ plain.T, atol=1e-5)
+    np.testing.assert_allclose(rotated, plain @ matrix.T, atol=1e-5)
+
+
+def test_export_leaves_the_model_alone(model: DrawingEncoder) -> None:
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    to_onnx(model, SIZE, rotation(32))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_fold_rotation_turns_the_bias_too() -> None:
+    head = torch.nn.Linear(5, 4)
+    x = torch.randn(3, 5)
+    matrix = rotation(4)
+    expected = head(x).detach() @ torch.from_numpy(matrix).T
+    fold_rotation(head, matrix)
+    torch.testing.assert_close(head(x).detach(), expected)
+
+
+def test_a_graph_that_differs_is_refused(model: DrawingEncoder, graph: onnx.ModelProto) -> None:
+    edited = onnx.ModelProto()
+    edited.CopyFrom(graph)
+    conv = next(node for node in edited.graph.node if node.name == "backbone.conv_stem")
+    value = next(v for v in edited.graph.initializer if v.name == conv.input[1])
+    value.CopyFrom(onnx.numpy_helper.from_array(-weights_of(edited)[value.name], value.name))
+    with pytest.raises(ExportError, match="differs from the network"):
+        compare(edited, model, SIZE)
+
+
+def test_an_untraceable_network_is_named(model: DrawingEncoder) -> None:
+    class Odd(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x if float(x.sum()) > 0 else -x
+
+    import copy
+
+    odd = copy.deepcopy(model)
+    odd.pool = torch.nn.Sequential(odd.pool or torch.nn.Identity(), Odd())
+    with pytest.raises(ExportError, match="torch cannot export"):
+        to_onnx(odd, SIZE)
+
+
+def test_consumers_finds_every_reader(graph: onnx.ModelProto) -> None:
+    users = consumers(graph)
+    for node in graph.graph.node:
+        for name in node.input:
+            assert node in users[name]

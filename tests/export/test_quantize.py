@@ -1,0 +1,144 @@
+import numpy as np
+import onnx
+import pytest
+
+from edgepatent_export.calibrate import Ranges, observe
+from edgepatent_export.certify import embed
+from edgepatent_export.graph import INPUT, weights_of
+from edgepatent_export.quantize import (
+    Plan,
+    everything,
+    output_axis,
+    quantise,
+    quantised_tensors,
+    round_weights,
+)
+from edgepatent_runtime.encoder import Drawings
+from edgepatent_runtime.errors import ExportError
+
+
+@pytest.fixture(scope="module")
+def ranges(graph: onnx.ModelProto, drawings: Drawings) -> Ranges:
+    return observe(graph, quantised_tensors(graph), drawings).ranges("percentile")
+
+
+@pytest.fixture(scope="module")
+def int8(graph: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
+    return quantise(graph, ranges, everything(graph))
+
+
+def cosines(graph: onnx.ModelProto, other: onnx.ModelProto, drawings: Drawings) -> np.ndarray:
+    a, b = (embed(g.SerializeToString(), drawings) for g in (graph, other))
+    return (a * b).sum(1)
+
+
+def test_int8_is_close_to_fp32(
+    graph: onnx.ModelProto, int8: onnx.ModelProto, drawings: Drawings
+) -> None:
+    assert cosines(graph, int8, drawings).mean() > 0.97
+
+
+def test_int8_takes_any_batch(int8: onnx.ModelProto, drawings: Drawings) -> None:
+    model = int8.SerializeToString()
+    together = embed(model, drawings[:7])
+    alone = np.concatenate([embed(model, drawings[i : i + 1]) for i in range(7)])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_the_drawing_itself_is_the_first_quantised_tensor(int8: onnx.ModelProto) -> None:
+    readers = [node for node in int8.graph.node if INPUT in node.input]
+    assert [node.op_type for node in readers] == ["DequantizeLinear"]
+    values = weights_of(int8)
+    assert values[readers[0].input[1]].item() == 1.0
+    assert values[readers[0].input[2]].item() == 255
+    assert values[readers[0].input[2]].dtype == np.uint8
+
+
+def test_onnxruntime_fuses_every_convolution(int8: onnx.ModelProto, tmp_path) -> None:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    onnxruntime.InferenceSession(
+        int8.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    kinds = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
+    assert "Conv" not in kinds
+    assert "Clip" not in kinds[: kinds.index("DequantizeLinear")]
+    before = kinds[: kinds.index("QLinearConv")]
+    assert set(before) <= {"Transpose"}  # nothing is computed before the first convolution
+
+
+def test_weights_are_int8_with_a_scale_per_channel(int8: onnx.ModelProto) -> None:
+    values = weights_of(int8)
+    large = [v for v in values.values() if v.size >= 4096]
+    assert large
+    assert all(v.dtype == np.int8 for v in large)
+
+
+def test_seven_bits_for_any_x86(graph: onnx.ModelProto, ranges: Ranges, drawings: Drawings) -> None:
+    small = quantise(graph, ranges, everything(graph, "x86"))
+    codes = [v for v in weights_of(small).values() if v.dtype == np.int8 and v.ndim > 1]
+    assert max(int(np.abs(v.astype(int)).max()) for v in codes) <= 64
+    assert cosines(graph, small, drawings).mean() > 0.9
+
+
+def test_nodes_left_in_float_stay_exact(
+    graph: onnx.ModelProto, ranges: Ranges, int8: onnx.ModelProto, drawings: Drawings
+) -> None:
+    plan = everything(graph).without(["head"], "to see")
+    assert plan.kept_float == {"head": "to see"}
+    kept = quantise(graph, ranges, plan)
+    assert "Gemm" in [node.op_type for node in kept.graph.node]
+    assert not any(n.op_type == "DequantizeLinear" and n.output[0] in head_inputs(kept, 1)
+                   for n in kept.graph.node)  # fmt: skip
+    assert cosines(graph, kept, drawings).mean() > 0.97
+
+
+def head_inputs(graph: onnx.ModelProto, place: int) -> set[str]:
+    return {node.input[place] for node in graph.graph.node if node.op_type == "Gemm"}
+
+
+def test_an_empty_plan_stores_weights_in_8_bits_and_computes_in_float(
+    graph: onnx.ModelProto, drawings: Drawings
+) -> None:
+    small = quantise(graph, {}, Plan(frozenset()))
+    assert "QuantizeLinear" not in [node.op_type for node in small.graph.node]
+    assert len(small.SerializeToString()) < len(graph.SerializeToString()) / 2.5
+    assert cosines(graph, small, drawings).min() > 0.99
+
+
+def test_input_graph_is_left_alone(graph: onnx.ModelProto, ranges: Ranges) -> None:
+    before = graph.SerializeToString()
+    quantise(graph, ranges, everything(graph))
+    quantise(graph, {}, Plan(frozenset()))
+    assert graph.SerializeToString() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("nothing.here", "not in the graph"), ("Div_", "a Div")]
+)
+def test_what_cannot_be_quantised_is_named(
+    name: str, what: str, graph: onnx.ModelProto, ranges: Ranges
+) -> None:
+    node = next((n.name for n in graph.graph.node if n.name.startswith(name)), name)
+    with pytest.raises(ExportError, match=what):
+        quantise(graph, ranges, Plan(frozenset([node])))
+
+
+def test_round_weights_errs_by_half_a_step() -> None:
+    weight = np.random.default_rng(0).normal(size=(6, 3, 3, 3)).astype(np.float32)
+    weight[2] = 0
+    for largest in (127, 64):
+        codes, scale = round_weights(weight, 0, largest)
+        assert codes.dtype == np.int8
+        assert np.abs(codes.astype(int)).max() == largest
+        assert (np.abs(codes * scale - weight) <= scale / 2 + 1e-7).all()
+
+
+def test_output_axis_follows_the_operator(graph: onnx.ModelProto) -> None:
+    head = next(node for node in graph.graph.node if node.name == "head")
+    weights = weights_of(graph)
+    axis = output_axis(graph, head.input[1], 2)
+    assert weights[head.input[1]].shape[axis] == 32

@@ -1,0 +1,106 @@
+from collections.abc import Callable
+
+import onnx
+import pytest
+
+from edgepatent_export import repair
+from edgepatent_export.certify import Certificate, Latency, Side
+from edgepatent_export.quantize import everything
+from edgepatent_export.repair import find_int8, split_trial
+from edgepatent_export.sensitivity import group_gains, layer_losses
+from edgepatent_runtime.encoder import Drawings
+
+Judge = Callable[[bytes], Certificate]
+
+
+def verdict(drop: float, accepted: bool, cosine: float = 1.0) -> Certificate:
+    side = Side({}, Latency(1.0, 1.0), 1)
+    return Certificate(
+        fp32=side,
+        int8=side,
+        drop={"patent": drop},
+        drop_interval={"patent": (drop, drop)},
+        neighbour_overlap_10=1.0,
+        cosine_min=cosine,
+        cosine_mean=cosine,
+        speedup=2.0,
+        accepted=accepted,
+        max_drop=0.005,
+        refused=[] if accepted else ["mAP drops"],
+        evaluation={},
+    )
+
+
+def test_first_accepted_model_is_taken(graph: onnx.ModelProto, drawings: Drawings) -> None:
+    judged = []
+
+    def judge(model: bytes) -> Certificate:
+        judged.append(model)
+        return verdict(0.0, accepted=True)
+
+    found = find_int8(graph, drawings, judge)
+    assert judged == [found.model]
+    assert found.certificate.accepted
+    assert found.plan.nodes
+
+
+def test_repairs_follow_while_it_is_refused(graph: onnx.ModelProto, drawings: Drawings) -> None:
+    lines: list[str] = []
+    drops = iter([0.05, 0.04, 0.03, 0.02, 0.01])
+    found = find_int8(
+        graph, drawings, lambda model: verdict(next(drops), accepted=False), notify=lines.append
+    )
+    assert not found.certificate.accepted
+    assert found.certificate.drop["patent"] == min(0.05, found.certificate.drop["patent"])
+    assert any("equalised" in line for line in lines)
+    assert any("most sensitive layers in float" in line for line in lines)
+    spared = [why for why in found.plan.kept_float.values() if why.startswith("alone")]
+    assert len(spared) == max(repair.SPARED)  # the last one judged lost least
+
+
+def test_what_is_faster_in_float_is_left_there(
+    graph: onnx.ModelProto, drawings: Drawings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With everything declared faster in float, nothing but the weights is 8 bits."""
+    monkeypatch.setattr("edgepatent_export.sensitivity.PAYS", 1e9)
+    found = find_int8(graph, drawings, lambda model: verdict(0.0, accepted=True))
+    assert not found.plan.nodes
+    assert found.repairs == ["weights only"]
+    assert all("faster in float" in why for why in found.plan.kept_float.values())
+    assert len(found.model) < len(graph.SerializeToString()) / 2.5
+
+
+def test_sensitive_layers_come_first(graph: onnx.ModelProto, drawings: Drawings) -> None:
+    search = repair.Search(graph, drawings)
+    ranges = search.statistics.ranges("percentile")
+    stem = "backbone.conv_stem"
+    plan = everything(graph)
+    few = plan.without(plan.nodes - {stem, "head"}, "")
+    names = [n.output[0] for n in graph.graph.node if n.name == "head"]
+    spoilt = {**ranges, names[0]: (-1e-3, 1e-3)}  # clips all that the head gives
+    losses = layer_losses(graph, spoilt, few, search.trial, search.expected)
+    assert list(losses) == ["head", stem]
+    assert losses["head"] > losses[stem] >= -1e-6
+
+
+def test_every_group_is_timed(graph: onnx.ModelProto, drawings: Drawings) -> None:
+    search = repair.Search(graph, drawings)
+    gains = group_gains(
+        graph, search.statistics.ranges("percentile"), everything(graph), drawings[:1]
+    )
+    assert {gain.group for gain in gains} == set(repair_groups(graph))
+    assert all(gain.quantised_ms > 0 and gain.float_ms > 0 for gain in gains)
+
+
+def repair_groups(graph: onnx.ModelProto) -> list[str]:
+    from edgepatent_export.layers import groups_of
+
+    return list(groups_of(graph))
+
+
+def test_trial_drawings_are_not_learned_from(drawings: Drawings) -> None:
+    trial, learned = split_trial(drawings)
+    assert len(trial) + len(learned) == len(drawings)
+    assert 10 <= len(trial) <= len(learned)
+    seen = {drawing.tobytes() for drawing in learned}
+    assert not any(drawing.tobytes() in seen for drawing in trial)
