@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edgepatent_runtime import dates, domain, drawing, locarno, patent_id, query
 from edgepatent_runtime.bundle import INFO, digest
 from edgepatent_runtime.collection import Collection
-from edgepatent_runtime.collection.catalog import Filters
+from edgepatent_runtime.collection.filters import Filters
 from edgepatent_runtime.errors import CollectionError, DrawingError, InputError
 from edgepatent_runtime.query import Answer, Hit
 

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from stored import records_of_designs, views_of_designs
 
 from edgepatent_runtime.collection import Collection, writer
-from edgepatent_runtime.collection.catalog import Filters
+from edgepatent_runtime.collection.filters import Filters
 
 DESIGNS, VIEWS = 240, 2
 RECORDS = records_of_designs(DESIGNS, VIEWS)

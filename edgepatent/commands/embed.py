@@ -42,7 +42,7 @@ def command(sources: tuple[str, ...], model: str, out: Path, threads: int, as_js
     skipped = Skipped()
     with console.progress_bar() as progress:
         records, embeddings = encode_records(
-            read_records(sources, skipped), opened, skipped, progress, workers=max(2, threads)
+            read_records(sources, skipped), opened, skipped, progress
         )
     np.save(out, embeddings)
     beside = out.with_suffix(".jsonl")

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from edgepatent_runtime import query
 from edgepatent_runtime.collection import Collection
-from edgepatent_runtime.collection.catalog import Filters
+from edgepatent_runtime.collection.filters import Filters
 from edgepatent_runtime.errors import CollectionError
 from edgepatent_runtime.query import Hit
 

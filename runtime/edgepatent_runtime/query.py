@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgepatent_runtime.collection.catalog import Catalog, Filters, Stored
+from edgepatent_runtime.collection.catalog import Catalog, Stored
+from edgepatent_runtime.collection.filters import Filters
 from edgepatent_runtime.collection.graph import GRAPH_CANDIDATES
 from edgepatent_runtime.collection.nearest import PLANS, Scope, choose, nearest
 from edgepatent_runtime.collection.snapshot import Snapshot

@@ -4,8 +4,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from edgepatent_runtime.collection.catalog import Filters, Stored
+from edgepatent_runtime.collection.catalog import Stored
 from edgepatent_runtime.collection.collection import Collection
+from edgepatent_runtime.collection.filters import Filters
 from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.query import Answer, DrawingHit, Hit
 

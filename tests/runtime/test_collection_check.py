@@ -14,7 +14,7 @@ from stored import draw_patents, records_of_designs, views_of_designs
 
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection, check
-from edgepatent_runtime.collection.catalog import Filters
+from edgepatent_runtime.collection.filters import Filters
 from edgepatent_runtime.encoder import Encoder
 from edgepatent_runtime.errors import CollectionError, EdgepatentError
 from edgepatent_runtime.record import Skipped
@@ -228,7 +228,7 @@ from pathlib import Path
 sys.path[:0] = [{tests!r}]
 from stored import records_of_designs, views_of_designs
 from edgepatent_runtime.collection import Collection, writer
-from edgepatent_runtime.collection.catalog import Filters
+from edgepatent_runtime.collection.filters import Filters
 from edgepatent_runtime.errors import EdgepatentError
 import resource, sqlite3
 writer.EXACT_ROWS, writer.GRAPH_LAG = 100, 0

@@ -14,8 +14,9 @@ from stored import draw, draw_patents, records_of_designs, views_of_designs
 from edgepatent_runtime import query
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection, catalog
-from edgepatent_runtime.collection.catalog import Filters
-from edgepatent_runtime.collection.ingest import Added, content_digest
+from edgepatent_runtime.collection.filters import Filters
+from edgepatent_runtime.collection.ingest import Added
+from edgepatent_runtime.collection.known import content_digest
 from edgepatent_runtime.encoder import Encoder
 from edgepatent_runtime.errors import (
     CollectionError,
@@ -313,7 +314,6 @@ def test_embeddings_that_do_not_fit_are_refused(collection: Collection) -> None:
     ):
         with pytest.raises(InputError, match=message):
             collection.add_embeddings(*wrong)
-        collection.writer.rollback()
 
 
 def test_generated_drawings_are_known_by_their_names(collection: Collection) -> None:

@@ -15,7 +15,7 @@ from stored import records_of_designs, views_of_designs
 from edgepatent_runtime import query
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection, writer
-from edgepatent_runtime.collection.catalog import Filters
+from edgepatent_runtime.collection.filters import Filters
 from edgepatent_runtime.errors import InputError, SpaceMismatchError
 from edgepatent_runtime.record import ImageRef, Record
 

@@ -31,7 +31,7 @@ def command(
     from edgepatent_runtime import dates
     from edgepatent_runtime import locarno as codes
     from edgepatent_runtime.collection import Collection
-    from edgepatent_runtime.collection.catalog import Filters
+    from edgepatent_runtime.collection.filters import Filters
     from edgepatent_runtime.errors import InputError
     from edgepatent_runtime.patent_id import canonical
 

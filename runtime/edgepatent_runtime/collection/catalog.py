@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from edgepatent_runtime.collection.filters import Filters, match_words, where
 from edgepatent_runtime.collection.schema import MIGRATIONS
 from edgepatent_runtime.collection.vectors import Floats, Rows
 from edgepatent_runtime.errors import CollectionError
@@ -54,28 +55,6 @@ class Derived:
 
 
 @dataclass(frozen=True)
-class Filters:
-    """Which drawings may be found. Empty fields let everything pass.
-
-    ``locarno`` and ``not_locarno``: Locarno codes, "06-01" or a whole class "06" (or the labels of
-    a source's own taxonomy); ``since`` and ``before``: ISO dates, the first included, the second
-    not (a drawing without a date passes neither); ``patents`` and ``not_patents``: canonical ids;
-    ``text``: words that title or figure descriptions must hold (all of them, stemmed).
-    """
-
-    locarno: tuple[str, ...] = ()
-    not_locarno: tuple[str, ...] = ()
-    since: str | None = None
-    before: str | None = None
-    patents: tuple[str, ...] = ()
-    not_patents: tuple[str, ...] = ()
-    text: str | None = None
-
-    def __bool__(self) -> bool:
-        return self != Filters()
-
-
-@dataclass(frozen=True)
 class File:
     """A stored file: its key, size in bytes, mtime in ns and content digest."""
 
@@ -114,39 +93,6 @@ def _image(path: str, part: str) -> ImageRef:
         part, type=tuple[tuple[str, ...], int, tuple[int, int, int, int] | None]
     )
     return ImageRef(path, member, page, box)
-
-
-def match_words(text: str) -> str:
-    """An FTS5 query for drawings that hold all words of ``text``: no operator is interpreted."""
-    return " ".join('"' + word.replace('"', '""') + '"' for word in text.split())
-
-
-def _where(filters: Filters) -> tuple[str, list[Any]]:
-    """The SQL condition on ``patents`` that ``filters`` make, and its parameters."""
-    conditions: list[str] = []
-    parameters: list[Any] = []
-    for codes, negation in ((filters.locarno, ""), (filters.not_locarno, "NOT ")):
-        if codes:
-            marks = ",".join("?" * len(codes))
-            conditions.append(
-                f"{negation}(ifnull(locarno, '') IN ({marks}) OR ifnull(subclass, '') IN ({marks})"
-                f" OR ifnull(klass, '') IN ({marks}))"
-            )
-            parameters += [*codes] * 3
-    if filters.since is not None:
-        conditions.append("date >= ?")
-        parameters.append(filters.since)
-    if filters.before is not None:
-        conditions.append("date < ?")
-        parameters.append(filters.before)
-    for ids, negation in ((filters.patents, ""), (filters.not_patents, "NOT ")):
-        if ids:
-            conditions.append(f"patent_id {negation}IN (SELECT value FROM json_each(?))")
-            parameters.append(msgspec.json.encode(ids).decode())
-    if filters.text and filters.text.strip():
-        conditions.append("id IN (SELECT rowid FROM words WHERE words MATCH ?)")
-        parameters.append(match_words(filters.text))
-    return " AND ".join(conditions) or "1", parameters
 
 
 def exists(folder: Path) -> bool:
@@ -319,9 +265,9 @@ class Catalog:
 
     def matching(self, filters: Filters) -> Rows:
         """The rows whose drawings pass ``filters``, ascending."""
-        where, parameters = _where(filters)
+        condition, parameters = where(filters)
         rows = self._rows(
-            f"SELECT row FROM drawings WHERE patent IN (SELECT id FROM patents WHERE {where})",
+            f"SELECT row FROM drawings WHERE patent IN (SELECT id FROM patents WHERE {condition})",
             parameters,
         )
         rows.sort()

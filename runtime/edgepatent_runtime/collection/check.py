@@ -14,7 +14,8 @@ from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import seal, signs, thumbnails
 from edgepatent_runtime.collection.catalog import Catalog, Stored
 from edgepatent_runtime.collection.graph import file_digest
-from edgepatent_runtime.collection.ingest import Encodes, content_digest
+from edgepatent_runtime.collection.ingest import Encodes
+from edgepatent_runtime.collection.known import content_digest
 from edgepatent_runtime.collection.vectors import Rows, Vectors
 from edgepatent_runtime.collection.writer import Writer
 from edgepatent_runtime.errors import BundleError, CollectionError, DrawingError

@@ -12,8 +12,9 @@ import msgspec
 
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import catalog, model, snapshot, thumbnails, vectors
-from edgepatent_runtime.collection.catalog import Catalog, Filters, State
+from edgepatent_runtime.collection.catalog import Catalog, State
 from edgepatent_runtime.collection.edits import Edits
+from edgepatent_runtime.collection.filters import Filters
 from edgepatent_runtime.collection.lock import HOLDER, LOCK, WriterLock
 from edgepatent_runtime.collection.snapshot import Snapshot
 from edgepatent_runtime.collection.vectors import Floats

@@ -5,7 +5,8 @@ import numpy as np
 from edgepatent_runtime.collection import thumbnails
 from edgepatent_runtime.collection.catalog import Stored, part_of
 from edgepatent_runtime.collection.collection import Collection
-from edgepatent_runtime.collection.ingest import Added, Job, commit
+from edgepatent_runtime.collection.ingest import Added, commit
+from edgepatent_runtime.collection.known import Job
 from edgepatent_runtime.collection.writer import Writer
 from edgepatent_runtime.progress import Progress
 

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -159,6 +159,15 @@ class Writer:
         self._rows.clear()
         self._pending = 0
         self.edits.rollback()
+
+    @contextmanager
+    def undone_on_failure(self) -> Iterator[None]:
+        """Forget what was not committed when an exception passes."""
+        try:
+            yield
+        except BaseException:
+            self.rollback()
+            raise
 
     # -- the whole
 
