@@ -1,7 +1,6 @@
 """From what a person names (sources, MODEL) to records and their embeddings."""
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from edgepatent_runtime import sources
 from edgepatent_runtime.errors import DrawingError, InputError
 from edgepatent_runtime.progress import Progress
 from edgepatent_runtime.record import Record, Skipped
+from edgepatent_runtime.sources.loading import load_all
 
 Drawings = npt.NDArray[np.uint8]
 Embeddings = npt.NDArray[np.float32]
@@ -62,15 +62,6 @@ def _open_run(folder: str) -> Model:
     return Model(encode, run.recipe.model.size, run.recipe.model.dimensions, None)
 
 
-def _submit(
-    pool: ThreadPoolExecutor,
-    load: Callable[[Record], Drawings | DrawingError],
-    stream: Iterator[Record],
-) -> list[tuple[Record, Future[Drawings | DrawingError]]]:
-    """Start loading the next batch."""
-    return [(record, pool.submit(load, record)) for record in islice(stream, BATCH)]
-
-
 def read_records(specs: Iterable[str], skipped: Skipped) -> Iterator[Record]:
     """Stream the records of all sources. Raises `SourceError` for one that cannot be read."""
     for spec in specs:
@@ -78,43 +69,26 @@ def read_records(specs: Iterable[str], skipped: Skipped) -> Iterator[Record]:
 
 
 def encode_records(
-    records: Iterable[Record],
-    model: Model,
-    skipped: Skipped,
-    progress: Progress,
-    *,
-    workers: int = 2,
+    records: Iterable[Record], model: Model, skipped: Skipped, progress: Progress
 ) -> tuple[list[Record], Embeddings]:
     """Embed records: those whose drawing could be read, and their embeddings [N, D].
 
-    ``workers`` threads decode ahead of the model (OpenCV lets go of the interpreter's lock). A
-    drawing that cannot be used is counted in ``skipped``. Raises `InputError` if none can.
+    A drawing that cannot be used is counted in ``skipped``. Raises `InputError` if none can.
     """
-
-    def load(record: Record) -> Drawings | DrawingError:
-        try:
-            return sources.load(record.image, model.size)
-        except DrawingError as error:
-            return error
-
     kept: list[Record] = []
     parts: list[Embeddings] = []
-    stream = iter(records)
-    with ThreadPoolExecutor(workers) as pool:
-        ahead = _submit(pool, load, stream)
-        while ahead:
-            batch, ahead = ahead, _submit(pool, load, stream)
-            drawings = []
-            for record, future in batch:
-                drawing = future.result()
-                if isinstance(drawing, DrawingError):
-                    skipped.add(drawing.reason, record.image)
-                else:
-                    kept.append(record)
-                    drawings.append(drawing)
-            if drawings:
-                parts.append(model.encode(np.stack(drawings)[:, None]))
-            progress("encoding drawings", len(kept), None)
+    decoded = load_all(records, model.size)
+    while batch := list(islice(decoded, BATCH)):
+        drawings = []
+        for record, drawing in batch:
+            if isinstance(drawing, DrawingError):
+                skipped.add(drawing.reason, record.image)
+            else:
+                kept.append(record)
+                drawings.append(drawing)
+        if drawings:
+            parts.append(model.encode(np.stack(drawings)[:, None]))
+        progress("encoding drawings", len(kept), None)
     if not kept:
         reasons = ", ".join(f"{count} {reason}" for reason, count in skipped.counts.items())
         raise InputError(f"no drawing can be used ({reasons or 'the source is empty'})")

@@ -36,7 +36,7 @@ def command(model: str, specs: tuple[str, ...], threads: int, as_json: bool) -> 
     skipped = Skipped()
     with console.progress_bar() as progress:
         records, embeddings = encode_records(
-            read_records(specs, skipped), opened, skipped, progress, workers=max(2, threads)
+            read_records(specs, skipped), opened, skipped, progress
         )
     console.report_skipped(skipped)
     scores = metrics.evaluate(
