@@ -1,0 +1,136 @@
+"""Every example in the docs: blocks of sh and python are run, all other commands parsed."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from PIL import Image
+
+from edgepatent.cli import LazyGroup, command
+from edgepatent_runtime import sources
+from edgepatent_runtime.record import Skipped
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+RUN = [page for page in PAGES if re.search(r"^```(sh|python)$", page.read_text(), re.M)]
+
+
+def blocks(page: Path, *kinds: str) -> list[str]:
+    """The fenced blocks of a page whose info string is one of ``kinds``."""
+    found = re.findall(r"^```([^\n]*)\n(.*?)^```$", page.read_text(), re.M | re.S)
+    return [body for kind, body in found if kind in kinds]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory) -> Path:
+    """A folder with what the examples name: drawings, a sketch, views, a sheet, queries."""
+    folder = tmp_path_factory.mktemp("desk")
+    source = sources.open_source("synthetic:designs=12,seed=11,views=4")
+    rows = ["file_name,patent_id,locarno,figure,view,title,date"]
+    for number, record in enumerate(source.records(Skipped())):
+        page = Image.fromarray(sources.read_page(record.image))
+        place = folder / ("more" if number >= 40 else "drawings") / record.patent_id
+        place.mkdir(parents=True, exist_ok=True)
+        page.save(place / f"{number % 4}.png")
+        title = "Folding chair" if number < 8 else record.title
+        rows.append(
+            f"{record.patent_id}/{number % 4}.png,{record.patent_id},{record.locarno},"
+            f"{record.figure},{record.view},{title},{2008 + number // 4}-05-01"
+        )
+    for name, part in (("drawings", rows[:41]), ("more", rows[:1] + rows[41:])):
+        (folder / name / "metadata.csv").write_text("\n".join(part) + "\n")
+    views = [folder / "drawings" / "SYN11-000004" / f"{n}.png" for n in range(2)]
+    wider = [Image.new("L", (640, 640), 255) for _ in views]
+    for page, view in zip(wider, views, strict=True):
+        page.paste(Image.open(view).convert("L"), (40, 40))
+    for name, page in (("sketch.png", wider[0]), ("front.png", wider[0]), ("side.png", wider[1])):
+        page.save(folder / name)
+    # Copies: Pillow keeps the settings of the last format that an image was saved in.
+    wider[0].copy().save(folder / "sheet.tif", save_all=True, append_images=[wider[1].copy()])
+    (folder / "queries").mkdir()
+    shutil.copy(folder / "sketch.png", folder / "queries")
+    (folder / "small.toml").write_text(blocks(ROOT / "docs" / "model-maker.md", "toml")[0])
+    return folder
+
+
+def surroundings(desk: Path) -> dict[str, str]:
+    bin_folder = desk / "bin"
+    bin_folder.mkdir(exist_ok=True)
+    program = bin_folder / "edgepatent"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m edgepatent "$@"\n')
+    program.chmod(0o755)
+    return {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("EDGEPATENT", "XDG"))},
+        "HOME": str(desk),
+        "PATH": f"{bin_folder}:{os.environ['PATH']}",
+        "EDGEPATENT_INDEX": str(desk / "index"),
+    }
+
+
+def run_blocks(page: Path, desk: Path, *kinds: str) -> None:
+    for body in blocks(page, *kinds):
+        done = subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", body],
+            cwd=desk,
+            env=surroundings(desk),
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+        assert done.returncode == 0, f"{body}\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
+def test_examples_run(page, desk, tmp_path, monkeypatch):
+    run_blocks(page, desk, "sh")
+    fresh = tmp_path / "desk"
+    shutil.copytree(desk, fresh, ignore=shutil.ignore_patterns("index", "*-index"))
+    monkeypatch.chdir(fresh)
+    names: dict[str, object] = {}
+    for body in blocks(page, "python"):
+        exec(compile(body, str(page), "exec"), names)
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_model_maker_run(desk):
+    run_blocks(ROOT / "docs" / "model-maker.md", desk, "sh slow")
+
+
+def commands(page: Path) -> list[str]:
+    """Every ``edgepatent …`` of a page, in blocks, indented or inline, with lines joined."""
+    text = page.read_text().replace("\\\n", " ")
+    found = re.findall(r"^(?:    |\$ )?(edgepatent [a-z][^\n#|]*)", text, re.M)
+    found += re.findall(r"`(edgepatent [a-z][^`]*)`", text)
+    return [" ".join(line.split()) for line in found]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_commands_and_their_options_exist(page):
+    if page.name == "cli.md":
+        pytest.skip("generated from --help, and held to it by make check")
+    for line in commands(page):
+        words = shlex.split(line.replace("…", ""))[1:]
+        verb: click.Command = command
+        while words and isinstance(verb, LazyGroup):
+            name = words.pop(0)
+            found = verb.get_command(click.Context(verb), name)
+            assert found is not None, f"{line}: there is no {name}"
+            verb = found
+        known = {option for p in verb.params for option in (*p.opts, *p.secondary_opts)}
+        used = {word.split("=")[0] for word in words if re.match(r"--[a-z]", word)}
+        assert used <= known | {"--help", "--debug"}, f"{line}: {used - known}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
