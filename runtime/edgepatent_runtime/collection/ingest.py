@@ -1,16 +1,14 @@
 """From records to stored rows: decoded in parallel, encoded in batches, committed."""
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from edgepatent_runtime import sources
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import thumbnails
 from edgepatent_runtime.collection.known import Job, Known
@@ -19,12 +17,11 @@ from edgepatent_runtime.collection.writer import Writer
 from edgepatent_runtime.errors import DrawingError, InputError, SpaceMismatchError
 from edgepatent_runtime.progress import Progress
 from edgepatent_runtime.record import Record, Skipped
+from edgepatent_runtime.sources.loading import Drawing, load_all
 
 BATCH = 64
 _EMBEDDINGS_BATCH = 8192
 _TOLD = 4096
-
-Drawing = npt.NDArray[np.uint8]
 
 
 class Encodes(Protocol):
@@ -83,83 +80,46 @@ def add(
             f"{writer.folder} was made with another model: leave --model out to use its own, or "
             "run edgepatent index rebuild --model"
         )
-    files = Known(writer, root)
+    known = Known(writer, root)
+    jobs: deque[Job] = deque()
     result = Added()
-    size = encoder.bundle.info.size
-    workers = os.cpu_count() or 1
-    queue: deque[tuple[Job, Future[tuple[Drawing, bytes | None]]]] = deque()
-    done = 0
 
-    def flush(count: int) -> None:
+    def new() -> Iterator[Record]:
+        """The records that must be encoded; their jobs wait in ``jobs``, in the same order."""
         nonlocal result
-        stored, replaced = _store(writer, encoder, queue, count, skipped, files)
-        result = result.plus(added=stored - replaced, replaced=replaced)
+        for done, record in enumerate(records, start=1):
+            fate, job = known.look_up(record, skipped)
+            if job is not None:
+                jobs.append(job)
+                yield record
+            elif fate:
+                result = result.plus(**{fate: 1})
+            if done % BATCH == 0:
+                progress("indexing drawings", done - len(jobs), total)
+            if done % _TOLD == 0:
+                # Where nothing is new there are no batches: what was renamed or told anew.
+                writer.commit()
 
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
-    try:
-        with writer.undone_on_failure():
-            for record in records:
-                fate, job = files.look_up(record, skipped)
-                if job is not None:
-                    future = pool.submit(_load, record, size, keep_thumbnails)
-                    queue.append((job, future))
-                    # Two batches ahead: the processor never waits for the disk, memory stays small.
-                    if len(queue) >= 3 * BATCH:
-                        flush(BATCH)
-                elif fate:
-                    result = result.plus(**{fate: 1})
-                done += 1
-                if done % BATCH == 0:
-                    progress("indexing drawings", done - len(queue), total)
-                if done % _TOLD == 0:
-                    # Where nothing is new there are no batches: what was renamed or told anew.
-                    writer.commit()
-            while queue:
-                flush(BATCH)
-                progress("indexing drawings", done - len(queue), total)
-            result = result.plus(removed=files.tidy(prune))
-            writer.commit()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with writer.undone_on_failure():
+        decoded = load_all(new(), encoder.bundle.info.size)
+        while batch := list(islice(decoded, BATCH)):
+            drawings, wanted = [], []
+            for record, drawing in batch:
+                job = jobs.popleft()
+                if isinstance(drawing, DrawingError):
+                    skipped.add(drawing.reason, record.image)
+                    known.failed(job.file)
+                else:
+                    drawings.append(drawing)
+                    wanted.append(job)
+            if drawings:
+                pictures = [thumbnails.make(one) if keep_thumbnails else None for one in drawings]
+                rows = writer.quantise(encoder.encode(np.stack(drawings)[:, None]))
+                stored, replaced = commit(writer, wanted, rows, pictures)
+                result = result.plus(added=stored - replaced, replaced=replaced)
+        result = result.plus(removed=known.tidy(prune))
+        writer.commit()
     return result
-
-
-def _load(record: Record, size: int, keep_thumbnail: bool) -> tuple[Drawing, bytes | None]:
-    drawing = sources.load(record.image, size)
-    return drawing, thumbnails.make(drawing) if keep_thumbnail else None
-
-
-def _store(
-    writer: Writer,
-    encoder: Encodes,
-    queue: "deque[tuple[Job, Future[tuple[Drawing, bytes | None]]]]",
-    count: int,
-    skipped: Skipped,
-    files: "Known",
-) -> tuple[int, int]:
-    """Encode and commit the first ``count`` of ``queue``: how many were stored, and replaced."""
-    jobs: list[Job] = []
-    drawings: list[Drawing] = []
-    pictures: list[bytes | None] = []
-    for _ in range(min(count, len(queue))):
-        job, future = queue.popleft()
-        try:
-            drawing, picture = future.result()
-        except DrawingError as error:
-            skipped.add(error.reason, job.record.image)
-            files.failed(job.file)
-            continue
-        except OSError as error:
-            skipped.add("unreadable file", f"{job.record.image} ({error.strerror})")
-            files.failed(job.file)
-            continue
-        jobs.append(job)
-        drawings.append(drawing)
-        pictures.append(picture)
-    if not jobs:
-        return 0, 0
-    rows = writer.quantise(encoder.encode(np.stack(drawings)[:, None]))
-    return commit(writer, jobs, rows, pictures)
 
 
 def commit(
@@ -195,7 +155,7 @@ def add_embeddings(
         raise InputError(
             f"expected embeddings [N,{writer.state.dimensions}], got {list(embeddings.shape)}"
         )
-    files = Known(writer, root)
+    known = Known(writer, root)
     result = Added()
     stream = iter(records)
     with writer.undone_on_failure():
@@ -209,9 +169,9 @@ def add_embeddings(
             jobs: list[Job] = []
             wanted: list[int] = []
             for position, record in enumerate(_exactly(stream, len(part))):
-                known, job = files.look_up_named(record, rows[position], skipped)
+                fate, job = known.look_up_named(record, rows[position], skipped)
                 if job is None:
-                    result = result.plus(**({known: 1} if known else {}))
+                    result = result.plus(**({fate: 1} if fate else {}))
                 else:
                     jobs.append(job)
                     wanted.append(position)
