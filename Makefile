@@ -16,7 +16,7 @@ setup: .venv/.installed ## a virtual environment with the four packages and the 
 .venv/.installed: $(PYPROJECTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e 'runtime[graph,pdf]' -e 'train[tensorboard]' -e export -e . --group dev
+	$(BIN)/python -m pip install --quiet -e './runtime[graph,pdf]' -e './train[tensorboard]' -e ./export -e . --group dev
 	touch $@
 
 test: setup ## the default tests, in under ten minutes on two cores

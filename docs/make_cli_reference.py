@@ -35,10 +35,8 @@ def walk(group: click.Group, path: str, parent: click.Context | None) -> Iterato
 
 def reference() -> str:
     """The whole page."""
-    parts = [HEAD]
-    parts += [
-        f"## {name}\n\n```text\n{text.rstrip()}\n```\n" for name, text in walk(command, "edgepatent", None)
-    ]
+    pages = walk(command, "edgepatent", None)
+    parts = [HEAD, *(f"## {name}\n\n```text\n{text.rstrip()}\n```\n" for name, text in pages)]
     return "\n".join(parts)
 
 

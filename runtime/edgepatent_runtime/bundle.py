@@ -81,14 +81,16 @@ class Bundle:
         return cls(Path(__file__).parent / "starter")
 
     def read(self, name: str) -> bytes:
-        """The bytes of one file, checked. Raises `BundleError` if they are not what was exported."""
+        """The bytes of one file, checked. Raises `BundleError` if they are not as exported."""
         expected = self.info.files.get(name)
         if expected is None:
             raise BundleError(f"{self.folder} lists no file {name}: export the run again")
         try:
             data = (self.folder / name).read_bytes()
         except OSError as error:
-            raise BundleError(f"{self.folder / name} cannot be read: copy the bundle again") from error
+            raise BundleError(
+                f"{self.folder / name} cannot be read: copy the bundle again"
+            ) from error
         if digest(data) != expected:
             raise BundleError(
                 f"{self.folder / name} is damaged (its SHA-256 is not the one in {INFO}): "
@@ -97,7 +99,7 @@ class Bundle:
         return data
 
     def verify(self) -> None:
-        """Check every listed file. Raises `BundleError` for the first that is missing or changed."""
+        """Check every listed file. Raises `BundleError` for the first one missing or changed."""
         for name in self.info.files:
             self.read(name)
 

@@ -10,7 +10,8 @@ class Progress(Protocol):
     ``total`` is None while it is not known. The command line draws a bar with rate and time left.
     """
 
-    def __call__(self, task: str, done: int, total: int | None) -> None: ...
+    def __call__(self, task: str, done: int, total: int | None) -> None:
+        """Take note."""
 
 
 def silent(task: str, done: int, total: int | None) -> None:
