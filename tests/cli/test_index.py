@@ -3,7 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -186,3 +189,29 @@ def test_sources_without_a_usable_drawing_fail(
     assert "no drawing could be used" in refused.stderr
     refused = run("index", "add", tmp_path / "nowhere", "--index", tmp_path / "i", status=1)
     assert "does not exist" in refused.stderr
+
+
+def test_ctrl_c_keeps_what_was_committed(
+    tmp_path: Path, tiny_bundle: Bundle, run_json: RunJson
+) -> None:
+    index = tmp_path / "index"
+    source = "synthetic:designs=3000,seed=5,views=4"
+    arguments = ("index", "add", source, "--index", str(index), "--model", tiny_bundle.folder)
+    with subprocess.Popen(
+        [sys.executable, "-m", "edgepatent", *map(str, arguments)],
+        stderr=subprocess.PIPE,
+        text=True,
+        # As a terminal does: Ctrl-C goes to the whole group, decoding processes included.
+        start_new_session=True,
+    ) as adding:
+        rows = index / "vectors-000001.rows"
+        while not rows.is_file() or rows.stat().st_size < 5000:
+            assert adding.poll() is None
+            time.sleep(0.05)
+        os.killpg(adding.pid, signal.SIGINT)
+        assert adding.stderr is not None
+        said = adding.stderr.read()
+    assert adding.returncode == 1
+    assert said.split() == ["interrupted"]
+    assert run_json("index", "verify", "--index", index)["problems"] == []
+    assert run_json("index", "info", "--index", index)["drawings"] >= 64

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from edgepatent_runtime.errors import DrawingError, EdgepatentError
 from edgepatent_runtime.record import ImageRef, Record
-from edgepatent_runtime.sources import load
+from edgepatent_runtime.sources import load, worker
 
 Drawing = npt.NDArray[np.uint8]
 CHUNK = 32
@@ -37,15 +37,8 @@ def load_all(
         for record in chain(first, stream):
             yield record, _load_one(record.image, size)
         return
-    # Not forked: the caller may hold threads and locks of other libraries. One thread in each
-    # process: left alone, OpenBLAS starts one a core in every worker, and they wait for each
-    # other in busy loops (fourteen times the CPU time over 6,000 icons on two cores).
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=get_context("spawn"),
-        initializer=os.putenv,
-        initargs=("OMP_NUM_THREADS", "1"),
-    )
+    # Not forked: the caller may hold threads and locks of other libraries.
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=worker.begin)
     try:
         yield from _in_order(pool, chain(first, stream), size, workers)
     except BrokenProcessPool as error:
