@@ -12,14 +12,14 @@ DESIGNS, VIEWS, SEED = 40, 6, 1
 # The view that is shown at the end: a table lamp.
 EXAMPLE = 31
 # Other designs than those that are searched: what a model has seen is no test of it.
-TRAINING = "synthetic:designs=400,seed=2,views=6"
+TRAINING = "synthetic:designs=200,seed=2,views=5"
 CALIBRATION = "synthetic:designs=60,seed=3,views=5"
 RECIPE = """\
 # Small and quick rather than good: a minute or two on two cores, from random weights.
 extends = "mobilenetv4_conv_small-edge"
 
 [model]
-size = 128
+size = 96
 dimensions = 128
 """
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -233,6 +234,33 @@ def test_several_indexes(edgepatent, index, query, designs, tiny_bundle, tmp_pat
     done = edgepatent("search", query, EDGEPATENT_INDEX=f"{index}:{other}")
     assert "index" in done.stdout.splitlines()[1]
     assert str(other) in done.stdout
+
+
+def test_indexes_of_different_models_are_not_mixed(inside, index, query, tmp_path):
+    from bundles import write_tiny_bundle
+    from stored import draw_patents
+
+    draw_patents(tmp_path / "drawings", 1)
+    other = write_tiny_bundle(tmp_path / "other", seed=1)
+    folder = tmp_path / "index"
+    inside("index", "add", tmp_path / "drawings", "--index", folder, "--model", other.folder)
+    done = inside("search", query, "--index", index, "--index", folder, status=1)
+    assert "holds embeddings of another model" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [("--like", "FIRST"), ("--text", "a"), ("--by", "drawing")])
+def test_the_page_of_every_kind_of_search(inside, index, query, first, rows, tmp_path, arguments):
+    word = rows[0]["title"].split()[-1]
+    words = [{"FIRST": first, "a": word}.get(argument, argument) for argument in arguments]
+    images = [query] if arguments[0] == "--by" else []
+    inside("search", *images, "--index", index, *words, "--html", tmp_path / "page.html")
+    html = (tmp_path / "page.html").read_text()
+    assert html.count('<li class="hit">') >= 1
+    assert not re.search(r"\bnan\b", re.sub(r'base64,[^"]+', "", html))
+    if arguments[0] == "--text":
+        assert "Words only." in html
+        assert word in html
 
 
 def test_batch_writes_one_result_a_query(edgepatent, index, query, tmp_path):
