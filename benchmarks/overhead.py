@@ -12,6 +12,7 @@ worker processes beside the training where ``optimizer.workers`` is above 0.
 """
 
 import argparse
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -162,7 +163,8 @@ def main() -> None:
     lines += [
         "",
         f"Sampler: {1000 * share:.2f} ms a batch ({PATENTS} patents). Augmentation: "
-        f"{1000 * augment_seconds(options.size):.2f} ms a drawing at {options.size} px.",
+        f"{1000 * augment_seconds(options.size):.2f} ms a drawing at {options.size} px. "
+        f"Load average of the machine meanwhile: {os.getloadavg()[2]:.0f}.",
     ]
     options.out.write_text("\n".join(lines) + "\n", "utf-8")
 

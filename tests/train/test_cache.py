@@ -28,6 +28,11 @@ def test_cached_pixels_are_the_normalised_drawings(designs: Designs) -> None:
     assert (drawings.pixels(some) == np.stack([drawings.pixels(3), drawings.pixels(1)])).all()
 
 
+def test_nobody_else_can_look_into_the_cache(designs: Designs) -> None:
+    drawing_set(records(designs()), 32, Skipped())
+    assert cache.cache_folder().stat().st_mode & 0o077 == 0
+
+
 def test_a_second_call_decodes_nothing(designs: Designs, monkeypatch: pytest.MonkeyPatch) -> None:
     found = records(designs())
     first = cached_drawings(found, 32, Skipped())

@@ -27,9 +27,14 @@ STRIDE = 64  # drawings between two signs of progress
 
 
 def cache_folder() -> Path:
-    """``$EDGEPATENT_CACHE``, or the user's cache folder. Safe to delete at any time."""
+    """``$EDGEPATENT_CACHE``, or the user's cache folder. Safe to delete at any time.
+
+    Made readable to its owner alone: it holds drawings that may be unpublished.
+    """
     named = os.environ.get("EDGEPATENT_CACHE")
-    return Path(named) if named else Path(platformdirs.user_cache_dir("edgepatent", False))
+    folder = Path(named) if named else Path(platformdirs.user_cache_dir("edgepatent", False))
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
 
 
 def cached_drawings(
@@ -41,7 +46,7 @@ def cached_drawings(
     ``skipped`` by reason and left out. Raises `OSError` where the cache cannot be written.
     """
     folder = cache_folder() / "drawings"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.mkdir(exist_ok=True)
     file = folder / f"{_digest(records, size)}.npy"
     failures_file = file.with_suffix(".json")
     if not (file.exists() and failures_file.exists()):

@@ -26,8 +26,10 @@ class Curriculum:
         self.training = drawings.subset(np.flatnonzero(~outside))
         self.held = drawings.subset(np.flatnonzero(outside))
         self.epoch_steps = 0
+        self._sizes: list[int] = []
         if recipe.optimizer.epochs:
-            self.epoch_steps = len(self.batches(0))
+            self._sizes = [len(batch) for batch in self.batches(0)]
+            self.epoch_steps = len(self._sizes)
 
     def labels(self) -> list[Tensor]:
         """Patent, subclass and class of each training drawing, int64 [N], −1 unknown."""
@@ -60,8 +62,7 @@ class Curriculum:
             raise TrainingError(
                 f"the data leave {patents} patent to train on: a contrastive loss needs two"
             )
-        sizes = [len(batch) for batch in self.batches(0)]
-        if min(sizes) < processes:
+        if min(self._sizes) < processes:
             raise TrainingError(f"the data give batches too small for {processes} processes")
         found = []
         if len(self.training) == patents:
@@ -70,9 +71,9 @@ class Curriculum:
             )
         if (self.training.klass < 0).all() and (self.training.subclass < 0).all():
             found.append("no drawing has a class: the loss sees patents only")
-        if max(sizes) < self.recipe.sampler.batch:
+        if max(self._sizes) < self.recipe.sampler.batch:
             found.append(
-                f"the data fill batches of {max(sizes)} drawings, the recipe asks for "
+                f"the data fill batches of {max(self._sizes)} drawings, the recipe asks for "
                 f"{self.recipe.sampler.batch}"
             )
         return found

@@ -51,6 +51,7 @@ class _Epoch:
     ) -> None:
         self.recipe = recipe
         self.rng = rng
+        self.full = recipe.classes * recipe.subclasses * recipe.patents
         order = np.argsort(patent, kind="stable")
         ids, starts = np.unique(patent[order], return_index=True)
         self.rows = {
@@ -81,18 +82,18 @@ class _Epoch:
                     break
                 chosen.append(key)
                 packs[key].pop()
-            # The last batch is made full with patents that had their turn: a short one would be
-            # a noisier step.
+            # What is left open, above all in the last batch, goes to patents that had their turn:
+            # a short batch is a noisier step.
             for key in self._shuffled(self.branches):
-                self._add(batch, self._random_pack(self.branches[key]))
+                if len(batch) < self.full:
+                    self._add(batch, self._random_pack(self.branches[key]))
             batches.append(np.concatenate([self._visit(p) for p in batch]))
         return self._shuffled(batches)
 
     def _add(self, batch: dict[int, None], pack: Pack) -> bool:
         """Add a pack's patents to the batch if they fit."""
         patents = dict.fromkeys(p for group in pack for p in group)
-        full = self.recipe.classes * self.recipe.subclasses * self.recipe.patents
-        if batch and len(batch.keys() | patents) > full:
+        if batch and len(batch.keys() | patents) > self.full:
             return False
         batch.update(patents)
         return True
@@ -133,8 +134,8 @@ class _Epoch:
         return -(-capped // self.recipe.views)
 
     def _random_group(self, patents: list[int]) -> Group:
-        chosen = self.rng.choice(patents, min(self.recipe.patents, len(patents)), replace=False)
-        return [int(p) for p in chosen]
+        count = min(self.recipe.patents, len(patents))
+        return [patents[i] for i in self.rng.choice(len(patents), count, replace=False)]
 
     def _random_pack(self, branch: Branch) -> Pack:
         names = self._shuffled(branch)[: self.recipe.subclasses]
