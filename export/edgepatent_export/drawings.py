@@ -63,7 +63,7 @@ def gather(
         exam_sources = [SYNTHETIC_EXAM]
         if data:
             kept = unseen & {r.patent_id for r in records} or held_out(records, HOLDOUT, 0)
-            exam_records += _thin([r for r in records if r.patent_id in kept], EXAM)
+            exam_records += thin([r for r in records if r.patent_id in kept], EXAM)
             exam_sources += [f"{spec} (held-out patents)" for spec in data]
     judged = {r.patent_id for r in exam_records}
     usable = [r for r in records if r.patent_id not in judged]
@@ -72,15 +72,15 @@ def gather(
             "every patent of --data is also in --evaluate: calibrate on other drawings, or leave "
             "out --evaluate"
         )
-    calibration = drawing_set(_thin(usable, CALIBRATION), size, skipped, progress)
+    calibration = drawing_set(thin(usable, CALIBRATION), size, skipped, progress)
     exam = None
     if exam_records:
-        chosen = drawing_set(_thin(exam_records, EXAM), size, skipped, progress)
-        exam = Exam(_pixels(chosen), chosen.records, exam_sources)
-    return Material(_pixels(calibration), specs, exam)
+        chosen = drawing_set(thin(exam_records, EXAM), size, skipped, progress)
+        exam = Exam(pixels_of(chosen), chosen.records, exam_sources)
+    return Material(pixels_of(calibration), specs, exam)
 
 
-def _thin(records: Sequence[Record], most: int) -> list[Record]:
+def thin(records: Sequence[Record], most: int) -> list[Record]:
     """At most ``most`` records, from as many patents as there are: round after round."""
     if len(records) <= most:
         return list(records)
@@ -93,5 +93,6 @@ def _thin(records: Sequence[Record], most: int) -> list[Record]:
     return [records[i] for i in chosen]
 
 
-def _pixels(drawings: DrawingSet) -> Drawings:
+def pixels_of(drawings: DrawingSet) -> Drawings:
+    """All drawings of a set, as a model takes them: [N, 1, S, S]."""
     return drawings.pixels(np.arange(len(drawings)))[:, None]

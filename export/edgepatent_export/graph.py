@@ -17,6 +17,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from edgepatent_export.simplify import simplify
 from edgepatent_runtime.encoder import open_session
 from edgepatent_runtime.errors import ExportError
 from edgepatent_train.model import DrawingEncoder
@@ -62,11 +63,13 @@ def to_onnx(model: DrawingEncoder, size: int, rotation: Matrix | None = None) ->
     what the network gives.
     """
     exported = _Exported(model, rotation)
+    traced = copy.deepcopy(exported)
+    simplify(traced)
     sample = torch.from_numpy(_noise(2, size))
     try:
         with _quiet():
             program = torch.onnx.export(
-                exported,
+                traced,
                 (sample,),
                 input_names=[INPUT],
                 output_names=[OUTPUT],

@@ -2,6 +2,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from tiny_networks import tiny_model
 
 from edgepatent_export.graph import (
     INPUT,
@@ -122,3 +123,14 @@ def test_consumers_finds_every_reader(graph: onnx.ModelProto) -> None:
     for node in graph.graph.node:
         for name in node.input:
             assert node in users[name]
+
+
+def test_attention_becomes_one_operator_and_gives_the_same(drawings: Drawings) -> None:
+    network = tiny_model(drawings, backbone="test_vit", pool="avg")
+    graph = to_onnx(network, SIZE)
+    kinds = [node.op_type for node in graph.graph.node]
+    assert kinds.count("MultiHeadAttention") == len(network.backbone.blocks)
+    assert "Softmax" not in kinds
+    with torch.no_grad():
+        expected = network(torch.from_numpy(drawings[:5])).numpy()
+    np.testing.assert_allclose(run(graph, drawings[:5]), expected, atol=2e-5)
