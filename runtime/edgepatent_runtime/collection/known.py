@@ -58,6 +58,7 @@ class Known:
         self._seen: set[int | tuple[int, str]] = set()
         self._failed: set[int] = set()
         self._superseded: dict[int, list[int]] = {}
+        self._rows = writer.vectors()
         # The drawings of one file mostly follow each other.
         self._last: tuple[str, _Found] | None = None
 
@@ -98,10 +99,7 @@ class Known:
                 skipped.add("listed twice", record.image)
                 return None, None
             row = self._edits.drawing_at(file.key, part) if known else None
-            if (
-                row is not None
-                and (self._writer.vectors().rows[row]["codes"] == new["codes"]).all()
-            ):
+            if row is not None and (self._stored(row)["codes"] == new["codes"]).all():
                 return "updated" if self._edits.update_drawing(row, record) else "unchanged", None
             return None, Job(record, file.key, part, row)
 
@@ -130,6 +128,12 @@ class Known:
             self._edits.remove_drawings(rows)
             self._edits.drop_unused([], sorted(self._failed))
             return len(rows)
+
+    def _stored(self, row: int) -> np.void:
+        if row >= self._rows.count:
+            self._rows = self._writer.vectors()
+        stored: np.void = self._rows.rows[row]
+        return stored
 
     def _see(self, file: int, part: str) -> bool:
         """Remember a drawing; False where it was seen before."""

@@ -57,15 +57,19 @@ class Writer:
         self.folder = folder
         self._lock = WriterLock(folder)
         try:
+            seal.lift(folder)
             self.edits = Edits(folder)
-            with self.edits.failures():
-                seal.lift(folder)
-                self.edits.begin()
-                self.edits.migrate()
-                self.edits.sql.execute("COMMIT")
-                self.state = self.edits.state()
-                self.rotation = self.edits.rotation()
-                self._sweep()
+            try:
+                with self.edits.failures():
+                    self.edits.begin()
+                    self.edits.migrate()
+                    self.edits.sql.execute("COMMIT")
+                    self.state = self.edits.state()
+                    self.rotation = self.edits.rotation()
+                    self._sweep()
+            except BaseException:
+                self.edits.close()
+                raise
         except BaseException:
             self._lock.release()
             raise
