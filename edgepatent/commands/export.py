@@ -49,6 +49,12 @@ from edgepatent_runtime.record import Skipped
     help="The processors it will run on; portable gives the same answers on all.",
 )
 @click.option(
+    "--finetune",
+    is_flag=True,
+    help="Where INT8 is refused, train for a few minutes on the calibration drawings so that the "
+    "network bears rounding, and try again.",
+)
+@click.option(
     "--keep-going", is_flag=True, help="Where INT8 is refused, write the FP32 bundle instead."
 )
 @click.option(
@@ -67,6 +73,7 @@ def command(
     evaluate: tuple[str, ...],
     max_drop: float,
     target: str,
+    finetune: bool,
     keep_going: bool,
     notes_file: Path | None,
     as_json: bool,
@@ -79,6 +86,7 @@ def command(
     """
     try:
         from edgepatent_export.bundle_run import export
+        from edgepatent_export.finetune import STEPS
         from edgepatent_export.target import TARGETS
         from edgepatent_train.run import Run
     except ModuleNotFoundError as error:
@@ -99,6 +107,7 @@ def command(
             evaluate=evaluate,
             max_drop=max_drop,
             target=next(known for known in TARGETS if known == target),
+            finetune_steps=STEPS if finetune else 0,
             keep_going=keep_going,
             notes=notes_file.read_text("utf-8") if notes_file else "",
             skipped=skipped,

@@ -20,6 +20,7 @@ from edgepatent_export.calibrate import RECOMMENDED, check_drawings
 from edgepatent_export.card import model_card
 from edgepatent_export.certify import Certificate
 from edgepatent_export.drawings import Material, gather
+from edgepatent_export.finetune import finetune
 from edgepatent_export.golden import golden_drawings
 from edgepatent_export.graph import Matrix, to_onnx
 from edgepatent_export.repair import CLOSE, find_int8
@@ -49,6 +50,7 @@ def export(
     evaluate: Sequence[str] = (),
     max_drop: float = 0.005,
     target: Target = "portable",
+    finetune_steps: int = 0,
     keep_going: bool = False,
     notes: str = "",
     skipped: Skipped | None = None,
@@ -58,8 +60,10 @@ def export(
     """Write the bundle of ``run`` to ``out``, a folder that must not exist yet.
 
     With ``int8`` the model is quantised and has to earn a certificate: mAP may drop by
-    ``max_drop`` (of 1) at no level. Where it does not, `ExportError` is raised with the numbers,
-    or, with ``keep_going``, the FP32 bundle is written with the refused certificate in it.
+    ``max_drop`` (of 1) at no level. ``finetune_steps`` > 0 allows so many steps of training on the
+    calibration drawings where nothing else helps. Where INT8 is refused, `ExportError` is raised
+    with the numbers, or, with ``keep_going``, the FP32 bundle is written with the refused
+    certificate in it.
     ``notify`` is told what a person should know on the way.
 
     The folder takes its final name only when it is complete. Raises `ExportError` also where
@@ -97,8 +101,23 @@ def export(
         fp32 = graph.SerializeToString()
         certificate, chosen = None, fp32
         if int8:
+
+            def retrain() -> onnx.ModelProto:
+                trained = finetune(
+                    model, material.calibration, steps=finetune_steps, progress=progress
+                )
+                return to_onnx(trained, recipe.size, rotation)
+
             certificate, quantised = _certified(
-                graph, fp32, material, max_drop, target, threads, progress, notify
+                graph,
+                fp32,
+                material,
+                max_drop,
+                target,
+                retrain if finetune_steps else None,
+                threads,
+                progress,
+                notify,
             )
             if certificate.accepted:
                 chosen = quantised
@@ -150,6 +169,7 @@ def _certified(
     material: Material,
     max_drop: float,
     target: Target,
+    retrain: Callable[[], onnx.ModelProto] | None,
     threads: int,
     progress: Progress,
     notify: Callable[[str], None],
@@ -173,7 +193,13 @@ def _certified(
         )
 
     found = find_int8(
-        graph, material.calibration, judge, target=target, progress=progress, notify=notify
+        graph,
+        material.calibration,
+        judge,
+        target=target,
+        retrain=retrain,
+        progress=progress,
+        notify=notify,
     )
     calibration = {
         "sources": material.sources,

@@ -36,8 +36,8 @@ class Plan:
     """What is quantised, and how.
 
     ``nodes`` are computed in INT8 (with the activations that follow them); ``kept_float`` maps
-    those that could have been to the reason why they are not. ``equalised`` and
-    ``bias_corrected`` tell what was done to the FP32 graph before.
+    those that could have been to the reason why they are not. ``equalised``, ``bias_corrected``
+    and ``finetuned`` tell what was done to the FP32 graph before.
     """
 
     nodes: frozenset[str]
@@ -47,6 +47,7 @@ class Plan:
     per_channel: bool = True
     equalised: bool = False
     bias_corrected: bool = False
+    finetuned: bool = False
 
     def without(self, nodes: Iterable[str], why: str) -> "Plan":
         """The same plan with ``nodes`` left in float."""

@@ -88,6 +88,11 @@ class Search:
         graph = equalise(self.graph, self.statistics)
         return self.best(graph, self._observe(graph), replace(plan, equalised=True))
 
+    def retrained(self, graph: onnx.ModelProto, plan: Plan) -> _Candidate:
+        """The best candidate of the same network with other weights."""
+        self.notify("fine-tuned for INT8")
+        return self.best(graph, self._observe(graph), replace(plan, finetuned=True))
+
     def spared(self, candidate: _Candidate) -> list[_Candidate]:
         """``candidate`` with more and more of its most sensitive layers left in float."""
         ranges = candidate.statistics.ranges(candidate.plan.method)
@@ -117,13 +122,15 @@ def find_int8(
     judge: Callable[[bytes], Certificate],
     *,
     target: Target = "portable",
+    retrain: Callable[[], onnx.ModelProto] | None = None,
     progress: Progress = silent,
     notify: Callable[[str], None] = lambda line: None,
 ) -> Found:
     """Quantise ``graph`` the plain way, and repair it while ``judge`` refuses its scores.
 
     In this order: leave in float what is slower quantised; choose ranges, with and without
-    corrected biases; equalise; spare the most sensitive layers. The first accepted model that is
+    corrected biases; equalise; spare the most sensitive layers; quantise what ``retrain`` gives,
+    the same network with weights that learned to bear rounding. The first accepted model that is
     close to FP32 wins, else the accepted one, else the one that loses least.
     """
     search = Search(graph, calibration, progress=progress, notify=notify)
@@ -150,6 +157,8 @@ def find_int8(
             found.append(_judged(spared, judge))
             if found[-1].certificate.accepted:
                 break
+    if retrain is not None and not any(f.certificate.accepted for f in found):
+        found.append(_judged(search.retrained(retrain(), plan), judge))
     return max(found, key=_merit)
 
 
@@ -165,6 +174,7 @@ def _judged(candidate: _Candidate, judge: Callable[[bytes], Certificate]) -> Fou
     repairs = [
         name
         for name, done in (
+            ("fine-tuned for INT8", plan.finetuned),
             ("channels equalised", plan.equalised),
             ("biases corrected", plan.bias_corrected),
             ("sensitive layers in float", any("alone" in why for why in plan.kept_float.values())),
