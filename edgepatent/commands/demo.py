@@ -21,6 +21,9 @@ extends = "mobilenetv4_conv_small-edge"
 [model]
 size = 96
 dimensions = 128
+
+[optimizer]
+epochs = 4
 """
 
 
