@@ -64,12 +64,12 @@ def draw_style(draw: Draw) -> Style:
         dash=draw.real(6, 13),
         gap=draw.real(3, 6),
         lettering=draw.whole(0, 1 << 20),
-        header=draw.chance(0.06),
+        header=draw.chance(0.02),
         landscape=draw.chance(0.12),
-        skew=draw.real(-0.6, 0.6) if draw.chance(0.4) else 0.0,
-        blur=draw.choice((0.0, 0.4, 0.6, 0.6)),
-        wobble=draw.real(0.3, 1.0) if draw.chance(0.25) else 0.0,
-        specks=draw.real(0.02, 0.3) if draw.chance(0.3) else 0.0,
+        skew=draw.real(-0.5, 0.5) if draw.chance(0.15) else 0.0,
+        blur=draw.choice((0.0, 0.0, 0.4, 0.5)),
+        wobble=draw.real(0.2, 0.8) if draw.chance(0.12) else 0.0,
+        specks=draw.real(0.02, 0.2) if draw.chance(0.12) else 0.0,
     )
 
 
