@@ -60,7 +60,8 @@ def command(ctx: click.Context, out: Path, train: bool, model: str) -> None:
         recipe.write_text(RECIPE)
         _run(ctx, "train", "--data", TRAINING, "--recipe", recipe, "--out", out / "run")
         _run(ctx, "export", out / "run", "--int8", "--out", out / "bundle",
-             "--data", CALIBRATION, "--evaluate", out / "designs", "--max-drop", 0.02, "--keep-going")  # fmt: skip
+             "--data", CALIBRATION, "--evaluate", out / "designs",
+             "--max-drop", 0.02, "--keep-going")  # fmt: skip
         model = str(out / "bundle")
     index = out / "index"
     _run(ctx, "index", "add", out / "designs", "--index", index, "--model", model)
