@@ -57,15 +57,15 @@ GOALS = {
     "mobilenetv4_conv_small": 1.5,
     "mobilevit_xxs-edge": 1.35,
 }
-TRAINING = "synthetic:designs=80,views=4,seed=3"
+TRAINING = "synthetic:designs=60,views=4,seed=3"
 CALIBRATION = ("synthetic:designs=48,views=2,seed=4", str(SHARED / "data" / "uspto-sheets"))
 EXAMS = {
     "synthetic": "synthetic:designs=40,views=4,seed=5",
     "real sheets": str(SHARED / "data" / "uspto-grants"),
 }
 VARIANTS = ("fp32", "timm", "int8", "optimum", "openvino")
-CALIBRATED = 128
-EXAMINED = 240  # of each exam, from as many patents as there are
+CALIBRATED = 96
+EXAMINED = 160  # of each exam, from as many patents as there are
 ROUNDS = 60
 
 
