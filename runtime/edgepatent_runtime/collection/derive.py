@@ -8,11 +8,12 @@ import numpy as np
 from edgepatent_runtime.collection import signs
 from edgepatent_runtime.collection.catalog import Derived
 from edgepatent_runtime.collection.graph import GRAPH_CANDIDATES, Graph, choose_leading
-from edgepatent_runtime.collection.vectors import Floats, Vectors
+from edgepatent_runtime.collection.vectors import Floats, Rows, Vectors
 from edgepatent_runtime.progress import Progress
 
 _BLOCK = 16_384
 _SAMPLE = 4_000
+_RUN = 100
 
 
 def _mean(rows: Vectors) -> Floats:
@@ -21,6 +22,16 @@ def _mean(rows: Vectors) -> Floats:
         stop = min(start + _BLOCK, rows.count)
         total += rows.read(np.arange(start, stop)).sum(axis=0, dtype=np.float64)
     return (total / max(rows.count, 1)).astype("<f4")
+
+
+def _sample(count: int) -> Rows:
+    """Some row numbers, in runs spread over all: drawings of a patent follow each other, and
+    without its siblings a drawing has only far neighbours, which say little.
+    """
+    if count <= _SAMPLE:
+        return np.arange(count)
+    starts = np.linspace(0, count - _RUN, _SAMPLE // _RUN, dtype=np.int64)
+    return np.unique(starts[:, None] + np.arange(_RUN))
 
 
 def free_name(folder: Path, kind: str, vectors: str, rows: int) -> str:
@@ -72,8 +83,8 @@ def extend_graph(
     if old is not None and old.vectors == rows.path.name and old.digest and old.basis:
         grown = Graph.load(folder / old.file, old.basis, old.rows, old.digest)
     if grown is None:
-        some = np.linspace(0, rows.count - 1, min(rows.count, _SAMPLE), dtype=np.int64)
-        dimensions = choose_leading(rows.read(some) @ rotation, GRAPH_CANDIDATES)
+        sample = rows.read(_sample(rows.count)) @ rotation
+        dimensions = choose_leading(sample, GRAPH_CANDIDATES)
         grown = Graph.empty(dimensions, rows.count)
     lead = rotation[:, : grown.leading]
     progress("building the graph", grown.count, rows.count)
