@@ -15,6 +15,7 @@ $edgepatent train --epochs 0 --recipe recipes/starter.toml --out "$work/run" \
     --weights "$shared/weights/tf_efficientnet_lite0.in1k_int8deq_nohead.safetensors" \
     --data "$shared/data/uspto-grants" --data "$shared/data/uspto-sheets"
 $edgepatent export "$work/run" --int8 --notes recipes/starter.md --out "$work/starter" \
-    --data "$shared/data/uspto-grants" --data "$shared/data/uspto-sheets"
+    --data "$shared/data/uspto-grants" --data "$shared/data/uspto-sheets" \
+    --data synthetic:designs=100,views=2,seed=20260103
 rm -rf "$out"
 cp -R "$work/starter" "$out"

@@ -19,7 +19,7 @@ from edgepatent_export import certify
 from edgepatent_export.calibrate import RECOMMENDED, check_drawings
 from edgepatent_export.card import model_card
 from edgepatent_export.certify import Certificate
-from edgepatent_export.drawings import Material, gather
+from edgepatent_export.drawings import Material, gather, named
 from edgepatent_export.finetune import finetune
 from edgepatent_export.golden import golden_drawings
 from edgepatent_export.graph import Matrix, to_onnx
@@ -224,7 +224,7 @@ def _training(run: Run) -> dict[str, Any]:
     """What a bundle says of how its model was trained."""
     data, loss = run.data, run.recipe.loss
     return {
-        "sources": [_short(source) for source in data.sources],
+        "sources": [named(source) for source in data.sources],
         "drawings": data.drawings,
         "patents": data.patents,
         "digest": data.digest,
@@ -234,17 +234,6 @@ def _training(run: Run) -> dict[str, Any]:
         "scores": list(loss.scores),
         "seed": run.recipe.seed,
     }
-
-
-def _short(source: str) -> str:
-    """A source without the folders of the machine it lay on: bundles travel."""
-    scheme, colon, rest = source.partition(":")
-    if scheme == "synthetic":
-        return source
-    if scheme == "meshes" and colon:
-        folder, comma, settings = rest.partition(",")
-        return f"meshes:{Path(folder).name}{comma}{settings}"
-    return Path(source).name or source
 
 
 @contextmanager

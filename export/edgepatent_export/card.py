@@ -1,7 +1,8 @@
 """A model card that a person can read, written from what export knows for certain."""
 
+import textwrap
+
 from edgepatent_export.certify import Certificate, Side
-from edgepatent_runtime import metrics
 from edgepatent_runtime.bundle import BundleInfo
 
 # Licences of the weights that timm publishes for the backbones in our recipes.
@@ -19,12 +20,20 @@ def model_card(info: BundleInfo, certificate: Certificate | None, notes: str = "
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _wrapped(text: str) -> str:
+    """A paragraph, whatever its figures and names did to the length of its lines."""
+    return textwrap.fill(
+        " ".join(text.split()), 100, break_long_words=False, break_on_hyphens=False
+    )
+
+
 def _head(info: BundleInfo) -> str:
+    purpose = f"""Embeds patent drawings so that drawings of one design lie close together. A
+        normalised drawing (grey, {info.size} × {info.size} pixels, white paper) becomes
+        {info.dimensions} numbers of unit length; the inner product of two is their similarity."""
     return f"""# {info.name}
 
-Embeds patent drawings so that drawings of one design lie close together. A normalised drawing
-(grey, {info.size} × {info.size} pixels, white paper) becomes {info.dimensions} numbers of unit
-length; the inner product of two is their similarity.
+{_wrapped(purpose)}
 
 | | |
 |---|---|
@@ -39,17 +48,13 @@ length; the inner product of two is their similarity.
 def _training(info: BundleInfo) -> str:
     training = info.training
     sources = ", ".join(f"`{s}`" for s in training.get("sources", [])) or "unknown"
-    text = f"""## Training
-
-{training.get("drawings", "?")} drawings of {training.get("patents", "?")} designs from {sources};
-{training.get("steps", "?")} steps with the {training.get("loss", "?")} loss
-(scores {training.get("scores", "?")} for patent, subclass, class)."""
+    text = f"""{training.get("drawings", "?")} drawings of {training.get("patents", "?")} designs
+        from {sources}; {training.get("steps", "?")} steps with the {training.get("loss", "?")} loss
+        (scores {training.get("scores", "?")} for patent, subclass, class)."""
     if training.get("steps") == 0:
-        text += (
-            "\nThe backbone was not trained on drawings: it keeps its initial weights, and only "
-            "the last linear\nlayer was fitted."
-        )
-    return text
+        text += """ The backbone was not trained on drawings: it keeps its initial weights, and only
+            the last linear layer was fitted."""
+    return f"## Training\n\n{_wrapped(text)}"
 
 
 def _figures(info: BundleInfo, certificate: Certificate) -> str:
@@ -68,12 +73,22 @@ def _figures(info: BundleInfo, certificate: Certificate) -> str:
     calibration = certificate.calibration
     overlap = 100 * certificate.neighbour_overlap_10
     smaller = certificate.fp32.bytes / certificate.int8.bytes
+    exam = f"""Scored on {certificate.evaluation["drawings"]} drawings of
+        {certificate.evaluation["patents"]} designs that the ranges were not calibrated on
+        ({sources}), every drawing a query against all others, vectors stored as int8 rows as search
+        does. The drop is in points of mAP, with its paired 95 % bootstrap interval over designs; at
+        most {100 * certificate.max_drop:.2f} are allowed."""
+    gain = f"""INT8 is {certificate.speedup:.2f} times as fast and {smaller:.1f} times smaller.
+        Cosine between both embeddings of a drawing: mean {certificate.cosine_mean:.4f}, least
+        {certificate.cosine_min:.4f}; {overlap:.1f} % of the ten nearest neighbours are the same.
+        Calibrated on {calibration.get("drawings", "?")} drawings
+        ({", ".join(calibration.get("sources", []))}; SHA-256
+        {str(calibration.get("digest", ""))[:16]}…) with {calibration.get("method", "?")} ranges;
+        repairs: {", ".join(certificate.repairs) or "none"}."""
+    tools = ", ".join(f"{name} {number}" for name, number in info.versions.items())
     return f"""## Certificate: {verdict}
 
-Scored on {certificate.evaluation["drawings"]} drawings of {certificate.evaluation["patents"]}
-designs that the ranges were not calibrated on ({sources}), every drawing a query against all
-others, vectors stored as int8 rows as search does. The drop is in points of mAP, with its paired
-95 % bootstrap interval over designs; at most {100 * certificate.max_drop:.2f} are allowed.
+{_wrapped(exam)}
 
 | level | queries | mAP FP32 | mAP INT8 | drop | R@1 FP32 | R@1 INT8 |
 |---|---|---|---|---|---|---|
@@ -83,17 +98,12 @@ others, vectors stored as int8 rows as search does. The drop is in points of mAP
 |---|---|---|
 {_side_rows(certificate.fp32, certificate.int8)}
 
-INT8 is {certificate.speedup:.2f} times as fast and {smaller:.1f} times smaller. Cosine between
-both embeddings of a drawing: mean {certificate.cosine_mean:.4f},
-least {certificate.cosine_min:.4f}; {overlap:.1f} % of the ten nearest neighbours are the same.
-Calibrated on {calibration.get("drawings", "?")} drawings with {calibration.get("method", "?")}
-ranges ({", ".join(calibration.get("sources", []))};
-SHA-256 {str(calibration.get("digest", ""))[:16]}…).
+{_wrapped(gain)}
 
 Left in float:
 {kept or "- nothing that could be quantised"}
 
-Made with {", ".join(f"{k} {v}" for k, v in info.versions.items())}."""
+{_wrapped(f"Made with {tools}.")}"""
 
 
 def _side_rows(fp32: Side, int8: Side) -> str:
@@ -112,13 +122,12 @@ None: this is the {info.precision} model. Score it with `edgepatent evaluate --m
 
 
 def _limits() -> str:
-    levels = ", ".join(metrics.LEVELS)
-    return f"""## Limits
+    return """## Limits
 
 Made for black line drawings on white paper; photographs and coloured renderings are outside of
 what it was trained on. It compares shapes as they are drawn: another view of the same design may
-lie further away than the same view of another. Scores at the levels ({levels}) hold for the
-drawings named above and say little about others. Nothing here is a legal opinion on novelty or
+lie further away than the same view of another. Scores hold for the drawings named above and say
+little about others. Nothing here is a legal opinion on novelty or
 infringement."""
 
 

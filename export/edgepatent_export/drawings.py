@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -57,14 +58,15 @@ def gather(
     exam_records: list[Record] = []
     exam_sources: list[str] = []
     if with_exam and evaluate:
-        exam_records, exam_sources = read_records(evaluate, skipped, progress), list(evaluate)
+        exam_records = read_records(evaluate, skipped, progress)
+        exam_sources = [named(spec) for spec in evaluate]
     elif with_exam:
         exam_records = read_records([SYNTHETIC_EXAM], skipped, progress)
         exam_sources = [SYNTHETIC_EXAM]
         if data:
             kept = unseen & {r.patent_id for r in records} or held_out(records, HOLDOUT, 0)
             exam_records += thin([r for r in records if r.patent_id in kept], EXAM)
-            exam_sources += [f"{spec} (held-out patents)" for spec in data]
+            exam_sources += [f"{named(spec)} (held-out patents)" for spec in data]
     judged = {r.patent_id for r in exam_records}
     usable = [r for r in records if r.patent_id not in judged]
     if not usable:
@@ -77,7 +79,7 @@ def gather(
     if exam_records:
         chosen = drawing_set(thin(exam_records, EXAM), size, skipped, progress)
         exam = Exam(pixels_of(chosen), chosen.records, exam_sources)
-    return Material(pixels_of(calibration), specs, exam)
+    return Material(pixels_of(calibration), [named(spec) for spec in specs], exam)
 
 
 def thin(records: Sequence[Record], most: int) -> list[Record]:
@@ -96,3 +98,14 @@ def thin(records: Sequence[Record], most: int) -> list[Record]:
 def pixels_of(drawings: DrawingSet) -> Drawings:
     """All drawings of a set, as a model takes them: [N, 1, S, S]."""
     return drawings.pixels(np.arange(len(drawings)))[:, None]
+
+
+def named(source: str) -> str:
+    """A source without the folders of the machine it lay on: bundles travel."""
+    scheme, colon, rest = source.partition(":")
+    if scheme == "synthetic":
+        return source
+    if scheme == "meshes" and colon:
+        folder, comma, settings = rest.partition(",")
+        return f"meshes:{Path(folder).name}{comma}{settings}"
+    return Path(source).name or source

@@ -6,6 +6,7 @@ import pytest
 
 from edgepatent_export import bundle_run
 from edgepatent_export.bundle_run import export
+from edgepatent_export.drawings import named
 from edgepatent_runtime.encoder import Drawings, Encoder
 from edgepatent_runtime.errors import ExportError, TrainingError
 from edgepatent_train.run import Run
@@ -140,7 +141,7 @@ def test_calibrating_on_the_exam_is_refused(run: Run, tmp_path: Path) -> None:
         export(run, tmp_path / "bundle", int8=True, data=DATA, evaluate=DATA)
 
 
-def test_sources_lose_the_folders_of_this_machine(run: Run) -> None:
-    assert bundle_run._short("/home/me/secret/grants/") == "grants"
-    assert bundle_run._short("meshes:/home/me/meshes,designs=5") == "meshes:meshes,designs=5"
-    assert bundle_run._short("synthetic:designs=5,seed=1") == "synthetic:designs=5,seed=1"
+def test_sources_lose_the_folders_of_this_machine() -> None:
+    assert named("/home/me/secret/grants/") == "grants"
+    assert named("meshes:/home/me/meshes,designs=5") == "meshes:meshes,designs=5"
+    assert named("synthetic:designs=5,seed=1") == "synthetic:designs=5,seed=1"

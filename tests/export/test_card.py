@@ -1,0 +1,42 @@
+import msgspec
+
+from edgepatent_export.card import model_card
+from edgepatent_export.certify import Certificate, Latency, Side
+from edgepatent_runtime.bundle import Bundle
+
+
+def test_card_says_what_the_bundle_knows() -> None:
+    info = Bundle.starter().info
+    assert info.certificate is not None
+    certificate = msgspec.convert(info.certificate, Certificate)
+    text = model_card(info, certificate, "## Provenance\n\nFrom here.")
+    assert f"| space | `{info.space}` |" in text
+    assert "From here." in text
+    assert f"{certificate.fp32.levels['patent'].map:.4f}" in text
+    assert "keeps its initial weights" in text  # the starter was not trained
+    for heading in ("Training", "Certificate: accepted", "Limits", "Licences", "How to cite"):
+        assert f"\n## {heading}" in text
+    prose = [line for line in text.splitlines() if not line.startswith(("|", "-"))]
+    assert max(map(len, prose)) <= 100
+
+
+def test_a_refusal_and_what_stayed_in_float_are_told() -> None:
+    side = Side({}, Latency(2.0, 3.0), 1000)
+    certificate = Certificate(
+        fp32=side,
+        int8=side,
+        drop={},
+        drop_interval={},
+        neighbour_overlap_10=0.5,
+        cosine_min=0.5,
+        cosine_mean=0.6,
+        speedup=1.0,
+        accepted=False,
+        max_drop=0.005,
+        refused=["mAP at patent level drops by 9.00 points"],
+        evaluation={"drawings": 4, "patents": 2, "sources": ["here"]},
+        kept_float={"backbone.conv_stem": "alone it costs a cosine of 0.1000"},
+    )
+    text = model_card(Bundle.starter().info, certificate)
+    assert "Certificate: refused: mAP at patent level drops by 9.00 points" in text
+    assert "- `backbone.conv_stem`: alone it costs a cosine of 0.1000" in text
