@@ -331,7 +331,9 @@ def run(bench: Bench) -> None:
             cell(f"head {kind}", partial(_headed, bench, raw, kind, frozen))
         cell("distances", bench.distances)
         cell("speed", bench.speed)
+        few = Bench(bench.work, bench.shared, TUNED, bench.deadline)
         for kind in KINDS:
+            cell(f"start {kind}", partial(_headed, few, raw, kind, frozen))
             cell(f"tuned {kind}", partial(_tuned, bench, kind, frozen))
     except TimeoutError:
         print("the minutes are over: start again to go on")
@@ -405,13 +407,12 @@ def report(bench: Bench) -> str:
             "| model | same patent mAP | − frozen | R@1 | same class mAP | − frozen |",
         ]
         lines += ["|---|---|---|---|---|---|"]
-        for key, cell in found.items():
-            if key in ("distances", "speed"):
-                continue
+        for key in (k for k in _LABELS if k in found):
+            cell = found[key]
             patent, klass = (cell[name]["levels"][level] for level in ("patent", "class"))
             gaps = [_gap(found, key, name, level) for level in ("patent", "class")]
             lines.append(
-                f"| {_LABELS.get(key, key)} | {_interval(patent)} | {gaps[0]} | "
+                f"| {_LABELS[key]} | {_interval(patent)} | {gaps[0]} | "
                 f"{patent['recall@1']:.3f} | {_interval(klass)} | {gaps[1]} |"
             )
         lines.append("")
@@ -439,9 +440,12 @@ _LABELS = {
     "head procedural": "head learnt on procedural designs",
     "head meshes": "head learnt on meshes",
     "head both": "head learnt on both",
-    "tuned procedural": "tuned on procedural designs",
-    "tuned meshes": "tuned on meshes",
-    "tuned both": "tuned on both",
+    "start procedural": f"head learnt on the first {TUNED} procedural designs",
+    "tuned procedural": f"… then {STEPS_TUNED} steps of training on the same",
+    "start meshes": f"head learnt on the first {TUNED} meshes",
+    "tuned meshes": f"… then {STEPS_TUNED} steps of training on the same",
+    "start both": f"head learnt on the first {TUNED} of both",
+    "tuned both": f"… then {STEPS_TUNED} steps of training on the same",
 }
 _ABOUT = "Made by `benchmarks/synthetic.py`, whose head says what the cells are."
 _DISTANCE = """
@@ -460,7 +464,9 @@ _LEARNT = """
 Intervals are 95 % bootstraps over patents; differences are paired. None of the patents took part.
 The heads saw {designs} designs of each kind. What they learn is which directions of the frozen
 features change from view to view and from caption to caption of one design, and no class: the
-same-class scores stay where frozen features have them.
+same-class scores stay where frozen features have them. Where a few dozen steps of training
+through the backbone followed (frozen BatchNorm, backbone 3e-5 with layer decay, batches of 48),
+they took back part of what the closed form had won: so few steps teach the designs, not retrieval.
 """
 
 
