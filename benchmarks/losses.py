@@ -34,7 +34,6 @@ from edgepatent_runtime.metrics import (
     QueryScores,
     paired_interval,
     score_queries,
-    summarise,
 )
 from edgepatent_runtime.record import Record, Skipped
 from edgepatent_train.cache import code_digest
@@ -285,17 +284,17 @@ class Bench:
             tau = "" if loss == "frozen" else f"{self.best_tau(kind, loss):g}"
             cells = [loss, tau, str(self.seeds(kind, loss))]
             mine, other = restrict(ours, which), restrict(theirs, which)
-            scores = summarise(other)
+            nothing = scaled(other, 0.0)
             for level in LEVELS:
-                found = scores.levels[level]
-                low, high = found.map_interval
-                cells.append(f"{100 * found.map:.1f} [{100 * low:.1f}, {100 * high:.1f}]")
+                found = mean_ap(other, level)
+                low, high = paired_interval(nothing, other, level=level)
+                cells.append(f"{100 * found:.1f} [{100 * low:.1f}, {100 * high:.1f}]")
                 if loss == "hierarchical":
                     cells.append("")
                     continue
                 low, high = paired_interval(other, mine, level=level)
-                middle = summarise(mine).levels[level].map - found.map
-                cells.append(f"{100 * middle:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]")
+                ahead = mean_ap(mine, level) - found
+                cells.append(f"{100 * ahead:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]")
             lines.append("| " + " | ".join(cells) + " |")
         return lines
 
@@ -343,6 +342,19 @@ def mean_scores(found: list[QueryScores]) -> QueryScores:
     }
     ndcg = np.mean([s.ndcg_10 for s in found], axis=0)
     return QueryScores(found[0].patent, measures, ndcg)
+
+
+def mean_ap(scores: QueryScores, level: LevelName) -> float:
+    """The mean over the queries that count."""
+    return float(np.nanmean(scores.measures[level]["map"]))
+
+
+def scaled(scores: QueryScores, factor: float) -> QueryScores:
+    """All average precisions times ``factor``: 0 gives what an interval of the mean is taken to."""
+    measures: dict[LevelName, dict[str, np.ndarray]] = {
+        level: {"map": factor * scores.measures[level]["map"]} for level in LEVELS
+    }
+    return QueryScores(scores.patent, measures, scores.ndcg_10)
 
 
 def restrict(scores: QueryScores, which: "np.ndarray | None") -> QueryScores:
