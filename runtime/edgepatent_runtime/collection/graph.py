@@ -138,6 +138,7 @@ class Graph:
         """About ``count`` rows near ``query`` [D], nearest first; safe in several threads."""
         count = min(count, self.count)
         self._index.set_ef(count)
-        part = leading(query[None], self.leading)
+        # No need for unit length here: a query's own length changes no order.
+        part = query[None, : self.leading]
         labels, _ = self._index.knn_query(part, count, num_threads=1)
         return np.asarray(labels[0], np.int64)

@@ -151,7 +151,7 @@ class Vectors:
             np.matmul(queries, rows["codes"].astype(np.float32).T, out=out[:, start:stop])
             out[:, start:stop] *= rows["scale"]
         # A scale that is no number is damage: such a row comes first, so that it is reported.
-        return np.nan_to_num(out, copy=False, nan=np.inf)
+        return out if np.isfinite(out).all() else np.nan_to_num(out, copy=False, nan=np.inf)
 
     def damaged(self, numbers: Rows) -> Rows:
         """Which of ``numbers`` [N] have a checksum that does not match."""
