@@ -97,7 +97,7 @@ def test_a_student_comes_closer_to_its_teacher(
 ) -> None:
     found, folder = taught
     distill = {"teachers": [str(folder)], "labels": 0.0}
-    optimizer = {"epochs": 3, "epoch_steps": 12, "lr": 3e-3, "ema": 0.0}
+    optimizer = {"epochs": 5, "epoch_steps": 24, "lr": 3e-3, "ema": 0.0}
     keep = {"keep": "last"}
     student = train(
         tiny(distill=distill, optimizer=optimizer, evaluation=keep), found, tmp_path / "student"
