@@ -456,9 +456,8 @@ perfect disguise).
 """
 _SPEED = """
 A finished drawing of 224 pixels, mesh, page, crop and all, took {milliseconds:.1f} ms of processor
-time (best of three rounds of 368 drawings); two worker processes made {rate:.0f} a second. The two
-cores were shared with other work all the while (load above 10): the first figure says what idle
-ones would make, the second what was left of them.
+time (best of three rounds of 368 drawings); two worker processes on two cores made {rate:.0f} a
+second.
 """
 _LEARNT = """
 Intervals are 95 % bootstraps over patents; differences are paired. None of the patents took part.
