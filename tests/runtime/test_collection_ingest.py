@@ -439,7 +439,7 @@ def test_the_example_in_the_docs_runs(
     text = (Path(__file__).parents[2] / "docs" / "collection.md").read_text()
     code = text.split("```python\n")[1].split("```")[0]
     draw_patents(tmp_path / "drawings", 3, 2)
-    draw(tmp_path / "query.png", 101)
+    draw(tmp_path / "sketch.png", 101)
     monkeypatch.chdir(tmp_path)
     exec(compile(code.replace('filters=Filters(since="2015-01-01")', ""), "docs", "exec"), {})
     assert capsys.readouterr().out.startswith("1 P0001 1.000 P0001/view1.png\n")
