@@ -40,15 +40,16 @@ from edgepatent_train.run import Run
 
 SHARED = Path(os.environ.get("EDGEPATENT_SHARED", "../shared"))
 LITE0 = SHARED / "weights" / "tf_efficientnet_lite0.in1k_int8deq_nohead.safetensors"
-# efficientnet_b0-edge has the layers of lite0: it starts from the same weights.
 NETWORKS = {
     "tf_efficientnet_lite0": (224, LITE0),
     "efficientnet_b0": (224, None),
-    "efficientnet_b0-edge": (224, LITE0),
+    "efficientnet_b0-edge": (224, None),
     "mobilenetv4_conv_small": (224, None),
     "mobilevit_xxs": (256, None),
     "mobilevit_xxs-edge": (256, None),
 }
+# Of these only FP32 is made: smooth activations have no INT8 kernel, they are what is replaced.
+REPLACED = ("efficientnet_b0", "mobilevit_xxs")
 # What a network's INT8 is compared with: its own FP32, or that of the network it replaces.
 BASELINE = {"efficientnet_b0-edge": "efficientnet_b0", "mobilevit_xxs-edge": "mobilevit_xxs"}
 GOALS = {
@@ -64,8 +65,8 @@ EXAMS = {
     "real sheets": str(SHARED / "data" / "uspto-grants"),
 }
 VARIANTS = ("fp32", "timm", "int8", "optimum", "openvino")
+COLUMNS = (*VARIANTS, "torch")
 CALIBRATED = 96
-EXAMINED = 160  # of each exam, from as many patents as there are
 ROUNDS = 60
 
 
@@ -81,6 +82,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=[])
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--examined", type=int, default=240, help="drawings of each exam at most")
     options = parser.parse_args()
     torch.set_num_threads(1)
     names = options.names or list(NETWORKS)
@@ -89,7 +91,7 @@ def main() -> None:
             train(name, options.work, options.epochs)
     elif options.stage == "make":
         for name in names:
-            make(name, options.work)
+            make(name, options.work, options.examined)
     elif options.stage == "time":
         take_turns(names, options.work)
     else:
@@ -126,14 +128,18 @@ def read(specs: Sequence[str], size: int, most: int) -> tuple[Drawings, Sequence
     return pixels_of(chosen), chosen.records
 
 
-def make(name: str, work: Path) -> None:
+def make(name: str, work: Path, examined: int) -> None:
     """Every ONNX file of one network, and its scores."""
     size, _ = NETWORKS[name]
     folder = work / name
     run = Run.open(folder / "run")
     model = run.model()
+    if name in REPLACED:
+        (folder / "fp32.onnx").write_bytes(to_onnx(model, size).SerializeToString())
+        (folder / "timm.onnx").write_bytes(plain_export(model, size))
+        return
     calibration, _ = read(CALIBRATION, size, CALIBRATED)
-    exams = {key: read([spec], size, EXAMINED) for key, spec in EXAMS.items()}
+    exams = {key: read([spec], size, examined) for key, spec in EXAMS.items()}
     both = np.concatenate([drawings for drawings, _ in exams.values()])
     records = [record for _, found in exams.values() for record in found]
     rotation = fit_rotation(certify.embed(to_onnx(model, size).SerializeToString(), calibration))
@@ -159,6 +165,7 @@ def make(name: str, work: Path) -> None:
     }
     notes = {
         "steps": run.summary()["steps"],
+        "examined": {key: len(drawings) for key, (drawings, _) in exams.items()},
         "kept_float": found.plan.kept_float,
         "method": found.plan.method,
         "repairs": found.repairs,
@@ -292,12 +299,18 @@ def queries(
     )
 
 
+def there(folder: Path, variant: str) -> bool:
+    """Whether a variant of a network was made."""
+    file = {"torch": "run", "openvino": "openvino.xml"}.get(variant, f"{variant}.onnx")
+    return (folder / file).exists()
+
+
 def take_turns(names: Sequence[str], work: Path) -> None:
     """Time all variants of all networks, one drawing at a time, in turns."""
     drawings = {size: read(CALIBRATION[:1], size, 1)[0] for size, _ in NETWORKS.values()}
     calls = {}
     for name in names:
-        for variant in (*VARIANTS, "torch"):
+        for variant in [v for v in COLUMNS if there(work / name, v)]:
             encode, drawing = runner(work / name, variant), drawings[NETWORKS[name][0]]
             for _ in range(5):
                 encode(drawing)
@@ -320,7 +333,9 @@ def take_turns(names: Sequence[str], work: Path) -> None:
 def table(names: Sequence[str], work: Path) -> str:
     """Everything as Markdown."""
     times = json.loads((work / "times.json").read_text("utf-8"))
-    notes = {name: json.loads((work / name / "notes.json").read_text("utf-8")) for name in names}
+    made = [name for name in names if name not in REPLACED]
+    scored = [name for name in made if (work / name / "notes.json").exists()]
+    notes = {name: json.loads((work / name / "notes.json").read_text("utf-8")) for name in scored}
     parts = [HEADER.format(processor=processor(), python=platform.python_version())]
     parts.append(
         "| network | PyTorch eager | timm's ONNX | FP32 | INT8 (p95) | optimum INT8 "
@@ -328,19 +343,22 @@ def table(names: Sequence[str], work: Path) -> str:
     )
     for name in names:
         row = times[name]
-        base = BASELINE.get(name, name)
-        gain = times[base]["fp32"][0] / row["int8"][0]
-        against = f"{gain:.2f}× FP32" + (f" of {base}" if base != name else "")
+        ms = {variant: f"{row[variant][0]:.1f}" if variant in row else "" for variant in COLUMNS}
+        against = eager = int8 = ""
+        if "int8" in row:
+            base = BASELINE.get(name, name)
+            gain = times[base]["fp32"][0] / row["int8"][0]
+            against = f"{gain:.2f}× FP32" + (f" of {base}" if base != name else "")
+            eager = f"{row['torch'][0] / row['int8'][0]:.1f}×"
+            int8 = f"**{ms['int8']}** ({row['int8'][1]:.1f})"
         goal = f"{GOALS[name]}×" if name in GOALS else ""
-        ms = {variant: f"{value[0]:.1f}" for variant, value in row.items()}
         parts.append(
-            f"| {name} | {ms['torch']} | {ms['timm']} | {ms['fp32']} | **{ms['int8']}** "
-            f"({row['int8'][1]:.1f}) | {ms['optimum']} | {ms['openvino']} | {against} | {goal} "
-            f"| {row['torch'][0] / row['int8'][0]:.1f}× |"
+            f"| {name} | {ms['torch']} | {ms['timm']} | {ms['fp32']} | {int8} | {ms['optimum']} "
+            f"| {ms['openvino']} | {against} | {goal} | {eager} |"
         )
     parts.append("\n## Size (MB of the model file)\n")
     parts.append("| network | FP32 | INT8 | times smaller | optimum INT8 |\n|---|---|---|---|---|")
-    for name in names:
+    for name in made:
         size = {
             v: (work / name / f"{v}.onnx").stat().st_size / 1e6 for v in ("fp32", "int8", "optimum")
         }
@@ -350,23 +368,25 @@ def table(names: Sequence[str], work: Path) -> str:
         )
     parts.append("\n## Scores (mAP in points; drop FP32 − INT8 with its 95 % interval)\n")
     parts.append(
-        "| network | steps | drawings | level | FP32 | INT8 | drop | optimum | OpenVINO |\n"
-        "|---|---|---|---|---|---|---|---|---|"
+        "| network | steps | drawings (number) | level | FP32 | INT8 | drop "
+        "| optimum | OpenVINO |\n" + "|---" * 9 + "|"
     )
-    for name in names:
+    for name in scored:
         found = notes[name]["scores"]
         for key in EXAMS:
+            count = notes[name]["examined"][key]
             for level in metrics.LEVELS:
                 value = {v: 100 * found[v][key][level] for v in found}
                 others = f"{value['optimum']:.2f} | {value['openvino']:.2f}"
                 low, high = (100 * v for v in notes[name]["drop_interval"][key][level])
                 parts.append(
-                    f"| {name} | {notes[name]['steps']} | {key} | {level} | {value['fp32']:.2f} "
+                    f"| {name} | {notes[name]['steps']} | {key} ({count}) | {level} "
+                    f"| {value['fp32']:.2f} "
                     f"| {value['int8']:.2f} | {value['fp32'] - value['int8']:+.2f} "
                     f"({low:+.2f} to {high:+.2f}) | {others} |"
                 )
     parts.append("\n## What stayed in float, and why\n")
-    for name in names:
+    for name in scored:
         kept = notes[name]["kept_float"]
         reasons = {why: [n for n, w in kept.items() if w == why] for why in kept.values()}
         listed = "; ".join(f"{len(nodes)} layers: {why}" for why, nodes in reasons.items())
@@ -390,8 +410,8 @@ def processor() -> str:
 HEADER = """# INT8 beside FP32
 
 Made by `benchmarks/int8.py`. One drawing at a time on one thread, milliseconds (median; in turns
-over all files within one run, so that ratios hold where absolute figures do not), on {processor};
-Python {python}. FP32 and INT8 are the files that `edgepatent export` writes, with uint8 drawings
+over all files within one run, so that ratios hold where absolute figures do not), on
+{processor}; Python {python}. FP32 and INT8 are the files that `edgepatent export` writes, with uint8 drawings
 in and unit-length embeddings out; "timm's ONNX" is torch's own export of the backbone alone (it
 pools and projects nothing); "optimum INT8" is its VNNI preset with MinMax calibration and every
 operator; OpenVINO's is what NNCF's default post-training quantisation gives.
