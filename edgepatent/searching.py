@@ -325,9 +325,12 @@ def read_view(one: Query, size: int, *, standard_input: bytes = b"", anyway: boo
         detail = f"{one} ({error.detail})" if error.detail else str(one)
         raise DrawingError(error.reason, detail) from error
     if seen.kind != "drawing" and not anyway:
+        # The first page of a patent as PDF is its front page, not a drawing.
+        pages = drawing.pages(source)
+        other = f", --page (1 to {pages}) takes another page" if pages > 1 else ""
         raise DrawingError(
             f"looks like {domain.NAMES[seen.kind]}, not a drawing",
-            f"{one}; --anyway uses it all the same",
+            f"{one}; --anyway uses it all the same{other}",
         )
     data = source if isinstance(source, bytes) else source.read_bytes()
     return View(str(one), hashlib.sha256(data).hexdigest(), page, normal)

@@ -392,6 +392,14 @@ def test_what_is_no_drawing_is_called_so(index, tmp_path, capsys):
     assert run(["search", "--index", str(index), str(photograph), "--anyway"]) == 0
 
 
+def test_the_front_page_of_a_pdf_points_to_its_sheets(index, shared, inside):
+    patent = shared / "data" / "uspto-pdf" / "D538119.pdf"
+    error = inside("search", "--index", index, patent, status=1).stderr
+    assert "looks like a page of text" in error
+    assert "--page (1 to 5)" in error
+    assert inside("search", "--index", index, patent, "--page", "2", "--json").stdout
+
+
 def test_a_search_imports_no_more_than_it_needs(index, query):
     code = (
         "import sys; from edgepatent.cli import run; "
