@@ -410,10 +410,10 @@ def processor() -> str:
 HEADER = """# INT8 beside FP32
 
 Made by `benchmarks/int8.py`. One drawing at a time on one thread, milliseconds (median; in turns
-over all files within one run, so that ratios hold where absolute figures do not), on
-{processor}; Python {python}. FP32 and INT8 are the files that `edgepatent export` writes, with
-uint8 drawings in and unit-length embeddings out; "timm's ONNX" is torch's own export of the backbone
-alone (it pools and projects nothing); "optimum INT8" is its VNNI preset with MinMax calibration and every
+over all files within one run, so that ratios hold where absolute figures do not), on {processor};
+Python {python}. FP32 and INT8 are the files that `edgepatent export` writes, with uint8 drawings
+in and unit-length embeddings out; "timm's ONNX" is torch's own export of the backbone alone (it
+pools and projects nothing); "optimum INT8" is its VNNI preset with MinMax calibration and every
 operator; OpenVINO's is what NNCF's default post-training quantisation gives.
 
 ## Speed
