@@ -138,6 +138,16 @@ def test_sheets_hold_several_figures_and_say_which() -> None:
     assert render(double.image.path).shape != alone.shape
 
 
+def test_captions_can_be_left_out() -> None:
+    with_captions = records("synthetic:designs=4,seed=7,views=1")
+    without = records("synthetic:designs=4,seed=7,views=1,captions=0")
+    pairs = [
+        (render(a.image.path), render(b.image.path))
+        for a, b in zip(with_captions, without, strict=True)
+    ]
+    assert all(np.sum(bare < 128) < np.sum(full < 128) for full, bare in pairs)
+
+
 @given(
     st.integers(0, 10**9),
     st.integers(0, 10**9),
@@ -145,11 +155,12 @@ def test_sheets_hold_several_figures_and_say_which() -> None:
     st.integers(1, 4096),
     st.integers(1, 3),
     st.one_of(st.none(), st.text(min_size=1).filter(lambda t: "=" not in t)),
+    st.integers(0, 1),
 )
 def test_references_survive_being_written(
-    seed: int, design: int, view: int, size: int, figures: int, folder: str | None
+    seed: int, design: int, view: int, size: int, figures: int, folder: str | None, captions: int
 ) -> None:
-    reference = Reference(seed, design, view, size, figures, folder)
+    reference = Reference(seed, design, view, size, figures, folder, captions)
     assert Reference.parse(str(reference)) == reference
 
 

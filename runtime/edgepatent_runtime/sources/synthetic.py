@@ -14,8 +14,8 @@ class SyntheticSource:
 
     ``spec`` is "synthetic:" or "meshes:DIR," followed by settings, each optional: ``designs``
     (1000), ``seed`` (0), ``views`` of each (6), ``figures`` that a sheet holds at most (1),
-    ``size`` of a figure in pixels (448), ``first`` (0), the number of the first design. Raises
-    `SourceError` for anything else.
+    ``size`` of a figure in pixels (448), ``first`` (0), the number of the first design, and
+    ``captions`` (1): 0 draws neither "FIG. n" nor header. Raises `SourceError` for anything else.
     """
 
     def __init__(self, spec: str) -> None:
@@ -23,15 +23,15 @@ class SyntheticSource:
         self.root = spec
         self._folder, settings = split(spec)
         known = {"designs": 1000, "seed": 0, "views": 6, "figures": 1, "size": FIGURE, "first": 0}
-        self._settings = numbers(spec, settings, known)
+        self._settings = numbers(spec, settings, known | {"captions": 1})
 
     def records(self, skipped: Skipped) -> Iterator[Record]:
         """Every sheet of every design, design by design; nothing is ever skipped.
 
         Raises `SourceError` where a mesh folder cannot be read.
         """
-        seed, first, size, most, count = (
-            self._settings[k] for k in ("seed", "first", "size", "figures", "views")
+        seed, first, size, most, count, captions = (
+            self._settings[k] for k in ("seed", "first", "size", "figures", "views", "captions")
         )
         catalogue = Catalogue(seed, self._folder)
         prefix = "SYN" if self._folder is None else "MESH"
@@ -42,7 +42,7 @@ class SyntheticSource:
             each = catalogue.figures_a_sheet(number, most)
             views = catalogue.views(number, -(-count // each) * each)
             for sheet in range(0, len(views), each):
-                name = Reference(seed, number, sheet // each, size, most, self._folder)
+                name = Reference(seed, number, sheet // each, size, most, self._folder, captions)
                 figures = range(sheet + 1, sheet + each + 1)
                 yield Record(
                     image=ImageRef(str(name)),

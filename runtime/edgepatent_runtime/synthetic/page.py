@@ -1,7 +1,7 @@
 """A sheet of drawings: figures, their captions, now and then a header, the scanner's traces."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -65,7 +65,8 @@ def render(reference: str) -> Page:
         400_000 + (wanted.design * 7919 + wanted.seed * 104_729) % 600_000,
     )
     draw = Draw(wanted.seed, wanted.design, wanted.view, 9)
-    return draw_page(made.mesh, views, made.style, draw, wanted.size, first + 1, header)
+    style = made.style if wanted.captions else replace(made.style, lettering=None)
+    return draw_page(made.mesh, views, style, draw, wanted.size, first + 1, header)
 
 
 def draw_page(

@@ -7,8 +7,8 @@ from edgepatent_runtime.errors import SourceError
 from edgepatent_runtime.synthetic.figure import FIGURE
 
 # Beyond these a page would not fit into memory, or a seed into its random generator.
-_LIMITS = {"size": 4096, "figures": 3}
-_DEFAULTS = {"seed": 0, "design": 0, "view": 0, "size": FIGURE, "figures": 1}
+_LIMITS = {"size": (1, 4096), "figures": (1, 3), "captions": (0, 1)}
+_DEFAULTS = {"seed": 0, "design": 0, "view": 0, "size": FIGURE, "figures": 1, "captions": 1}
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Reference:
     """Sheet ``view`` of design ``design`` of ``seed``, all from 0.
 
     ``folder`` is that of a mesh collection, None for procedural designs; ``size`` is the longer
-    side of the figure in pixels; ``figures`` (1 to 3) how many figures a sheet holds at most.
+    side of the figure in pixels; ``figures`` (1 to 3) how many figures a sheet holds at most;
+    ``captions`` 0 leaves the "FIG. n" and the header out.
     """
 
     seed: int
@@ -25,12 +26,15 @@ class Reference:
     size: int = FIGURE
     figures: int = 1
     folder: str | None = None
+    captions: int = 1
 
     def __str__(self) -> str:
         start = "synthetic:" if self.folder is None else f"meshes:{self.folder},"
         text = f"{start}seed={self.seed},design={self.design},view={self.view}"
         if self.figures > 1:
             text += f",figures={self.figures}"
+        if not self.captions:
+            text += ",captions=0"
         return text if self.size == FIGURE else f"{text},size={self.size}"
 
     @classmethod
@@ -74,7 +78,7 @@ def numbers(text: str, settings: dict[str, str], known: dict[str, int]) -> dict[
             raise SourceError(f"{text}: no setting {key!r}; there are {', '.join(known)}")
         if not (value.isascii() and value.isdigit()) or len(value) > 15:
             raise SourceError(f"{text}: {key} must be a whole number, not {value!r}")
-        limit = _LIMITS.get(key)
-        if limit and not 0 < int(value) <= limit:
-            raise SourceError(f"{text}: {key} must lie between 1 and {limit}")
+        least, most = _LIMITS.get(key, (0, int(value)))
+        if not least <= int(value) <= most:
+            raise SourceError(f"{text}: {key} must lie between {least} and {most}")
     return known | {key: int(value) for key, value in settings.items()}
