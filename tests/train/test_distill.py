@@ -13,6 +13,7 @@ from edgepatent_runtime.errors import RecipeError, TrainingError
 from edgepatent_runtime.progress import silent
 from edgepatent_runtime.record import Record, Skipped
 from edgepatent_train import teacher
+from edgepatent_train.curriculum import Curriculum
 from edgepatent_train.data import drawing_set, read_records
 from edgepatent_train.distill import DistillLoss, relation
 from edgepatent_train.learner import Learner
@@ -184,3 +185,32 @@ def test_a_teacher_that_has_not_finished_is_refused(
     (folder / "model.safetensors").unlink()
     with pytest.raises(TrainingError, match="has not finished"):
         train(tiny(distill={"teachers": [str(folder)]}), found, tmp_path / "run")
+
+
+def test_drawings_of_which_nothing_is_known_teach(
+    taught: tuple[list[Record], Path], tiny: Tiny, tmp_path: Path
+) -> None:
+    """A folder without metadata is one patent to its source; a teacher needs no labels."""
+    folder = tmp_path / "designs"
+    (folder / "metadata.csv").unlink()
+    found, said = records(folder), list[str]()
+    assert len({record.patent_id for record in found}) == 1
+    recipe = tiny(distill={"teachers": [str(taught[1])], "labels": 0.0})
+    train(recipe, found, tmp_path / "run", notify=said.append)
+    assert not [line for line in said if "warning" in line or "class" in line]
+    labelled = tiny(distill={"teachers": [str(taught[1])]})
+    with pytest.raises(TrainingError, match="1 patent to train on"):
+        train(labelled, found, tmp_path / "labelled")
+
+
+def test_without_labels_a_batch_holds_different_drawings(
+    taught: tuple[list[Record], Path], tiny: Tiny
+) -> None:
+    drawings = drawing_set(taught[0], 32, Skipped())
+    recipe = tiny(distill={"teachers": ["any"], "labels": 0.0}, evaluation={"holdout": 0.0})
+    lessons = Curriculum(recipe, drawings)
+    seen = [lessons.batches(epoch) for epoch in (0, 1)]
+    for batches in seen:
+        assert max(len(batch) for batch in batches) == recipe.sampler.batch
+        assert all(len(set(batch.tolist())) == len(batch) for batch in batches)
+    assert not all(np.array_equal(a, b) for a, b in zip(*seen, strict=True))

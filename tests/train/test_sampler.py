@@ -107,3 +107,19 @@ def test_batches_are_full_except_where_the_data_cannot_fill_them() -> None:
     recipe = SamplerRecipe(classes=2, subclasses=3, patents=2, views=2)
     sizes = [len(batch) for batch in epoch_batches(*table, recipe, seed=(0, 0))]
     assert np.mean(sizes) > 0.9 * recipe.batch
+
+
+def test_unlabelled_drawings_are_spread_over_the_batches() -> None:
+    """Half of 80 patents of 10 classes lose their labels: 120 drawings, each alone."""
+    patent = np.repeat(np.arange(80), 3)
+    subclass = patent % 20
+    unlabelled = patent % 2 == 1
+    patent[unlabelled] = 80 + np.arange(unlabelled.sum())
+    subclass[unlabelled] = -1
+    klass = np.where(unlabelled, -1, subclass // 2)
+    recipe = SamplerRecipe(classes=4, subclasses=1, patents=4, views=2)
+    batches = epoch_batches(patent, subclass, klass, recipe, seed=(0, 0))
+    share = np.array([unlabelled[batch].mean() for batch in batches])
+    assert 0.2 < np.median(share) < 0.9
+    assert (share == 1).mean() < 0.3
+    assert set(np.flatnonzero(unlabelled)) <= set(np.concatenate(batches).tolist())

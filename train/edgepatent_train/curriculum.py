@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 
 from edgepatent_runtime.errors import TrainingError
@@ -16,7 +17,8 @@ class Curriculum:
 
     ``held`` has drawings of whole patents, named in ``held_patents``. An epoch has
     ``epoch_steps`` batches, the same number in every epoch, so that the schedule is known from
-    the start; 0 where the recipe asks for no epochs.
+    the start; 0 where the recipe asks for no epochs. Where only a teacher is listened to, labels
+    decide nothing: a batch is as many different drawings, at random.
     """
 
     def __init__(self, recipe: Recipe, drawings: DrawingSet) -> None:
@@ -26,6 +28,14 @@ class Curriculum:
         self.training = drawings.subset(np.flatnonzero(~outside))
         self.held = drawings.subset(np.flatnonzero(outside))
         self.epoch_steps = 0
+        self.sampler = recipe.sampler
+        self._sampled = (self.training.patent, self.training.subclass, self.training.klass)
+        self.needs_labels = not recipe.distill.teachers or recipe.distill.labels > 0
+        if not self.needs_labels:
+            views, patents = self.sampler.views, self.sampler.patents
+            self.sampler = replace(self.sampler, views=1, patents=patents * views)
+            nothing = np.full(len(self.training), -1)
+            self._sampled = (np.arange(len(self.training)), nothing, nothing)
         self._sizes: list[int] = []
         if recipe.optimizer.epochs:
             self._sizes = [len(batch) for batch in self.batches(0)]
@@ -43,10 +53,8 @@ class Curriculum:
         turn = 0
         while not found or len(found) < wanted:
             found += epoch_batches(
-                self.training.patent,
-                self.training.subclass,
-                self.training.klass,
-                self.recipe.sampler,
+                *self._sampled,
+                self.sampler,
                 seed=(self.recipe.seed, epoch, turn),
             )
             turn += 1
@@ -57,20 +65,24 @@ class Curriculum:
 
         Raises `TrainingError` for data that cannot be trained on at all.
         """
-        patents = len(np.unique(self.training.patent))
+        patents = len(np.unique(self._sampled[0]))
         if patents < 2:
             raise TrainingError(
                 f"the data leave {patents} patent to train on: a contrastive loss needs two"
+                if self.needs_labels
+                else "the data leave one drawing to train on: a teacher compares two"
             )
         if min(self._sizes) < processes:
             raise TrainingError(f"the data give batches too small for {processes} processes")
         found = []
-        if len(self.training) == patents:
-            found.append(
-                "every patent has one drawing: its only positives are augmented copies of itself"
-            )
-        if (self.training.klass < 0).all() and (self.training.subclass < 0).all():
-            found.append("no drawing has a class: the loss sees patents only")
+        if self.needs_labels:
+            if len(self.training) == patents:
+                found.append(
+                    "every patent has one drawing: its only positives are augmented copies of "
+                    "itself"
+                )
+            if (self.training.klass < 0).all() and (self.training.subclass < 0).all():
+                found.append("no drawing has a class: the loss sees patents only")
         if max(self._sizes) < self.recipe.sampler.batch:
             found.append(
                 f"the data fill batches of {max(self._sizes)} drawings, the recipe asks for "

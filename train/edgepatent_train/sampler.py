@@ -23,6 +23,7 @@ Ints = npt.NDArray[np.int64]
 Branch = dict[int, list[int]]  # one class: the patents of each subclass
 Group = list[int]  # patents of one subclass
 Pack = list[Group]  # groups of one class
+CROWD = (-1, -1)  # the branch of patents with neither class nor subclass
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
 
@@ -34,8 +35,8 @@ def epoch_batches(
 
     ``seed`` tells epochs apart as well: (recipe seed, epoch, …). Labels are int64 [N], −1
     unknown; a patent's subclass and class are those of its first row. A patent with fewer than V
-    drawings repeats them: each copy is augmented on its own. A patent of unknown class stands in
-    batches as a class of its own.
+    drawings repeats them: each copy is augmented on its own. Patents without any label are spread
+    over the batches.
     """
     return _Epoch(patent, subclass, klass, recipe, np.random.default_rng(seed)).batches()
 
@@ -71,6 +72,7 @@ class _Epoch:
     def batches(self) -> list[Ints]:
         """Deal the packs of all classes into batches, each of as many classes as there are."""
         packs = {key: self._packs(branch) for key, branch in self.branches.items()}
+        self._spread_crowd(packs)
         batches: list[Ints] = []
         while any(packs.values()):
             batch: dict[int, None] = {}  # patents, in order, each once
@@ -89,6 +91,19 @@ class _Epoch:
                     self._add(batch, self._random_pack(self.branches[key]))
             batches.append(np.concatenate([self._visit(p) for p in batch]))
         return self._shuffled(batches)
+
+    def _spread_crowd(self, packs: dict[tuple[int, int], list[Pack]]) -> None:
+        """Cut the packs of patents without any label into pieces as long as a usual class.
+
+        As one class they would be a pack of each batch until the others run out, and then be
+        whole batches by themselves.
+        """
+        if CROWD not in packs or len(packs) == 1:
+            return
+        crowd = packs.pop(CROWD)
+        usual = -(-sum(map(len, packs.values())) // len(packs))
+        for start in range(0, len(crowd), usual):
+            packs[-1, -1 - start] = crowd[start : start + usual]
 
     def _add(self, batch: dict[int, None], pack: Pack) -> bool:
         """Add a pack's patents to the batch if they fit."""

@@ -60,7 +60,8 @@ def no_better_than_pixels(embeddings: Floats, drawings: DrawingSet) -> str:
     """A warning where the teacher retrieves patents no better than 32×32 pixels; else empty.
 
     That is what a teacher looks like that is fed with the wrong normalisation, or was never
-    trained. Judged on the first few hundred drawings; empty where no patent has two.
+    trained. Judged on the first few hundred drawings; empty where no patent has two, or all are
+    of one (a folder of drawings of which nothing is known).
     """
     some = np.arange(min(JUDGED, len(drawings)))
     pixels = np.stack([_shrink(drawings.pixels(int(i))) for i in some])
@@ -69,7 +70,7 @@ def no_better_than_pixels(embeddings: Floats, drawings: DrawingSet) -> str:
     found = [
         np.nanmean([*score_queries(z, labels, unknown, unknown).measures["patent"]["map"], np.nan])
         for z in (embeddings[some], pixels)
-        if len(some) > 1
+        if len(set(labels)) > 1
     ]
     if len(found) < 2 or not found[0] <= found[1]:
         return ""
