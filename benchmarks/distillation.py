@@ -1,0 +1,492 @@
+"""What a teacher is worth to a small student: same batches, same budget, with and without.
+
+    python benchmarks/distillation.py run --work DIR [--shared ../shared] [--minutes 90]
+    python benchmarks/distillation.py line --work DIR
+    python benchmarks/distillation.py report --work DIR [--out benchmarks/distillation.md]
+
+``run`` does one cell after the other until the minutes are over; started again it goes on with
+the cells that are missing, and a cell that was cut short goes on from its checkpoint. The steps:
+
+1. *Teachers*: ImageNet networks under a head that is fitted in closed form on the training
+   drawings (`model.head = "discriminative"`, no epochs), alone and together. The teacher is the
+   one with the best patent mAP on validation designs.
+2. *Search*, seed 0, all labels: each student without teacher at every learning rate; then, at the
+   best of these, with each way of listening to the teacher. Chosen is what is best on validation
+   designs.
+3. *Comparison*: each student with and without teacher, with all labels and with half of the
+   patents unlabelled, each seed.
+
+Students start from random weights. An *unlabelled* drawing has no Locarno code and nothing says
+which other drawings are of its patent. Teachers of half-labelled data are fitted on the labels
+that are left. Training, validation and test designs are synthetic, of different seeds; the real
+sheets are only ever tested on.
+
+``line`` takes each student's best run with a teacher through ``export --int8`` and scores the
+bundles on the test drawings.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from cells import (
+    LEVELS,
+    ahead,
+    load_scores,
+    mean_ap,
+    mean_scores,
+    open_plan,
+    run_cells,
+    save_scores,
+    score,
+    score_embeddings,
+    show,
+    shown,
+)
+
+from edgepatent_runtime.bundle import Bundle
+from edgepatent_runtime.encoder import Encoder
+from edgepatent_runtime.metrics import QueryScores
+from edgepatent_runtime.record import Record, Skipped
+from edgepatent_train.cache import code_digest
+from edgepatent_train.data import DrawingSet, drawing_set, read_records
+from edgepatent_train.recipe import Recipe, parse_recipe
+from edgepatent_train.teacher import teach
+from edgepatent_train.trainer import train
+
+STUDENTS = ("mobilevit_xxs", "mobilenetv4_conv_small")
+LABELS = ("all", "half")
+# Name: backbone and input size.
+NETWORKS = {
+    "lite0-224": ("tf_efficientnet_lite0", 224),
+    "lite0-320": ("tf_efficientnet_lite0", 320),
+    "mobilenetv2-224": ("mobilenetv2_100", 224),
+}
+TEACHERS: tuple[tuple[str, ...], ...] = (
+    *((name,) for name in NETWORKS),
+    ("lite0-224", "mobilenetv2-224"),
+    tuple(NETWORKS),
+)
+# What a student is told by the teacher, and by the labels; no teacher is "alone".
+ALONE = "alone"
+LISTENING: dict[str, dict[str, float]] = {
+    "regression": {"regression": 4.0, "relation": 0.0},
+    "relation": {"regression": 0.0, "relation": 1.0},
+    "both": {"regression": 4.0, "relation": 1.0},
+}
+LOSS = {"name": "hierarchical", "normalise": "level", "tau": 0.1}
+BATCH = {"classes": 4, "subclasses": 2, "patents": 4, "views": 2}
+TESTS = ("synthetic", "sheets")
+PRECISIONS = ("fp32", "int8")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large the benchmark is; written into the work folder and never changed there."""
+
+    size: int
+    steps: int
+    designs: int
+    views: int
+    validation_designs: int
+    test_designs: int
+    rates: tuple[float, ...]
+    seeds: int
+    code: str
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A teacher: a network whose head is fitted on the training drawings of ``labels``."""
+
+    network: str
+    labels: str
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return f"teacher-{self.network}-{self.labels}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training of a student. ``told`` is a way of listening, or `ALONE`."""
+
+    student: str
+    labels: str
+    told: str
+    rate: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return f"{self.student}-{self.labels}-{self.told}-lr{self.rate:g}-seed{self.seed}"
+
+
+class Bench:
+    """The cells of a plan, trained and reported."""
+
+    def __init__(self, work: Path, shared: Path, plan: Plan) -> None:
+        self.work, self.shared, self.plan = work, shared, plan
+        self._records: dict[str, list[Record]] = {}
+
+    # data
+
+    def records(self, name: str) -> list[Record]:
+        """One of the sets of drawings, by name."""
+        if name not in self._records:
+            self._records[name] = self._read(name)
+        return self._records[name]
+
+    def _read(self, name: str) -> list[Record]:
+        if name == "half":
+            return without_half(self.records("all"))
+        if name == "sheets":
+            return read_records([str(self.shared / "data/uspto-sheets")], Skipped())
+        return read_records([self.spec(name)], Skipped())
+
+    def spec(self, name: str) -> str:
+        """What synthetic designs a set consists of."""
+        plan = self.plan
+        seed, designs = {
+            "all": (2001, plan.designs),
+            "validation": (2002, plan.validation_designs),
+            "synthetic": (2003, plan.test_designs),
+            "calibration": (2004, 100),
+        }[name]
+        return f"synthetic:designs={designs},seed={seed},views={plan.views}"
+
+    def drawings(self, name: str, size: int = 0) -> DrawingSet:
+        """A set of drawings at ``size`` pixels, by default the students'."""
+        return drawing_set(self.records(name), size or self.plan.size, Skipped(), show)
+
+    # cells
+
+    def recipe(self, cell: Cell | Fitted) -> Recipe:
+        """The recipe of a cell."""
+        if isinstance(cell, Fitted):
+            backbone, size = NETWORKS[cell.network]
+            (weights,) = (self.shared / "weights").glob(f"{backbone}.*")
+            model: dict[str, object] = {"backbone": backbone, "size": size}
+            model |= {"weights": str(weights), "head": "discriminative"}
+            optimizer: dict[str, object] = {"epochs": 0}
+            distill: dict[str, object] = {}
+        else:
+            model = {"backbone": cell.student, "size": self.plan.size}
+            optimizer = {
+                "epochs": 1,
+                "epoch_steps": self.plan.steps,
+                "lr": cell.rate,
+                "backbone_lr": 1.0,
+                "ema": 0.98,
+            }
+            distill = self.lesson(cell)
+        return parse_recipe(
+            {
+                "model": model,
+                "loss": LOSS,
+                "sampler": BATCH,
+                "distill": distill,
+                "optimizer": optimizer,
+                "evaluation": {"holdout": 0.0, "keep": "last"},
+                "seed": 0 if isinstance(cell, Fitted) else cell.seed,
+            },
+            cell.name,
+        )
+
+    def lesson(self, cell: Cell) -> dict[str, object]:
+        """What the recipe of a student says of its teacher."""
+        if cell.told == ALONE:
+            return {}
+        return {"teachers": self.runs(self.best_teacher(), cell.labels), **LISTENING[cell.told]}
+
+    def done(self, cell: Cell | Fitted) -> bool:
+        """Whether the cell has been trained and scored."""
+        return (self.work / cell.name / "validation.npz").exists()
+
+    def train(self, cell: Cell | Fitted) -> None:
+        """Train one cell, score it on all sets, keep the scores of each query."""
+        out = self.work / cell.name
+        run = train(
+            self.recipe(cell),
+            self.records(cell.labels),
+            out,
+            resume=(out / "recipe.toml").exists(),
+            progress=show,
+            notify=lambda line: print(f"  {line}", flush=True),
+        )
+        for name in (*TESTS, "validation"):
+            drawings = self.drawings(name, run.recipe.model.size)
+            save_scores(out / f"{name}.npz", score(run.model(), drawings))
+
+    # choices, all of them by the patent mAP on validation designs
+
+    def scores(self, cell: Cell | Fitted, test: str) -> QueryScores:
+        """The scores of one cell on one set of drawings."""
+        return load_scores(self.work / cell.name / f"{test}.npz")
+
+    def validation(self, cell: Cell) -> float:
+        """What choices go by."""
+        return mean_ap(self.scores(cell, "validation"), "patent")
+
+    def runs(self, networks: Sequence[str], labels: str) -> list[str]:
+        """The run folders of a teacher's networks."""
+        return [str(self.work / Fitted(network, labels).name) for network in networks]
+
+    def teacher_scores(self, networks: Sequence[str], labels: str, test: str) -> QueryScores:
+        """The scores of a teacher of one or several networks, as a student hears it."""
+        if len(networks) == 1:
+            return self.scores(Fitted(networks[0], labels), test)
+        file = self.work / f"teacher-{'+'.join(networks)}-{labels}-{test}.npz"
+        if not file.exists():
+            drawings = self.drawings(test)
+            told = teach(self.runs(networks, labels), drawings, show)
+            save_scores(file, score_embeddings(told, drawings.records))
+        return load_scores(file)
+
+    def best_teacher(self) -> tuple[str, ...]:
+        """The networks of the best teacher."""
+
+        def value(networks: tuple[str, ...]) -> float:
+            return mean_ap(self.teacher_scores(networks, "all", "validation"), "patent")
+
+        return max(TEACHERS, key=value)
+
+    def alone(self, student: str) -> list[Cell]:
+        """The search of a student's learning rate."""
+        return [Cell(student, "all", ALONE, rate, 0) for rate in self.plan.rates]
+
+    def listening(self, student: str) -> list[Cell]:
+        """The search of the way it listens, at the best learning rate without teacher."""
+        rate = max(self.alone(student), key=self.validation).rate
+        return [Cell(student, "all", told, rate, 0) for told in LISTENING]
+
+    def compared(self, student: str, labels: str, *, taught: bool) -> list[Cell]:
+        """The cells of every seed, with what the search chose."""
+        best = max(self.listening(student), key=self.validation)
+        told = best.told if taught else ALONE
+        return [Cell(student, labels, told, best.rate, s) for s in range(self.plan.seeds)]
+
+    def cells(self) -> Iterator[Cell | Fitted]:
+        """All cells in the order of work; later ones need the results of earlier ones."""
+        for network in NETWORKS:
+            yield Fitted(network, "all")
+        for network in self.best_teacher():
+            yield Fitted(network, "half")
+        for student in STUDENTS:
+            yield from self.alone(student)
+            yield from self.listening(student)
+        for seed in range(self.plan.seeds):
+            for labels in LABELS:
+                for student in STUDENTS:
+                    for taught in (False, True):
+                        yield self.compared(student, labels, taught=taught)[seed]
+
+    # the whole line
+
+    def line(self) -> None:
+        """Export the first taught run of each student, FP32 and INT8, and score the bundles."""
+        for student in STUDENTS:
+            run = self.work / self.compared(student, "all", taught=True)[0].name
+            for precision in PRECISIONS:
+                bundle = self.work / f"bundle-{student}-{precision}"
+                if not bundle.exists():
+                    command = [sys.executable, "-m", "edgepatent", "export", run, "--out", bundle]
+                    if precision == "int8":
+                        command += ["--int8", "--keep-going", "--data", self.spec("calibration")]
+                        command += ["--evaluate", self.spec("validation")]
+                    subprocess.run([str(word) for word in command], check=True)
+                encoder = Encoder(Bundle(bundle))
+                for test in TESTS:
+                    drawings = self.drawings(test)
+                    pixels = drawings.pixels(np.arange(len(drawings)))[:, None]
+                    scores = score_embeddings(encoder.encode(pixels), drawings.records)
+                    save_scores(self.bundle_scores(student, precision, test), scores)
+
+    def bundle_scores(self, student: str, precision: str, test: str) -> Path:
+        """Where the scores of a bundle lie."""
+        return self.work / f"bundle-{student}-{precision}-{test}.npz"
+
+    # report
+
+    def report(self) -> str:
+        """All tables as Markdown."""
+        plan = json.dumps(msgspec.to_builtins(self.plan))
+        lines = [
+            "# What a teacher is worth",
+            "",
+            "Made by `python benchmarks/distillation.py`; what it does is said in its first lines.",
+            "",
+            f"Plan: `{plan}`",
+            "",
+            f"Loss: {LOSS}; batch: {BATCH}; {self.plan.steps} steps of "
+            f"{self.plan.size} px. mAP in points with 95 % intervals (bootstrap over patents of "
+            "scores averaged over seeds); Δ is the paired difference.",
+            *self._teachers(),
+            *self._search(),
+        ]
+        for test in TESTS:
+            lines += self._comparison(test)
+        return "\n".join(lines + self._line()) + "\n"
+
+    def _teachers(self) -> list[str]:
+        lines = _table("Teachers", "teacher", "labels", "validation", *TESTS)
+        best = self.best_teacher()
+        for networks, labels in [*((t, "all") for t in TEACHERS), (best, "half")]:
+            sets = ("validation", *TESTS)
+            found = [shown(self.teacher_scores(networks, labels, s), "patent") for s in sets]
+            name = " + ".join(networks)
+            lines.append(_row(f"**{name}**" if networks == best else name, labels, *found))
+        return lines
+
+    def _search(self) -> list[str]:
+        lines = _table(
+            "Search: patent mAP on validation designs, seed 0", "student", "told", "rate", "mAP"
+        )
+        for student in STUDENTS:
+            for cell in (*self.alone(student), *self.listening(student)):
+                value = f"{100 * self.validation(cell):.1f}"
+                lines.append(_row(student, cell.told, f"{cell.rate:g}", value))
+        return lines
+
+    def _comparison(self, test: str) -> list[str]:
+        columns = [column for level in LEVELS for column in (f"{level} mAP", "Δ")]
+        lines = _table(f"With and without: {test}", "student", "labels", "told", "seeds", *columns)
+        for student in STUDENTS:
+            for labels in LABELS:
+                both = {
+                    taught: [
+                        cell
+                        for cell in self.compared(student, labels, taught=taught)
+                        if self.done(cell)
+                    ]
+                    for taught in (False, True)
+                }
+                if not (both[False] and both[True]):
+                    continue
+                means = {
+                    taught: mean_scores([self.scores(cell, test) for cell in cells])
+                    for taught, cells in both.items()
+                }
+                for taught, cells in both.items():
+                    found = []
+                    for level in LEVELS:
+                        gain = ahead(means[True], means[False], level) if taught else ""
+                        found += [shown(means[taught], level), gain]
+                    lines.append(_row(student, labels, cells[0].told, str(len(cells)), *found))
+        return lines
+
+    def _line(self) -> list[str]:
+        lines = _table(
+            "The whole line, seed 0: patent mAP, and Δ to the step before",
+            "step", "bytes", "ms", *(column for test in TESTS for column in (test, "Δ")),
+        )  # fmt: skip
+        for student in STUDENTS:
+            first = self.bundle_scores(student, PRECISIONS[-1], TESTS[-1])
+            if not first.exists():
+                continue
+            certificate = Bundle(self.work / f"bundle-{student}-int8").info.certificate or {}
+            teacher = self.best_teacher()
+            taught = self.compared(student, "all", taught=True)[0]
+            alone = self.compared(student, "all", taught=False)[0]
+            steps = {
+                f"teacher {' + '.join(teacher)}": {
+                    test: self.teacher_scores(teacher, "all", test) for test in TESTS
+                },
+                f"{student} alone": {test: self.scores(alone, test) for test in TESTS},
+                f"{student} taught ({taught.told})": {
+                    test: self.scores(taught, test) for test in TESTS
+                },
+            }
+            for precision in PRECISIONS:
+                steps[f"{student} bundle {precision}"] = {
+                    test: load_scores(self.bundle_scores(student, precision, test))
+                    for test in TESTS
+                }
+            before: dict[str, QueryScores] = {}
+            for name, scores in steps.items():
+                side = certificate.get(name.split()[-1], {}) if "bundle" in name else {}
+                cells = [f"{side['bytes']:,}", f"{side['latency_ms']:.2f}"] if side else ["", ""]
+                for test in TESTS:
+                    cells.append(shown(scores[test], "patent"))
+                    cells.append(ahead(scores[test], before[test], "patent") if before else "")
+                lines.append(_row(name, *cells))
+                before = scores
+            if not certificate.get("accepted"):
+                lines.append(_row(f"INT8 refused: {'; '.join(certificate['refused'])}"))
+        return lines
+
+
+def without_half(records: list[Record]) -> list[Record]:
+    """The same drawings with every second patent unlabelled: each of its drawings is alone."""
+    patents = sorted({record.patent_id for record in records})
+    unlabelled = set(patents[::2])
+    return [
+        msgspec.structs.replace(
+            record, patent_id=str(record.image), locarno=None, klass=None, subclass=None, title=None
+        )
+        if record.patent_id in unlabelled
+        else record
+        for record in records
+    ]
+
+
+def _table(title: str, *columns: str) -> list[str]:
+    return ["", f"## {title}", "", _row(*columns), "|---" * len(columns) + "|"]
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("what", choices=["run", "line", "report"])
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
+    parser.add_argument("--minutes", type=float, default=90)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=140)
+    parser.add_argument("--designs", type=int, default=700)
+    parser.add_argument("--views", type=int, default=4)
+    parser.add_argument("--validation-designs", type=int, default=150)
+    parser.add_argument("--test-designs", type=int, default=300)
+    parser.add_argument("--rates", type=float, nargs="+", default=[1e-3, 3e-3])
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    plan = Plan(
+        size=options.size,
+        steps=options.steps,
+        designs=options.designs,
+        views=options.views,
+        validation_designs=options.validation_designs,
+        test_designs=options.test_designs,
+        rates=tuple(options.rates),
+        seeds=options.seeds,
+        code=code_digest(),
+    )
+    bench = Bench(options.work, options.shared, open_plan(options.work, plan))
+    if options.what == "report":
+        options.out.write_text(bench.report(), "utf-8")
+        return
+    if bench.plan.code != plan.code:
+        raise SystemExit(f"what draws or reads drawings has changed: begin a new {options.work}")
+    if options.what == "run":
+        run_cells(bench.cells(), bench.done, bench.train, options.minutes)
+    else:
+        bench.line()
+
+
+if __name__ == "__main__":
+    main()
