@@ -281,12 +281,12 @@ class Bench:
             yield Fitted(network, "all")
         for student in STUDENTS:
             yield from self.alone(student)
-        yield from self.listening()
-        for network in self.best_teacher():
-            yield Fitted(network, "half")
-        for seed in range(self.plan.seeds):
-            for labels in LABELS:
-                for student in STUDENTS:
+            if student == STUDENTS[0]:
+                yield from self.listening()
+                for network in self.best_teacher():
+                    yield Fitted(network, "half")
+            for seed in range(self.plan.seeds):
+                for labels in LABELS:
                     for taught in (False, True):
                         yield self.compared(student, labels, taught=taught)[seed]
 
@@ -294,7 +294,7 @@ class Bench:
 
     def line(self) -> None:
         """Export the first taught run of each student, FP32 and INT8, and score the bundles."""
-        for student in STUDENTS:
+        for student in self.searched():
             run = self.work / self.compared(student, "all", taught=True)[0].name
             for precision in PRECISIONS:
                 bundle = self.work / f"bundle-{student}-{precision}"
@@ -337,6 +337,10 @@ class Bench:
             lines += self._comparison(test)
         return "\n".join(lines + self._line()) + "\n"
 
+    def searched(self) -> list[str]:
+        """The students whose search has been done."""
+        return [s for s in STUDENTS if all(self.done(cell) for cell in self.alone(s))]
+
     def _teachers(self) -> list[str]:
         lines = _table("Teachers", "teacher", "labels", "validation", *TESTS)
         best = self.best_teacher()
@@ -351,11 +355,9 @@ class Bench:
         lines = _table(
             "Search: patent mAP on validation designs, seed 0", "student", "told", "rate", "mAP"
         )
-        for student in STUDENTS:
-            for cell in (
-                *self.alone(student),
-                *(c for c in self.listening() if c.student == student),
-            ):
+        for student in self.searched():
+            found = [cell for cell in self.listening() if cell.student == student]
+            for cell in (*self.alone(student), *found):
                 value = f"{100 * self.validation(cell):.1f}"
                 lines.append(_row(student, cell.told, f"{cell.rate:g}", value))
         return lines
@@ -363,7 +365,7 @@ class Bench:
     def _comparison(self, test: str) -> list[str]:
         columns = [column for level in LEVELS for column in (f"{level} mAP", "Δ")]
         lines = _table(f"With and without: {test}", "student", "labels", "told", "seeds", *columns)
-        for student in STUDENTS:
+        for student in self.searched():
             for labels in LABELS:
                 both = {
                     taught: [
@@ -392,7 +394,7 @@ class Bench:
             "The whole line, seed 0: patent mAP, and Δ to the step before",
             "step", "bytes", "ms", *(column for test in TESTS for column in (test, "Δ")),
         )  # fmt: skip
-        for student in STUDENTS:
+        for student in self.searched():
             first = self.bundle_scores(student, PRECISIONS[-1], TESTS[-1])
             if not first.exists():
                 continue
