@@ -41,6 +41,14 @@ def test_graph_gives_what_the_network_gives_for_any_batch(
         np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1, atol=1e-5)
 
 
+def test_taps_are_exported(drawings: Drawings) -> None:
+    tapped = tiny_model(drawings, taps=("blocks.0", "blocks.2"))
+    graph = to_onnx(tapped, SIZE)
+    with torch.no_grad():
+        expected = tapped(torch.from_numpy(drawings)).numpy()
+    np.testing.assert_allclose(run(graph, drawings), expected, atol=2e-5)
+
+
 def test_what_can_be_folded_is_folded(graph: onnx.ModelProto) -> None:
     kinds = [node.op_type for node in graph.graph.node]
     assert "BatchNormalization" not in kinds
@@ -134,3 +142,13 @@ def test_attention_becomes_one_operator_and_gives_the_same(drawings: Drawings) -
     with torch.no_grad():
         expected = network(torch.from_numpy(drawings[:5])).numpy()
     np.testing.assert_allclose(run(graph, drawings[:5]), expected, atol=2e-5)
+
+
+def test_mobilevit_is_rewritten_and_gives_the_same(drawings: Drawings) -> None:
+    # At 96 pixels the maps of its last stage are 3 × 3: no whole patches.
+    network = tiny_model(drawings, backbone="mobilevit_xxs")
+    graph = to_onnx(network, 96)  # raises unless it gives what the network gives
+    kinds = [node.op_type for node in graph.graph.node]
+    assert kinds.count("Resize") == 2
+    assert kinds.count("MultiHeadAttention") == 9
+    assert "MatMul" not in kinds

@@ -148,4 +148,26 @@ def test_feature_maps_are_channels_first_for_every_layout() -> None:
     for name in ("test_efficientnet", "test_vit"):
         size = timm.get_pretrained_cfg(name).input_size[-1]
         backbone = build_backbone(ModelRecipe(name, size=size)).eval()
-        assert features(backbone, torch.zeros(1, 1, size, size)).shape[1] == backbone.num_features
+        (maps,) = features(backbone, torch.zeros(1, 1, size, size))
+        assert maps.shape[1] == backbone.num_features
+
+
+def test_tapped_maps_come_beside_the_last_ones_in_two_halves() -> None:
+    recipe = ModelRecipe("test_efficientnet", size=64, taps=("blocks.1", "blocks.0"), dimensions=8)
+    backbone = build_backbone(recipe).eval()
+    x = torch.randn(2, 1, 64, 64)
+    with torch.no_grad():
+        last, second, first = features(backbone, x, recipe.taps)
+        plain = backbone.blocks[0](backbone.bn1(backbone.conv_stem(x)))
+        assert torch.equal(last, features(backbone, x)[0])
+        assert torch.allclose(first[:, : plain.shape[1]] - first[:, plain.shape[1] :], plain)
+        assert first.min() >= 0
+        assert second.shape[1] == 2 * backbone.blocks[1](plain).shape[1]
+    model = build_model(Recipe(recipe))
+    assert model.widths == (last.shape[1], second.shape[1], first.shape[1])
+    assert model(torch.randint(0, 256, (2, 1, 64, 64), dtype=torch.uint8)).shape == (2, 8)
+
+
+def test_a_tap_that_does_not_exist_is_refused_with_the_nearest() -> None:
+    with pytest.raises(RecipeError, match=r"did you mean blocks\.1"):
+        build_model(Recipe(ModelRecipe("test_efficientnet", size=64, taps=("block.1",))))

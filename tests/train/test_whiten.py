@@ -82,3 +82,16 @@ def test_without_a_second_drawing_of_any_patent_it_is_a_whitening() -> None:
     discriminate(one, x, np.arange(40))
     whiten(two, x)
     assert torch.allclose(one.weight, two.weight)
+
+
+def test_layers_weigh_alike_whatever_their_scale() -> None:
+    rng = np.random.default_rng(3)
+    patent = np.repeat(np.arange(40), 5)
+    x = (rng.normal(size=(40, 12))[patent] + features(200, 12)).astype("f4")
+    loud = x * np.repeat([1.0, 300.0], 6).astype("f4")
+    one, two = nn.Linear(12, 8), nn.Linear(12, 8)
+    discriminate(one, x, patent, (6, 6))
+    discriminate(two, loud, patent, (6, 6))
+    a, b = outputs(one, x), outputs(two, loud)
+    a, b = (y / np.linalg.norm(y, axis=1, keepdims=True) for y in (a, b))
+    assert np.allclose(a @ a.T, b @ b.T, atol=1e-3)

@@ -8,6 +8,7 @@ follows (or the bias). Away from the border nothing changes; at the border the p
 paper, where it used to be the mean grey of ImageNet.
 """
 
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -188,22 +189,56 @@ def replace(module: nn.Module, kinds: tuple[type[nn.Module], ...], by: type[nn.M
 
 
 @torch.no_grad()
-def feature_width(backbone: nn.Module, recipe: ModelRecipe) -> int:
-    """How many features a pooled drawing has, found by trying. Raises `RecipeError` where the
-    network cannot take the recipe's size."""
+def feature_widths(backbone: nn.Module, recipe: ModelRecipe) -> tuple[int, ...]:
+    """How many features a drawing has after pooling, the last maps' first, then each tap's.
+
+    Found by trying. Raises `RecipeError` where the network cannot take the recipe's size, or has
+    no such tap.
+    """
+    modules = [name for name, _ in backbone.named_modules() if name]
+    for tap in recipe.taps:
+        if tap not in modules:
+            close = get_close_matches(tap, modules, n=1, cutoff=0.0)
+            raise RecipeError(f"{recipe.backbone} has no module {tap!r}: did you mean {close[0]}?")
     x = torch.zeros(1, 1, recipe.size, recipe.size)
     training = backbone.training
     backbone.eval()
     try:
-        maps = backbone(x) if recipe.pool == "native" else features(backbone, x)
+        if recipe.pool == "native":
+            return (int(backbone(x).shape[1]),)
+        return tuple(int(maps.shape[1]) for maps in features(backbone, x, recipe.taps))
     except (RuntimeError, AssertionError, ValueError) as error:
         raise _impossible(recipe, error) from error
-    backbone.train(training)
-    return int(maps.shape[1])
+    finally:
+        backbone.train(training)
 
 
-def features(backbone: nn.Module, x: Tensor) -> Tensor:
-    """Feature maps [N, C, H, W] of x [N, 1, S, S], whatever layout the network has."""
+def features(backbone: nn.Module, x: Tensor, taps: Sequence[str] = ()) -> list[Tensor]:
+    """Feature maps [N, C, H, W] of x [N, 1, S, S], and those of the modules named by ``taps``.
+
+    A tapped map comes as its positive and its negative part, [N, 2C, H, W]: many blocks end in a
+    linear layer, and pooling wants what is not negative.
+    """
+    tapped: dict[str, Tensor] = {}
+
+    def keep(name: str) -> Callable[[nn.Module, object, Tensor], None]:
+        def hook(module: nn.Module, inputs: object, maps: Tensor) -> None:
+            tapped[name] = maps
+
+        return hook
+
+    hooks = [backbone.get_submodule(name).register_forward_hook(keep(name)) for name in taps]
+    try:
+        last = _last_maps(backbone, x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    halves = [torch.cat((maps.relu(), (-maps).relu()), 1) for maps in map(tapped.__getitem__, taps)]
+    return [last, *halves]
+
+
+def _last_maps(backbone: nn.Module, x: Tensor) -> Tensor:
+    """What the network ends in before pooling [N, C, H, W], whatever layout it has."""
     maps = backbone.forward_features(x)  # type: ignore[operator]
     assert isinstance(maps, Tensor)
     if maps.ndim == 3:  # a transformer's tokens [N, T, C], prefix tokens first

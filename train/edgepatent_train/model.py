@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgepatent_train.backbone import build_backbone, feature_width, features
+from edgepatent_train.backbone import build_backbone, feature_widths, features
 from edgepatent_train.recipe import Recipe
 
 
@@ -39,26 +39,34 @@ class DrawingEncoder(nn.Module):
 
     ``backbone`` is a timm network for one channel, ``pool`` turns its maps into a vector (None:
     the backbone's own pooling), ``head`` is the last linear layer: export folds a rotation in.
+    ``widths`` are the numbers of features that the last maps and each of the ``taps`` give.
     """
 
     def __init__(
-        self, backbone: nn.Module, pool: nn.Module | None, width: int, dimensions: int
+        self,
+        backbone: nn.Module,
+        pool: nn.Module | None,
+        widths: tuple[int, ...],
+        dimensions: int,
+        taps: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.pool = pool
-        self.head = nn.Linear(width, dimensions)
+        self.widths = widths
+        self.taps = taps
+        self.head = nn.Linear(sum(widths), dimensions)
 
     def features(self, pixels: Tensor) -> Tensor:
-        """Pooled features [N, C] of pixels [N, 1, S, S], uint8 or float in 0..255, paper 255."""
+        """Pooled features [N, sum(widths)] of pixels [N, 1, S, S], uint8 or float in 0..255,
+        paper 255."""
         x = (pixels.float() - 255.0) * (1.0 / 255.0)
         if self.pool is None:
             pooled = self.backbone(x)
             assert isinstance(pooled, Tensor)
             return pooled
-        pooled = self.pool(features(self.backbone, x))
-        assert isinstance(pooled, Tensor)
-        return pooled
+        maps = features(self.backbone, x, self.taps)
+        return torch.cat([self.pool(each) for each in maps], 1)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Embeddings [N, D] of unit length, float32 also under autocast."""
@@ -79,6 +87,6 @@ def build_model(recipe: Recipe) -> DrawingEncoder:
     elif settings.pool == "avg":
         pool = AvgPool()
     backbone = build_backbone(settings)
-    width = feature_width(backbone, settings)
-    model = DrawingEncoder(backbone, pool, width, settings.dimensions)
+    widths = feature_widths(backbone, settings)
+    model = DrawingEncoder(backbone, pool, widths, settings.dimensions, settings.taps)
     return model.to(memory_format=torch.channels_last)  # a third faster on CPUs

@@ -32,6 +32,8 @@ class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     whitening fitted on the training drawings, its eigenvalues λ taken to −``whiten_power``/2;
     ``"discriminative"`` whitens what differs within a patent instead and keeps the directions in
     which patents differ most.
+    ``taps`` names inner modules of the backbone ("blocks.4") whose maps are pooled beside the last:
+    what tells one patent from the next is often in the strokes, which later layers forget.
     ``activation = "relu"`` puts ReLU in place of SiLU, hard-swish and GELU, and
     ``squeeze_excite = false`` leaves those gates out: neither has a fused INT8 kernel.
     """
@@ -42,6 +44,7 @@ class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weights: str = ""
     pool: Literal["gem", "avg", "native"] = "gem"
     gem_p: float = 3.0
+    taps: tuple[str, ...] = ()
     learn_gem: bool = False
     head: Literal["linear", "whitened", "discriminative"] = "linear"
     whiten_power: float = 1.0
@@ -298,6 +301,7 @@ def _refuse_nonsense(recipe: Recipe, where: str) -> None:
         (model.size >= 32, "model.size must be at least 32 pixels"),
         (model.dimensions >= 1, "model.dimensions must be at least 1"),
         (model.gem_p > 0, "model.gem_p must be positive"),
+        (not (model.taps and model.pool == "native"), "model.taps needs pool gem or avg"),
         (0 <= model.drop_path < 1, "model.drop_path must be in [0, 1)"),
         (loss.tau > 0, "loss.tau must be positive"),
         (min(loss.scores) >= 0 and max(loss.scores) > 0, "loss.scores must be ≥ 0, one above 0"),

@@ -148,7 +148,7 @@ class _Trainer:
             if recipe.model.head == "whitened":
                 whiten(encoder.head, features, recipe.model.whiten_power)
             else:
-                discriminate(encoder.head, features, self.lessons.training.patent)
+                discriminate(encoder.head, features, self.lessons.training.patent, encoder.widths)
         self.total, self.step = self.lessons.epoch_steps * recipe.optimizer.epochs, 0
         self.learner = Learner(encoder, loss, recipe.optimizer, self.total, accelerator)
         self.best: float | None = None

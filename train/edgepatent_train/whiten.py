@@ -1,5 +1,7 @@
 """Heads that start as a linear map fitted on the pooled features, in closed form."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -28,7 +30,10 @@ def whiten(head: nn.Linear, features: npt.NDArray[np.float32], power: float = 1.
 
 
 def discriminate(
-    head: nn.Linear, features: npt.NDArray[np.float32], patent: npt.NDArray[np.int64]
+    head: nn.Linear,
+    features: npt.NDArray[np.float32],
+    patent: npt.NDArray[np.int64],
+    widths: Sequence[int] = (),
 ) -> None:
     """Set ``head`` so that it centres features [N, C], whitens their scatter within patents [N]
     and keeps the directions in which they then vary most.
@@ -36,12 +41,15 @@ def discriminate(
     Linear discriminant analysis (Fisher 1936), which retrieval knows as learned whitening
     (Mikolajczyk & Matas 2007; Radenović et al. 2018, sec. 3.3): what the views of one patent
     differ in counts little. The spectrum within patents is lifted by its own mean, so that
-    directions in which few drawings happen to agree are not blown up. Rows have a
-    root-mean-square length of 1.
+    directions in which few drawings happen to agree are not blown up. Where the features come
+    from several layers, ``widths`` of them from each, every layer is first scaled to the same
+    total variance: one lift has to suit them all. Rows have a root-mean-square length of 1.
     """
     x = features.astype(np.float64)
     mean = x.mean(0)
     x -= mean
+    scale = _equal_shares(x, widths)
+    x *= scale
     group = np.unique(patent, return_inverse=True)[1]
     sums = np.zeros((int(group.max()) + 1, x.shape[1]))
     np.add.at(sums, group, x)
@@ -55,7 +63,17 @@ def discriminate(
     white = vectors / np.sqrt(values + values.mean())
     spread, axes = np.linalg.eigh(white.T @ (x.T @ x) @ white)
     kept = min(head.out_features, int((spread > spread[-1] * 1e-9).sum()))
-    _set(head, (white @ axes[:, ::-1][:, :kept]).T, mean)
+    _set(head, (white @ axes[:, ::-1][:, :kept]).T * scale, mean)
+
+
+def _equal_shares(x: npt.NDArray[np.float64], widths: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Factors [C] that give each group of columns of centred x [N, C] the same total variance."""
+    scale = np.ones(x.shape[1])
+    for end, width in zip(np.cumsum(widths), widths, strict=True):
+        group = slice(int(end) - width, int(end))
+        variance = float(x[:, group].var(0).sum())
+        scale[group] = 1 / np.sqrt(variance) if variance > 0 else 0.0
+    return scale
 
 
 def _set(head: nn.Linear, matrix: npt.NDArray[np.float64], mean: npt.NDArray[np.float64]) -> None:
