@@ -46,9 +46,9 @@ from edgepatent_runtime.record import Skipped
 @click.option("--seed", type=click.IntRange(min=0), help="The seed, instead of the recipe's.")
 @click.option(
     "--weights",
-    metavar="FILE|timm",
-    help="Initial weights of the backbone: a safetensors file, or the word timm to download the "
-    "pretrained ones.",
+    metavar="FILE|RUN|timm",
+    help="Initial weights of the backbone: a safetensors file, an earlier run, or the word timm to "
+    "download the pretrained ones.",
 )
 @click.option(
     "--teacher",

@@ -8,6 +8,7 @@ from torch import nn
 
 from edgepatent_runtime.errors import RecipeError, TrainingError
 from edgepatent_train.backbone import build_backbone, features, fold_to_paper_zero
+from edgepatent_train.checkpoint import save_weights
 from edgepatent_train.model import build_model
 from edgepatent_train.recipe import ModelRecipe, Recipe, load_recipe
 from edgepatent_train.run import without_weights
@@ -171,3 +172,21 @@ def test_tapped_maps_come_beside_the_last_ones_in_two_halves() -> None:
 def test_a_tap_that_does_not_exist_is_refused_with_the_nearest() -> None:
     with pytest.raises(RecipeError, match=r"did you mean blocks\.1"):
         build_model(Recipe(ModelRecipe("test_efficientnet", size=64, taps=("block.1",))))
+
+
+def test_a_run_gives_its_backbone_to_the_next_at_another_size(tmp_path: Path) -> None:
+    earlier = build_model(Recipe(ModelRecipe("test_efficientnet", size=64, activation="relu")))
+    save_weights(tmp_path / "model.safetensors", earlier.state_dict())
+    recipe = ModelRecipe(
+        "test_efficientnet", size=96, activation="relu", weights=str(tmp_path), dimensions=8
+    )
+    later = build_model(Recipe(recipe, seed=1))
+    x = torch.randn(2, 1, 96, 96)
+    for model in (earlier, later):
+        model.eval()
+    assert torch.equal(earlier.backbone(x), later.backbone(x))
+
+
+def test_a_folder_that_is_no_run_gives_no_weights(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"model\.safetensors cannot be read"):
+        build_backbone(ModelRecipe("test_efficientnet", size=64, weights=str(tmp_path)))

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from edgepatent_runtime.errors import RecipeError, TrainingError
 from edgepatent_train.recipe import ModelRecipe
 
+WEIGHTS = "model.safetensors"  # of a run
 SMOOTH_ACTIVATIONS = (nn.SiLU, nn.Hardswish, nn.GELU)
 _LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
 
@@ -39,16 +40,19 @@ def build_backbone(recipe: ModelRecipe) -> nn.Module:
         close = get_close_matches(name, timm.list_models(), n=1, cutoff=0.4)
         hint = f"did you mean {close[0]}?" if close else "see timm.list_models()"
         raise RecipeError(f"timm has no model {name!r}: {hint}")
-    backbone = _create(recipe, channels=3 if recipe.weights else 1)
+    # An earlier run's network has one channel already; pretrained ones look at RGB.
+    earlier = Path(recipe.weights).is_dir() if recipe.weights else False
+    channels = 3 if recipe.weights and not earlier else 1
+    backbone = _create(recipe, channels)
     if recipe.pool != "native":
-        x = torch.zeros(1, 3 if recipe.weights else 1, recipe.size, recipe.size)
+        x = torch.zeros(1, channels, recipe.size, recipe.size)
         try:
             _drop_unused(backbone, x)
         except (RuntimeError, AssertionError, ValueError) as error:
             raise _impossible(recipe, error) from error
-    if recipe.weights and recipe.weights != "timm":
+    if recipe.weights and not earlier and recipe.weights != "timm":
         _load(backbone, Path(recipe.weights))
-    if recipe.weights:
+    if channels == 3:
         fold_to_paper_zero(backbone)
     else:
         _input_convolutions(backbone, 1)  # the same parameters with and without weights
@@ -56,6 +60,8 @@ def build_backbone(recipe: ModelRecipe) -> nn.Module:
         replace(backbone, SMOOTH_ACTIVATIONS, nn.ReLU)
     if not recipe.squeeze_excite:
         replace(backbone, (SqueezeExcite, timm.layers.SEModule), nn.Identity)
+    if earlier:
+        _load(backbone, Path(recipe.weights) / WEIGHTS, "backbone.")
     return backbone
 
 
@@ -95,10 +101,11 @@ def _first(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:160]
 
 
-def _load(backbone: nn.Module, file: Path) -> None:
-    """Load safetensors into the backbone; only the classifier's keys may be too many."""
+def _load(backbone: nn.Module, file: Path, prefix: str = "") -> None:
+    """Load what safetensors hold under ``prefix``; only the classifier's keys may be too many."""
     try:
-        weights = load_file(file)
+        every = load_file(file)
+        weights = {k.removeprefix(prefix): v for k, v in every.items() if k.startswith(prefix)}
     except (OSError, SafetensorError) as error:
         raise TrainingError(f"the weights {file} cannot be read: {_first(error)}") from error
     own = backbone.state_dict()

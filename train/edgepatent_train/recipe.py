@@ -25,13 +25,13 @@ Level = Literal["patent", "subclass", "class"]
 class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The network. ``size`` in pixels, ``dimensions`` of the embedding.
 
-    ``weights`` is empty (random initial weights), a safetensors file, or ``timm`` (download the
-    pretrained weights of that name). ``pool`` is ``gem`` (generalised mean with exponent
-    ``gem_p``, learned or not), ``avg``, or ``native``: the backbone's own, for transformers with
-    a class token or attention pooling. ``head = "whitened"`` starts the projection as a PCA
-    whitening fitted on the training drawings, its eigenvalues λ taken to −``whiten_power``/2;
-    ``"discriminative"`` whitens what differs within a patent instead and keeps the directions in
-    which patents differ most.
+    ``weights`` is empty (random initial weights), a safetensors file, the folder of an earlier run
+    whose backbone is taken over, or ``timm`` (download the pretrained weights of that name).
+    ``pool`` is ``gem`` (generalised mean with exponent ``gem_p``, learned or not), ``avg``, or
+    ``native``: the backbone's own, for transformers with a class token or attention pooling.
+    ``head = "whitened"`` starts the projection as a PCA whitening fitted on the training drawings,
+    its eigenvalues λ taken to −``whiten_power``/2; ``"discriminative"`` whitens what differs
+    within a patent instead and keeps the directions in which patents differ most.
     ``taps`` names inner modules of the backbone ("blocks.4") whose maps are pooled beside the last:
     what tells one patent from the next is often in the strokes, which later layers forget.
     ``activation = "relu"`` puts ReLU in place of SiLU, hard-swish and GELU, and

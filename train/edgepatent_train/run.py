@@ -17,13 +17,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from edgepatent_runtime.errors import TrainingError
+from edgepatent_train.backbone import WEIGHTS
 from edgepatent_train.model import DrawingEncoder, build_model
 from edgepatent_train.recipe import Recipe, parse_recipe
 
 RECIPE = "recipe.toml"
 DATA = "data.json"
 METRICS = "metrics.jsonl"
-MODEL = "model.safetensors"
+MODEL = WEIGHTS
 LAST = "checkpoints/last.pt"
 BEST = "checkpoints/best.safetensors"
 
