@@ -20,7 +20,7 @@ from optimum.onnxruntime import ORTQuantizer
 
 from edgepatent_export.calibrate import Method, Ranges
 from edgepatent_export.graph import INPUT, consumers, weights_of
-from edgepatent_export.layers import ACTIVATIONS, groups_of
+from edgepatent_export.layers import ACTIVATIONS, groups_of, only_user
 from edgepatent_export.target import Target, preset
 from edgepatent_runtime.errors import ExportError
 
@@ -93,6 +93,7 @@ def quantise(graph: onnx.ModelProto, ranges: Ranges, plan: Plan) -> onnx.ModelPr
     if plan.nodes:
         quantised = _static(graph, ranges, plan)
         feed_image(quantised)
+        give_floats(quantised, _with_activations(graph, plan.nodes))
     else:
         quantised = onnx.ModelProto()
         quantised.CopyFrom(graph)
@@ -112,6 +113,7 @@ def _static(graph: onnx.ModelProto, ranges: Ranges, plan: Plan) -> onnx.ModelPro
         for name, (low, high) in ranges.items()
     }
     nodes = _with_activations(graph, plan.nodes)
+    graph = _typed(graph)
     config = preset(plan.target, OPERATORS, sorted(nodes), per_channel=plan.per_channel)
     with tempfile.TemporaryDirectory(prefix="edgepatent-") as name:
         source = Path(name) / "float.onnx"
@@ -140,6 +142,47 @@ def _with_activations(graph: onnx.ModelProto, nodes: frozenset[str]) -> frozense
         for node in graph.graph.node
         if node.op_type in ACTIVATIONS and node.input[0] in made
     }
+
+
+def _typed(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy that says what operators of onnxruntime's own give: floats.
+
+    ONNX cannot infer it, and its quantiser leaves in float whatever reads a tensor of unknown type.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(graph)
+    for node in graph.graph.node:
+        if node.domain == "com.microsoft":
+            for name in node.output:
+                value = helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+                copy.graph.value_info.append(value)
+    return copy
+
+
+def give_floats(graph: onnx.ModelProto, nodes: frozenset[str]) -> None:
+    """Let linear layers give floats where none of the quantised ``nodes`` reads them, in place.
+
+    A QuantizeLinear and a DequantizeLinear between them only cost time and accuracy: onnxruntime's
+    QGemm gives either. (Its convolution does not.)
+    """
+    users = consumers(graph)
+    made = {name: node for node in graph.graph.node for name in node.output}
+    for quantize in list(graph.graph.node):
+        source = made.get(quantize.input[0])
+        if quantize.op_type != "QuantizeLinear" or source is None:
+            continue
+        dequantize = only_user(users, quantize.output[0], "DequantizeLinear")
+        if source.op_type not in ("Gemm", "MatMul") or dequantize is None:
+            continue
+        readers = users.get(dequantize.output[0], [])
+        if not readers or any(reader.name in nodes for reader in readers):
+            continue
+        for reader in readers:
+            for place, name in enumerate(reader.input):
+                if name == dequantize.output[0]:
+                    reader.input[place] = quantize.input[0]
+        graph.graph.node.remove(quantize)
+        graph.graph.node.remove(dequantize)
 
 
 def _image(graph: onnx.ModelProto) -> str | None:

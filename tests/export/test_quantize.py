@@ -1,10 +1,15 @@
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
+import torch
+from tiny_networks import SIZE, tiny_model
 
 from edgepatent_export.calibrate import Ranges, observe
 from edgepatent_export.certify import embed
-from edgepatent_export.graph import INPUT, weights_of
+from edgepatent_export.graph import INPUT, consumers, to_onnx, weights_of
+from edgepatent_export.layers import groups_of
 from edgepatent_export.quantize import (
     Plan,
     everything,
@@ -25,6 +30,19 @@ def ranges(graph: onnx.ModelProto, drawings: Drawings) -> Ranges:
 @pytest.fixture(scope="module")
 def int8(graph: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
     return quantise(graph, ranges, everything(graph))
+
+
+def fused(model: onnx.ModelProto, folder: Path) -> list[str]:
+    """The operators that onnxruntime makes of a model."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.optimized_model_filepath = str(folder / "optimised.onnx")
+    onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return [node.op_type for node in onnx.load(folder / "optimised.onnx").graph.node]
 
 
 def cosines(graph: onnx.ModelProto, other: onnx.ModelProto, drawings: Drawings) -> np.ndarray:
@@ -54,16 +72,8 @@ def test_the_drawing_itself_is_the_first_quantised_tensor(int8: onnx.ModelProto)
     assert values[readers[0].input[2]].dtype == np.uint8
 
 
-def test_onnxruntime_fuses_every_convolution(int8: onnx.ModelProto, tmp_path) -> None:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
-    onnxruntime.InferenceSession(
-        int8.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    kinds = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
+def test_onnxruntime_fuses_every_convolution(int8: onnx.ModelProto, tmp_path: Path) -> None:
+    kinds = fused(int8, tmp_path)
     assert "Conv" not in kinds
     assert "Clip" not in kinds[: kinds.index("DequantizeLinear")]
     before = kinds[: kinds.index("QLinearConv")]
@@ -142,3 +152,26 @@ def test_output_axis_follows_the_operator(graph: onnx.ModelProto) -> None:
     weights = weights_of(graph)
     axis = output_axis(graph, head.input[1], 2)
     assert weights[head.input[1]].shape[axis] == 32
+
+
+def test_linear_layers_give_floats_where_floats_are_read(int8: onnx.ModelProto) -> None:
+    users = consumers(int8)
+    for node in int8.graph.node:
+        if node.op_type == "Gemm":
+            readers = {reader.op_type for reader in users[node.output[0]]}
+            assert "QuantizeLinear" not in readers
+
+
+def test_every_linear_layer_of_a_transformer_computes_in_int8(
+    drawings: Drawings, tmp_path: Path
+) -> None:
+    network = tiny_model(drawings, backbone="mobilevit_xxs", activation="relu")
+    graph = to_onnx(network, SIZE)
+    ranges = observe(graph, quantised_tensors(graph), drawings).ranges("percentile")
+    plan = Plan(frozenset(groups_of(graph)["linear layers"]))
+    int8 = quantise(graph, ranges, plan)
+    kinds = fused(int8, tmp_path)
+    linear = [m for m in network.modules() if isinstance(m, torch.nn.Linear)]
+    assert kinds.count("QGemm") == len(linear)
+    assert not {"Gemm", "MatMul", "MatMulNBits"} & set(kinds)
+    assert cosines(graph, int8, drawings).mean() > 0.97
