@@ -20,7 +20,6 @@ nothing of the loss.
 
 import argparse
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,29 +27,41 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import torch
-
-from edgepatent_runtime.metrics import (
-    LevelName,
-    QueryScores,
-    paired_interval,
-    score_queries,
+from cells import (
+    LEVELS,
+    ahead,
+    load_scores,
+    mean_scores,
+    open_plan,
+    run_cells,
+    save_scores,
+    score,
+    show,
+    shown,
 )
+
+from edgepatent_runtime.metrics import LevelName, QueryScores
 from edgepatent_runtime.record import Record, Skipped
 from edgepatent_train.cache import code_digest
 from edgepatent_train.data import DrawingSet, drawing_set, read_records
-from edgepatent_train.embed import embed_set
-from edgepatent_train.model import DrawingEncoder
 from edgepatent_train.recipe import Recipe, parse_recipe
 from edgepatent_train.run import Run
 from edgepatent_train.split import held_out
 from edgepatent_train.trainer import train
 
-LOSSES = ("hierarchical", "hierarchical-level", "infonce", "supcon", "himulcon")
+# The hierarchical loss with its defaults, and two settings of it that weigh the patent more.
+LOSSES: dict[str, dict[str, object]] = {
+    "hierarchical": {"name": "hierarchical"},
+    "hierarchical-level": {"name": "hierarchical", "normalise": "level"},
+    "hierarchical-steep": {"name": "hierarchical", "scores": [1.0, 0.2, 0.05]},
+    "infonce": {"name": "infonce"},
+    "supcon": {"name": "supcon"},
+    "himulcon": {"name": "himulcon"},
+}
 KINDS = ("synthetic", "icons")
-LEVELS: tuple[LevelName, ...] = ("patent", "subclass", "class")
 SHOWN = ("frozen", *LOSSES)
 # Three views: with two, SupCon on patents and InfoNCE would be the same loss.
-BATCH = {"classes": 4, "subclasses": 2, "patents": 3, "views": 3}
+BATCH = {"classes": 6, "subclasses": 2, "patents": 2, "views": 3}
 
 
 @dataclass(frozen=True)
@@ -130,11 +141,7 @@ class Bench:
 
     def recipe(self, cell: Cell) -> Recipe:
         """The recipe of a cell: only loss, τ and seed differ."""
-        loss: dict[str, object] = {"name": cell.loss, "tau": cell.tau or 0.1}
-        if cell.loss == "hierarchical-level":
-            loss = {"name": "hierarchical", "normalise": "level", "tau": cell.tau}
-        if cell.loss == "frozen":
-            loss = {}
+        loss = {} if cell.loss == "frozen" else LOSSES[cell.loss] | {"tau": cell.tau}
         return parse_recipe(
             {
                 "model": {
@@ -148,11 +155,10 @@ class Bench:
                 "optimizer": {
                     "epochs": 0 if cell.loss == "frozen" else 1,
                     "epoch_steps": self.plan.steps,
-                    "lr": 5e-4,
+                    "lr": 1e-3,
                     "backbone_lr": 0.5,
-                    "freeze_bn": True,
-                    "checkpoint_steps": 25,
-                    "ema": 0.98,
+                    "checkpoint_steps": 50,
+                    "ema": 0.97,
                 },
                 "evaluation": {"keep": "last"},
                 "seed": cell.seed,
@@ -209,20 +215,7 @@ class Bench:
 
     def run(self, minutes: float) -> None:
         """Train missing cells until the next one would take longer than the time that is left."""
-        began = time.monotonic()
-        slowest = 0.0
-        for cell in self.cells():
-            if self.done(cell):
-                continue
-            left = minutes * 60 - (time.monotonic() - began)
-            if slowest > left:
-                print(f"{left:.0f} s left, a cell takes {slowest:.0f}: start again to go on")
-                return
-            print(cell.name, flush=True)
-            started = time.monotonic()
-            self.train(cell)
-            slowest = max(slowest, time.monotonic() - started)
-        print("all cells are done")
+        run_cells(self.cells(), self.done, self.train, minutes)
 
     # report
 
@@ -259,8 +252,8 @@ class Bench:
             f"Plan: `{json.dumps(self.settings())}`",
             "",
             f"Batch: {BATCH}; {self.plan.steps} steps. mAP in points with 95 % intervals "
-            "(bootstrap over patents of scores averaged over seeds); in the columns Δ the paired "
-            "difference hierarchical − this loss.",
+            "(bootstrap over patents of scores averaged over seeds); the columns behind each have "
+            "the paired difference from InfoNCE and from SupCon on patents at their own best τ.",
         ]
         for kind in self.plan.kinds:
             tests = ("synthetic-test", "sheets") if kind == "synthetic" else ("icons-test",)
@@ -274,40 +267,20 @@ class Bench:
         return "\n".join(lines) + "\n"
 
     def _table(self, kind: str, test: str, which: "np.ndarray | None", title: str) -> list[str]:
-        head = "| loss | τ | seeds | " + " | ".join(f"{level} mAP | Δ" for level in LEVELS) + " |"
-        lines = ["", f"## {title}", "", head, "|---" * (3 + 2 * len(LEVELS)) + "|"]
-        ours = self.scored(kind, "hierarchical", test)
-        for loss in SHOWN:
-            theirs = self.scored(kind, loss, test)
-            if theirs is None or ours is None:
-                continue
+        columns = " | ".join(f"{level} mAP | − InfoNCE | − SupCon" for level in LEVELS)
+        lines = ["", f"## {title}", "", f"| loss | τ | seeds | {columns} |", "|---" * 12 + "|"]
+        found = {loss: self.scored(kind, loss, test) for loss in SHOWN}
+        there = {loss: restrict(scores, which) for loss, scores in found.items() if scores}
+        for loss, scores in there.items():
             tau = "" if loss == "frozen" else f"{self.best_tau(kind, loss):g}"
             cells = [loss, tau, str(self.seeds(kind, loss))]
-            mine, other = restrict(ours, which), restrict(theirs, which)
-            nothing = scaled(other, 0.0)
             for level in LEVELS:
-                found = mean_ap(other, level)
-                low, high = paired_interval(nothing, other, level=level)
-                cells.append(f"{100 * found:.1f} [{100 * low:.1f}, {100 * high:.1f}]")
-                if loss == "hierarchical":
-                    cells.append("")
-                    continue
-                low, high = paired_interval(other, mine, level=level)
-                ahead = mean_ap(mine, level) - found
-                cells.append(f"{100 * ahead:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]")
+                cells.append(shown(scores, level))
+                for other in ("infonce", "supcon"):
+                    compared = loss not in ("frozen", other) and other in there
+                    cells.append(ahead(scores, there[other], level) if compared else "")
             lines.append("| " + " | ".join(cells) + " |")
         return lines
-
-
-def score(model: DrawingEncoder, drawings: DrawingSet) -> QueryScores:
-    """Scores of each drawing as a query against all others."""
-    records = drawings.records
-    return score_queries(
-        embed_set(model, drawings, progress=show),
-        [r.patent_id for r in records],
-        [r.subclass for r in records],
-        [r.klass for r in records],
-    )
 
 
 def validation(run: Run) -> float:
@@ -315,46 +288,6 @@ def validation(run: Run) -> float:
     levels = run.summary()["scores"]["levels"]
     found = [levels[level]["mAP"] for level in LEVELS]  # None where no query counts
     return float(np.mean([value for value in found if value is not None]))
-
-
-def save_scores(file: Path, scores: QueryScores) -> None:
-    columns: dict[str, np.ndarray] = {
-        f"{level} mAP": scores.measures[level]["map"] for level in LEVELS
-    }
-    columns |= {"patents": scores.patent, "ndcg": scores.ndcg_10}
-    np.savez_compressed(file, allow_pickle=False, **columns)
-
-
-def load_scores(file: Path) -> QueryScores:
-    with np.load(file) as found:
-        return QueryScores(
-            found["patents"],
-            {level: {"map": found[f"{level} mAP"]} for level in LEVELS},
-            found["ndcg"],
-        )
-
-
-def mean_scores(found: list[QueryScores]) -> QueryScores:
-    """The same queries, averaged over runs."""
-    measures: dict[LevelName, dict[str, np.ndarray]] = {
-        level: {"map": np.mean([s.measures[level]["map"] for s in found], axis=0)}
-        for level in LEVELS
-    }
-    ndcg = np.mean([s.ndcg_10 for s in found], axis=0)
-    return QueryScores(found[0].patent, measures, ndcg)
-
-
-def mean_ap(scores: QueryScores, level: LevelName) -> float:
-    """The mean over the queries that count."""
-    return float(np.nanmean(scores.measures[level]["map"]))
-
-
-def scaled(scores: QueryScores, factor: float) -> QueryScores:
-    """All average precisions times ``factor``: 0 gives what an interval of the mean is taken to."""
-    measures: dict[LevelName, dict[str, np.ndarray]] = {
-        level: {"map": factor * scores.measures[level]["map"]} for level in LEVELS
-    }
-    return QueryScores(scores.patent, measures, scores.ndcg_10)
 
 
 def restrict(scores: QueryScores, which: "np.ndarray | None") -> QueryScores:
@@ -365,21 +298,6 @@ def restrict(scores: QueryScores, which: "np.ndarray | None") -> QueryScores:
         level: {"map": np.where(which, scores.measures[level]["map"], np.nan)} for level in LEVELS
     }
     return QueryScores(scores.patent, measures, np.where(which, scores.ndcg_10, np.nan))
-
-
-def show(task: str, done: int, total: int | None) -> None:
-    """A line now and then."""
-    if total and task == "reading drawings" and (done == total or done % 1024 == 0):
-        print(f"  {task} {done}/{total}", flush=True)
-
-
-def open_plan(work: Path, asked: Plan) -> Plan:
-    """The plan of the work folder; that of the command line where there is none yet."""
-    file = work / "plan.json"
-    if not file.exists():
-        work.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(msgspec.json.encode(asked))
-    return msgspec.json.decode(file.read_bytes(), type=Plan)
 
 
 def main() -> None:
