@@ -18,6 +18,7 @@ from torch import nn
 from edgepatent_runtime.errors import TrainingError
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record, Skipped
+from edgepatent_train.batchnorm import settle
 from edgepatent_train.checkpoint import (
     load_checkpoint,
     save_checkpoint,
@@ -33,6 +34,7 @@ from edgepatent_train.journal import Journal
 from edgepatent_train.learner import Learner
 from edgepatent_train.loader import Batch, load_batches
 from edgepatent_train.losses import ContrastiveLoss
+from edgepatent_train.memory import keep_freed_memory
 from edgepatent_train.model import DrawingEncoder, build_model
 from edgepatent_train.recipe import Recipe, dump_recipe
 from edgepatent_train.run import (
@@ -77,6 +79,7 @@ def train(
     Raises `TrainingError` for data that cannot be trained on, a folder in use, a checkpoint of
     another recipe, a loss that is not finite, a full disk; `RecipeError` for an impossible recipe.
     """
+    keep_freed_memory()
     accelerator = Accelerator(mixed_precision=recipe.optimizer.precision)
     if not accelerator.is_main_process:
         notify, progress = _say_nothing, silent
@@ -144,6 +147,8 @@ class _Trainer:
             loss = self._listen_to_teachers()
         if recipe.model.head != "linear" and not resume:
             notify(f"fitting the {recipe.model.head} head on the training drawings")
+            if not recipe.model.weights:
+                settle(encoder, self.lessons.training)
             features = pooled_features(encoder, self.lessons.training, progress=progress)
             if recipe.model.head == "whitened":
                 whiten(encoder.head, features, recipe.model.whiten_power)
