@@ -18,7 +18,7 @@ from edgepatent_train.data import drawing_set, read_records
 from edgepatent_train.distill import DistillLoss, relation
 from edgepatent_train.learner import Learner
 from edgepatent_train.recipe import DistillRecipe, LossRecipe, Recipe
-from edgepatent_train.teacher import no_better_than_pixels, teach
+from edgepatent_train.teacher import narrowed, no_better_than_pixels, teach
 from edgepatent_train.trainer import train
 
 Designs = Callable[..., Path]
@@ -156,6 +156,18 @@ def test_an_ensemble_is_the_mean_of_its_teachers(
     )
     assert both.shape[1] == one.shape[1] + two.shape[1]
     assert np.allclose(both @ both.T, (one @ one.T + two @ two.T) / 2, atol=1e-5)
+
+
+def test_a_wide_teacher_keeps_its_similarities_in_fewer_dimensions() -> None:
+    """Drawings that lie on a plane of 6 among 24 dimensions fit into 6."""
+    flat = unit(40, 6, 0) @ torch.linalg.qr(torch.randn(24, 6)).Q.T
+    told = flat.numpy()
+    few = narrowed(told, 6)
+    assert few.shape == (40, 6)
+    assert few.dtype == np.float32
+    assert np.allclose(few @ few.T, told @ told.T, atol=1e-5)
+    assert narrowed(told, 24) is told
+    assert np.allclose(np.linalg.norm(narrowed(told, 3), axis=1), 1)
 
 
 def test_a_teacher_that_sees_nothing_is_warned_of(

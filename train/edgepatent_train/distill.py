@@ -2,8 +2,9 @@
 
 Two terms, each weighed against the contrastive loss, both without labels:
 
-- *regression*: the student's embedding, through a learned linear map where dimensions differ,
-  points where the teacher's does: the mean of 1 − cos.
+- *regression*: the student's embedding points where the teacher's does: the mean of 1 − cos. A
+  wider teacher is narrowed to its principal axes (`teacher.narrowed`); to a narrower one leads a
+  learned linear map.
 - *relation* (Fang et al. 2021, SEED, eq. 3; Tejankar et al. 2021, ISD): the student's similarity
   distribution over the other drawings of the batch and a queue of past ones is the teacher's:
   the cross-entropy between softmax(teacher / τ_t) and softmax(student / τ_s).

@@ -56,6 +56,21 @@ def teach(names: Sequence[str], drawings: DrawingSet, progress: Progress) -> Flo
     return np.concatenate(parts, axis=1) / np.float32(np.sqrt(len(parts)))
 
 
+def narrowed(told: Floats, dimensions: int) -> Floats:
+    """Teachers' embeddings [N, T] in at most ``dimensions``, unit length.
+
+    Turned to their principal axes, of which the first are kept: inner products change as little
+    as they can. A student of that many dimensions then has to point where the teacher does; behind
+    a map of its own it may keep another geometry altogether.
+    """
+    if told.shape[1] <= dimensions:
+        return told
+    axes = np.linalg.eigh(told.T.astype(np.float64) @ told)[1][:, ::-1][:, :dimensions]
+    turned = told @ axes
+    few: Floats = (turned / np.linalg.norm(turned, axis=1, keepdims=True)).astype(np.float32)
+    return few
+
+
 def no_better_than_pixels(embeddings: Floats, drawings: DrawingSet) -> str:
     """A warning where the teacher retrieves patents no better than 32×32 pixels; else empty.
 

@@ -49,7 +49,7 @@ from edgepatent_train.run import (
     difference,
     without_weights,
 )
-from edgepatent_train.teacher import no_better_than_pixels, teach
+from edgepatent_train.teacher import narrowed, no_better_than_pixels, teach
 from edgepatent_train.whiten import discriminate, whiten
 
 LOG_STEPS = 10
@@ -169,8 +169,9 @@ class _Trainer:
         warning = no_better_than_pixels(told, training)
         if warning:
             self.notify(f"warning: {warning}")
-        self.labels.append(torch.from_numpy(told))
         dimensions = self.recipe.model.dimensions
+        told = narrowed(told, dimensions)
+        self.labels.append(torch.from_numpy(told))
         return DistillLoss(
             self.recipe.loss, self.recipe.distill, student=dimensions, teacher=told.shape[1]
         )
