@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 
 from edgepatent_export.graph import INPUT, OUTPUT
@@ -188,7 +189,15 @@ def neighbour_overlap(first: Embeddings, second: Embeddings, k: int = NEIGHBOURS
 def interleaved_latency(
     models: Sequence[bytes], drawing: Drawings, rounds: int = ROUNDS
 ) -> list[Latency]:
-    """How long each model takes for one drawing [1, 1, S, S] on one thread.
+    """How long each model takes for one drawing [1, 1, S, S] on one thread."""
+    times = interleaved_times(models, drawing, rounds)
+    return [Latency(float(np.median(row)), float(np.percentile(row, 95))) for row in times]
+
+
+def interleaved_times(
+    models: Sequence[bytes], drawing: Drawings, rounds: int
+) -> npt.NDArray[np.float64]:
+    """Milliseconds [models, rounds] for one drawing [1, 1, S, S] on one thread.
 
     The models take turns, so that whatever else the machine does hits all alike.
     """
@@ -202,4 +211,4 @@ def interleaved_latency(
             start = time.perf_counter()
             run(session, drawing)
             times[place, turn] = time.perf_counter() - start
-    return [Latency(float(np.median(row)), float(np.percentile(row, 95))) for row in 1000 * times]
+    return 1000 * times

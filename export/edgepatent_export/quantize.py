@@ -93,7 +93,7 @@ def quantise(graph: onnx.ModelProto, ranges: Ranges, plan: Plan) -> onnx.ModelPr
     if plan.nodes:
         quantised = _static(graph, ranges, plan)
         feed_image(quantised)
-        give_floats(quantised, _with_activations(graph, plan.nodes))
+        give_floats(quantised, graph, _with_activations(graph, plan.nodes))
     else:
         quantised = onnx.ModelProto()
         quantised.CopyFrom(graph)
@@ -113,7 +113,7 @@ def _static(graph: onnx.ModelProto, ranges: Ranges, plan: Plan) -> onnx.ModelPro
         for name, (low, high) in ranges.items()
     }
     nodes = _with_activations(graph, plan.nodes)
-    graph = _typed(graph)
+    graph = typed(graph)
     config = preset(plan.target, OPERATORS, sorted(nodes), per_channel=plan.per_channel)
     with tempfile.TemporaryDirectory(prefix="edgepatent-") as name:
         source = Path(name) / "float.onnx"
@@ -144,7 +144,7 @@ def _with_activations(graph: onnx.ModelProto, nodes: frozenset[str]) -> frozense
     }
 
 
-def _typed(graph: onnx.ModelProto) -> onnx.ModelProto:
+def typed(graph: onnx.ModelProto) -> onnx.ModelProto:
     """A copy that says what operators of onnxruntime's own give: floats.
 
     ONNX cannot infer it, and its quantiser leaves in float whatever reads a tensor of unknown type.
@@ -159,20 +159,27 @@ def _typed(graph: onnx.ModelProto) -> onnx.ModelProto:
     return copy
 
 
-def give_floats(graph: onnx.ModelProto, nodes: frozenset[str]) -> None:
+def give_floats(graph: onnx.ModelProto, source: onnx.ModelProto, nodes: frozenset[str]) -> None:
     """Let linear layers give floats where none of the quantised ``nodes`` reads them, in place.
 
     A QuantizeLinear and a DequantizeLinear between them only cost time and accuracy: onnxruntime's
-    QGemm gives either. (Its convolution does not.)
+    QGemm gives either. (Its convolution does not.) Where a ReLU follows in ``source``, the graph
+    before, they stay: what they clip is all that is left of it.
     """
     users = consumers(graph)
+    clipped = {node.input[0] for node in source.graph.node if node.op_type in ACTIVATIONS}
+    linear = {
+        node.name
+        for node in source.graph.node
+        if node.op_type in ("Gemm", "MatMul") and node.output[0] not in clipped
+    }
     made = {name: node for node in graph.graph.node for name in node.output}
     for quantize in list(graph.graph.node):
-        source = made.get(quantize.input[0])
-        if quantize.op_type != "QuantizeLinear" or source is None:
+        layer = made.get(quantize.input[0])
+        if quantize.op_type != "QuantizeLinear" or layer is None or layer.name not in linear:
             continue
         dequantize = only_user(users, quantize.output[0], "DequantizeLinear")
-        if source.op_type not in ("Gemm", "MatMul") or dequantize is None:
+        if dequantize is None:
             continue
         readers = users.get(dequantize.output[0], [])
         if not readers or any(reader.name in nodes for reader in readers):

@@ -42,31 +42,32 @@ def test_channels_before_depthwise_convolutions_get_one_range(
             assert spread[1] < spread[0]
 
 
+@pytest.mark.parametrize("layer", ["backbone.conv_head", "head"])
 def test_corrected_biases_keep_the_mean_of_rounded_weights(
-    graph: onnx.ModelProto, statistics: Statistics, drawings: Drawings
+    layer: str, graph: onnx.ModelProto, statistics: Statistics, drawings: Drawings
 ) -> None:
     """Oracle: with weights rounded, the mean of each channel is nearer to FP32's if corrected."""
 
     def rounded(source: onnx.ModelProto) -> onnx.ModelProto:
         copy = onnx.ModelProto()
         copy.CopyFrom(source)
-        name = next(n for n in copy.graph.node if n.name == "backbone.conv_head").input[1]
+        name = next(n for n in copy.graph.node if n.name == layer).input[1]
         value = next(v for v in copy.graph.initializer if v.name == name)
         codes, scale = round_weights(numpy_helper.to_array(value), 0, 7)  # coarse: 4 bits
         value.CopyFrom(numpy_helper.from_array((codes * scale).astype(np.float32), name))
         return copy
 
-    def only_head(source: onnx.ModelProto) -> onnx.ModelProto:
+    def only_layer(source: onnx.ModelProto) -> onnx.ModelProto:
         corrected = weights_of(correct_bias(source, statistics, 7))
-        node = next(n for n in source.graph.node if n.name == "backbone.conv_head")
+        node = next(n for n in source.graph.node if n.name == layer)
         copy = onnx.ModelProto()
         copy.CopyFrom(source)
         value = next(v for v in copy.graph.initializer if v.name == node.input[2])
         value.CopyFrom(numpy_helper.from_array(corrected[node.input[2]], node.input[2]))
         return copy
 
-    output = next(n for n in graph.graph.node if n.name == "backbone.conv_head").output[0]
+    output = next(n for n in graph.graph.node if n.name == layer).output[0]
     exact = statistics.means[output]
     plain = observe(rounded(graph), [output], drawings).means[output]
-    fixed = observe(rounded(only_head(graph)), [output], drawings).means[output]
+    fixed = observe(rounded(only_layer(graph)), [output], drawings).means[output]
     assert np.abs(fixed - exact).mean() < 0.2 * np.abs(plain - exact).mean()

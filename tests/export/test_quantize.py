@@ -175,3 +175,7 @@ def test_every_linear_layer_of_a_transformer_computes_in_int8(
     assert kinds.count("QGemm") == len(linear)
     assert not {"Gemm", "MatMul", "MatMulNBits"} & set(kinds)
     assert cosines(graph, int8, drawings).mean() > 0.97
+    # Where the layer after a ReLU stays in float, the ReLU must not get lost.
+    first = [name for name in plan.nodes if "fc1" in name]
+    alone = quantise(graph, ranges, Plan(frozenset(first)))
+    assert cosines(graph, alone, drawings).mean() > 0.97
