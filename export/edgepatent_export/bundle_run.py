@@ -149,7 +149,7 @@ def export(
                 "python": platform.python_version(),
             },
             files={},
-            training=_training(run),
+            training=_training(run.told()),
             certificate=None if certificate is None else msgspec.to_builtins(certificate),
         )
         drawings = golden_drawings(recipe.size)
@@ -220,20 +220,10 @@ def _reasons(certificate: Certificate) -> str:
     return "; ".join(certificate.refused)
 
 
-def _training(run: Run) -> dict[str, Any]:
-    """What a bundle says of how its model was trained."""
-    data, loss = run.data, run.recipe.loss
-    return {
-        "sources": [named(source) for source in data.sources],
-        "drawings": data.drawings,
-        "patents": data.patents,
-        "digest": data.digest,
-        "steps": run.summary()["steps"],
-        "epochs": run.recipe.optimizer.epochs,
-        "loss": loss.name,
-        "scores": list(loss.scores),
-        "seed": run.recipe.seed,
-    }
+def _training(told: dict[str, Any]) -> dict[str, Any]:
+    """What a bundle says of how its model was trained: no paths of the machine that did it."""
+    told = told | {"sources": [named(source) for source in told["sources"]]}
+    return told | {"earlier": _training(told["earlier"]) if told["earlier"] else {}}
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """A model card that a person can read, written from what export knows for certain."""
 
 import textwrap
+from collections import Counter
+from typing import Any
 
 from edgepatent_export.certify import Certificate, Side
 from edgepatent_runtime.bundle import BundleInfo
@@ -46,15 +48,29 @@ def _head(info: BundleInfo) -> str:
 
 
 def _training(info: BundleInfo) -> str:
-    training = info.training
-    sources = ", ".join(f"`{s}`" for s in training.get("sources", [])) or "unknown"
-    text = f"""{training.get("drawings", "?")} drawings of {training.get("patents", "?")} designs
-        from {sources}; {training.get("steps", "?")} steps with the {training.get("loss", "?")} loss
-        (scores {training.get("scores", "?")} for patent, subclass, class)."""
+    training, earlier = info.training, info.training.get("earlier")
+    text = _told(training)
     if training.get("steps") == 0:
-        text += """ The backbone was not trained on drawings: it keeps its initial weights, and only
-            the last linear layer was fitted."""
+        text += " Only the last linear layer was fitted on them."
+    if earlier:
+        text += f" The backbone comes from an earlier run: {_told(earlier)}"
+    elif training.get("steps") == 0:
+        text += " The backbone keeps its initial weights."
     return f"## Training\n\n{_wrapped(text)}"
+
+
+def _told(training: dict[str, Any]) -> str:
+    """One run in words. A source that was given several times is named once."""
+    given = Counter(training.get("sources", []))
+    sources = ", ".join(f"`{s}`" + (f" ({n} times)" if n > 1 else "") for s, n in given.items())
+    text = f"""{training.get("drawings", "?")} drawings of {training.get("patents", "?")} designs
+        from {sources or "unknown"}"""
+    if training.get("steps") == 0:
+        return f"{text}."
+    loss = training.get("loss", "?")
+    if loss == "hierarchical":
+        loss += f" (scores {training.get('scores', '?')} for patent, subclass, class)"
+    return f"{text}; {training.get('steps', '?')} steps with the loss {loss}."
 
 
 def _figures(info: BundleInfo, certificate: Certificate) -> str:

@@ -13,7 +13,10 @@ def test_card_says_what_the_bundle_knows() -> None:
     assert f"| space | `{info.space}` |" in text
     assert "From here." in text
     assert f"{certificate.fp32.levels['patent'].map:.4f}" in text
-    assert "keeps its initial weights" in text  # the starter was not trained
+    words = " ".join(text.split())
+    assert "`uspto-grants` (6 times)" in words
+    assert "Only the last linear layer was fitted" in words
+    assert "comes from an earlier run: 10639 drawings" in words
     for heading in ("Training", "Certificate: accepted", "Limits", "Licences", "How to cite"):
         assert f"\n## {heading}" in text
     prose = [line for line in text.splitlines() if not line.startswith(("|", "-"))]

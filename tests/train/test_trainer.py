@@ -59,6 +59,19 @@ def test_a_run_holds_what_it_promises(designs: Designs, tiny: Tiny, tmp_path: Pa
     assert np.allclose(np.linalg.norm(z, axis=1), 1, atol=1e-5)
 
 
+def test_a_run_knows_the_run_that_its_backbone_comes_from(
+    designs: Designs, tiny: Tiny, tmp_path: Path
+) -> None:
+    folder = designs()
+    first = train(tiny(), records(folder), tmp_path / "first", sources=["here"])
+    recipe = tiny(model={"weights": str(first.folder)}, optimizer={"epochs": 0})
+    second = train(recipe, records(folder), tmp_path / "second", sources=["there"])
+    assert second.told()["earlier"] == first.told()
+    assert (second.told()["steps"], first.told()["steps"]) == (0, 6)
+    taken, given = second.model().state_dict(), first.model().state_dict()
+    assert all(torch.equal(taken[k], given[k]) for k in given if k.startswith("backbone."))
+
+
 def test_training_lowers_the_loss(designs: Designs, tiny: Tiny, tmp_path: Path) -> None:
     recipe = tiny(optimizer={"epochs": 4, "epoch_steps": 10, "lr": 3e-3})
     run = train(recipe, records(designs()), tmp_path / "run")

@@ -30,13 +30,15 @@ BEST = "checkpoints/best.safetensors"
 
 
 class RunData(msgspec.Struct, frozen=True):
-    """What a run was trained on. ``digest`` identifies records and labels, in order."""
+    """What a run was trained on. ``digest`` identifies records and labels, in order; ``earlier`` is
+    what the run that its backbone comes from says of itself (`Run.told`), empty without one."""
 
     sources: list[str]
     drawings: int
     patents: int
     held_out: list[str]
     digest: str
+    earlier: dict[str, Any] = {}
 
 
 class Run:
@@ -84,6 +86,22 @@ class Run:
             "steps": max((entry["step"] for entry in entries), default=0),
             "held_out": len(self.data.held_out),
             "scores": scored[-1]["evaluation"] if scored else None,
+        }
+
+    def told(self) -> dict[str, Any]:
+        """What the model was trained on and how, for those who get it. Plain values."""
+        data, loss = self.data, self.recipe.loss
+        return {
+            "sources": data.sources,
+            "drawings": data.drawings,
+            "patents": data.patents,
+            "digest": data.digest,
+            "steps": self.summary()["steps"],
+            "epochs": self.recipe.optimizer.epochs,
+            "loss": loss.name,
+            "scores": list(loss.scores),
+            "seed": self.recipe.seed,
+            "earlier": data.earlier,
         }
 
     def model(self) -> DrawingEncoder:

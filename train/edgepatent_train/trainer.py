@@ -197,12 +197,14 @@ class _Trainer:
         """Make the run folder; the recipe last, since it is what makes a folder a run."""
         main = self.accelerator.is_main_process
         if main:
+            weights = self.recipe.model.weights or "none"
             data = RunData(
                 sources=sources,
                 drawings=len(self.drawings),
                 patents=len(np.unique(self.drawings.patent)),
                 held_out=sorted(self.lessons.held_patents),
                 digest=self.drawings.digest,
+                earlier=Run.open(weights).told() if Path(weights).is_dir() else {},
             )
             write_atomic(self.out / DATA, msgspec.json.encode(data))
             self.journal.begin(-1)
