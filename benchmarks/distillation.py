@@ -79,7 +79,6 @@ TEACHERS: tuple[tuple[str, ...], ...] = (*((name,) for name in NETWORKS), tuple(
 ALONE = "alone"
 LISTENING: dict[str, dict[str, float]] = {
     "regression": {"regression": 10.0, "relation": 0.0},
-    "both": {"regression": 10.0, "relation": 1.0},
 }
 LOSS = {"name": "hierarchical", "scores": (1.0, 0.1, 0.02), "tau": 0.1}
 # From random weights many small steps are worth more than few large ones.
@@ -348,6 +347,8 @@ class Bench:
         lines = _table("Teachers", "teacher", "labels", "validation", *TESTS)
         best = self.best_teacher()
         for networks, labels in [*((t, "all") for t in TEACHERS), (best, "half")]:
+            if not all(self.done(Fitted(network, labels)) for network in networks):
+                continue
             sets = ("validation", *TESTS)
             found = [shown(self.teacher_scores(networks, labels, s), "patent") for s in sets]
             name = " + ".join(networks)
@@ -422,7 +423,11 @@ class Bench:
             before: dict[str, QueryScores] = {}
             for name, scores in steps.items():
                 side = certificate.get(name.split()[-1], {}) if "bundle" in name else {}
-                cells = [f"{side['bytes']:,}", f"{side['latency_ms']:.2f}"] if side else ["", ""]
+                cells = (
+                    [f"{side['bytes']:,}", f"{side['latency_ms']['median']:.2f}"]
+                    if side
+                    else ["", ""]
+                )
                 for test in TESTS:
                     cells.append(shown(scores[test], "patent"))
                     cells.append(ahead(scores[test], before[test], "patent") if before else "")
