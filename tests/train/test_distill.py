@@ -88,7 +88,7 @@ def taught(designs: Designs, tiny: Tiny, tmp_path: Path) -> tuple[list[Record], 
     Whitened and untrained: few steps would leave BatchNorm statistics that make it a constant.
     """
     found = records(designs())
-    model = {"size": 48, "dimensions": 24, "head": "whitened"}
+    model = {"size": 48, "dimensions": 24, "head": "whitened", "whiten_power": 0.0}
     run = train(tiny(model=model, optimizer={"epochs": 0}), found, tmp_path / "teacher")
     return found, run.folder
 
@@ -100,10 +100,13 @@ def test_a_student_comes_closer_to_its_teacher(
     distill = {"teachers": [str(folder)], "labels": 0.0}
     optimizer = {"epochs": 5, "epoch_steps": 24, "lr": 3e-3, "ema": 0.0}
     keep = {"keep": "last"}
+    head = {"head": "whitened"}
     student = train(
-        tiny(distill=distill, optimizer=optimizer, evaluation=keep), found, tmp_path / "student"
+        tiny(model=head, distill=distill, optimizer=optimizer, evaluation=keep),
+        found,
+        tmp_path / "student",
     ).model()
-    before = train(tiny(optimizer={"epochs": 0}), found, tmp_path / "start").model()
+    before = train(tiny(model=head, optimizer={"epochs": 0}), found, tmp_path / "start").model()
     drawings = drawing_set(found, 32, Skipped())
     told = teach([str(folder)], drawings, silent)
 
