@@ -76,8 +76,8 @@ def test_sensitive_layers_come_first(graph: onnx.ModelProto, drawings: Drawings)
     stem = "backbone.conv_stem"
     plan = everything(graph)
     few = plan.without(plan.nodes - {stem, "head"}, "")
-    names = [n.output[0] for n in graph.graph.node if n.name == "head"]
-    spoilt = {**ranges, names[0]: (-1e-3, 1e-3)}  # clips all that the head gives
+    names = [n.input[0] for n in graph.graph.node if n.name == "head"]
+    spoilt = {**ranges, names[0]: (-1e-3, 1e-3)}  # clips all that the head reads
     losses = layer_losses(graph, spoilt, few, search.trial, search.expected)
     assert list(losses) == ["head", stem]
     assert losses["head"] > losses[stem] >= -1e-6
