@@ -109,7 +109,13 @@ class Graph:
         except OSError:
             return None
         index = hnswlib.Index(space="ip", dim=leading)
-        index.load_index(str(path), max_elements=count)
+        try:
+            index.load_index(str(path), max_elements=count)
+        except RuntimeError:
+            # The writer has put a newer graph in its place since the digest was taken.
+            if path.exists():
+                raise
+            return None
         return cls(index, leading, count)
 
     def add(self, vectors: Floats, room: int, threads: int) -> None:

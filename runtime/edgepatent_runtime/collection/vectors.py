@@ -9,6 +9,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -97,6 +98,9 @@ class Vectors:
             with path.open("rb") as file:
                 head = file.read(HEADER)
                 size = os.fstat(file.fileno()).st_size
+                whole = HEADER + count * kind.itemsize
+                # The file that was opened, not its name: a writer may unlink that meanwhile.
+                rows = _map(file, kind, count) if size >= whole else None
         except OSError as error:
             raise CollectionError(
                 f"{path} is missing ({error.strerror}): run edgepatent index verify --repair"
@@ -106,13 +110,12 @@ class Vectors:
                 f"{path} is damaged (its header is not one of {dimensions} dimensions): "
                 "run edgepatent index verify --repair"
             )
-        whole = HEADER + count * kind.itemsize
-        if size < whole:
+        if rows is None:
             raise CollectionError(
                 f"{path} is truncated ({size} bytes instead of {whole}): "
                 "run edgepatent index verify --repair"
             )
-        return cls(path, _map(path, kind, count))
+        return cls(path, rows)
 
     @classmethod
     def salvage(cls, path: Path, dimensions: int, count: int) -> "Vectors":
@@ -169,5 +172,5 @@ class Vectors:
             )
 
 
-def _map(path: Path, kind: np.dtype[np.void], count: int) -> npt.NDArray[np.void]:
-    return np.memmap(path, kind, "r", HEADER, (count,)) if count else np.zeros(0, kind)
+def _map(file: Path | BinaryIO, kind: np.dtype[np.void], count: int) -> npt.NDArray[np.void]:
+    return np.memmap(file, kind, "r", HEADER, (count,)) if count else np.zeros(0, kind)
