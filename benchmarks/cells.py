@@ -5,8 +5,10 @@ is begun and holds from then on. Of each trained cell the average precision of e
 kept, so that two cells can be compared query by query.
 """
 
+import argparse
 import time
-from collections.abc import Callable, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -34,6 +36,33 @@ class Named(Protocol):
 
 AnyCell = TypeVar("AnyCell", bound=Named)
 AnyPlan = TypeVar("AnyPlan")
+
+
+class RecordSets(ABC):
+    """Sets of drawings by name, each listed once."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, list[Record]] = {}
+
+    def records(self, name: str) -> list[Record]:
+        """One of the sets of drawings."""
+        if name not in self._records:
+            self._records[name] = self._read(name)
+        return self._records[name]
+
+    @abstractmethod
+    def _read(self, name: str) -> list[Record]:
+        """List the drawings of a set."""
+
+
+def command_line(script: str, doc: str | None, stages: Sequence[str]) -> argparse.ArgumentParser:
+    """What such benchmarks are all asked: the stage, --work, --shared and --out."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0] if doc else "")
+    parser.add_argument("what", choices=stages)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--out", type=Path, default=Path(script).with_suffix(".md"))
+    return parser
 
 
 def run_cells(

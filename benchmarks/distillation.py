@@ -27,7 +27,6 @@ sheets are only ever tested on.
 bundles on the test drawings.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -40,7 +39,9 @@ import numpy as np
 import torch
 from cells import (
     LEVELS,
+    RecordSets,
     ahead,
+    command_line,
     load_scores,
     mean_ap,
     mean_scores,
@@ -135,20 +136,14 @@ class Cell:
         return f"{self.student}-{self.labels}-{self.told}-lr{self.rate:g}-seed{self.seed}"
 
 
-class Bench:
+class Bench(RecordSets):
     """The cells of a plan, trained and reported."""
 
     def __init__(self, work: Path, shared: Path, plan: Plan) -> None:
+        super().__init__()
         self.work, self.shared, self.plan = work, shared, plan
-        self._records: dict[str, list[Record]] = {}
 
     # data
-
-    def records(self, name: str) -> list[Record]:
-        """One of the sets of drawings, by name."""
-        if name not in self._records:
-            self._records[name] = self._read(name)
-        return self._records[name]
 
     def _read(self, name: str) -> list[Record]:
         if name == "half":
@@ -461,11 +456,7 @@ def _row(*cells: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("what", choices=["run", "line", "report"])
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--shared", type=Path, default=Path("../shared"))
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
+    parser = command_line(__file__, __doc__, ["run", "line", "report"])
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--size", type=int, default=96)

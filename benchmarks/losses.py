@@ -18,7 +18,6 @@ All cells of a kind of data see the same batches for the same seed, since the sa
 nothing of the loss.
 """
 
-import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +28,9 @@ import numpy as np
 import torch
 from cells import (
     LEVELS,
+    RecordSets,
     ahead,
+    command_line,
     load_scores,
     mean_scores,
     open_plan,
@@ -96,20 +97,14 @@ class Cell:
         return f"{self.kind}-{self.loss}-tau{self.tau:g}-seed{self.seed}"
 
 
-class Bench:
+class Bench(RecordSets):
     """The cells of a plan, trained and reported."""
 
     def __init__(self, work: Path, shared: Path, plan: Plan) -> None:
+        super().__init__()
         self.work, self.shared, self.plan = work, shared, plan
-        self._records: dict[str, list[Record]] = {}
 
     # data
-
-    def records(self, name: str) -> list[Record]:
-        """One of the sets of drawings, by name."""
-        if name not in self._records:
-            self._records[name] = self._read(name)
-        return self._records[name]
 
     def _read(self, name: str) -> list[Record]:
         plan, skipped = self.plan, Skipped()
@@ -301,11 +296,7 @@ def restrict(scores: QueryScores, which: "np.ndarray | None") -> QueryScores:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("what", choices=["run", "report"])
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--shared", type=Path, default=Path("../shared"))
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
+    parser = command_line(__file__, __doc__, ["run", "report"])
     parser.add_argument("--minutes", type=float, default=95)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--backbone", default="tf_efficientnet_lite0")

@@ -11,7 +11,6 @@ drawings is scored on those of other patents: what `uspto-grants` taught is scor
 where captions.csv says that they are.
 """
 
-import argparse
 import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from cells import Floats, ahead, score_embeddings, shown
+from cells import Floats, RecordSets, ahead, command_line, score_embeddings, shown
 from torch import nn
 
 from edgepatent_runtime.drawing import normalise
@@ -72,16 +71,15 @@ LAST = Network("tf_efficientnet_lite0", 320)
 FROZEN = [Network(backbone, size) for backbone in NETWORKS for size in SIZES]
 
 
-class Bench:
+class Bench(RecordSets):
     """Drawings, their features in files, and what is fitted on them."""
 
     def __init__(self, work: Path, shared: Path, backbone: Path | None = None) -> None:
+        super().__init__()
         self.work, self.shared, self.backbone = work, shared, backbone
         work.mkdir(parents=True, exist_ok=True)
-        self._records: dict[str, list[Record]] = {}
 
-    def records(self, name: str) -> list[Record]:
-        """The drawings of a set."""
+    def _read(self, name: str) -> list[Record]:
         data = self.shared / "data"
         designs = "designs=368,seed=11,views=7,figures=3,captions=0"
         specs = {
@@ -91,9 +89,7 @@ class Bench:
             "procedural": f"synthetic:{designs}",
             "meshes": f"meshes:{data / 'meshes'},{designs}",
         }
-        if name not in self._records:
-            self._records[name] = read_records([specs[name]], Skipped())
-        return self._records[name]
+        return read_records([specs[name]], Skipped())
 
     def drawings(self, name: str, size: int) -> Drawings:
         """Normalised drawings uint8 [N, size, size] of a set."""
@@ -292,11 +288,7 @@ so, on both real sets at once, so that none of its scores on them is held out.""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("what", choices=["run", "report"])
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--shared", type=Path, default=Path("../shared"))
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
+    parser = command_line(__file__, __doc__, ["run", "report"])
     parser.add_argument("--backbone", type=Path, help="the run of the tuned backbone")
     options = parser.parse_args()
     torch.set_num_threads(1)

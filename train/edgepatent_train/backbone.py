@@ -41,7 +41,7 @@ def build_backbone(recipe: ModelRecipe) -> nn.Module:
         hint = f"did you mean {close[0]}?" if close else "see timm.list_models()"
         raise RecipeError(f"timm has no model {name!r}: {hint}")
     # An earlier run's network has one channel already; pretrained ones look at RGB.
-    earlier = Path(recipe.weights).is_dir() if recipe.weights else False
+    earlier = earlier_run(recipe)
     channels = 3 if recipe.weights and not earlier else 1
     backbone = _create(recipe, channels)
     if recipe.pool != "native":
@@ -61,8 +61,14 @@ def build_backbone(recipe: ModelRecipe) -> nn.Module:
     if not recipe.squeeze_excite:
         replace(backbone, (SqueezeExcite, timm.layers.SEModule), nn.Identity)
     if earlier:
-        _load(backbone, Path(recipe.weights) / WEIGHTS, "backbone.")
+        _load(backbone, earlier / WEIGHTS, "backbone.")
     return backbone
+
+
+def earlier_run(recipe: ModelRecipe) -> Path | None:
+    """The folder of the run that ``recipe.weights`` names; None where it names none."""
+    folder = Path(recipe.weights)
+    return folder if recipe.weights and folder.is_dir() else None
 
 
 def _create(recipe: ModelRecipe, channels: int) -> nn.Module:

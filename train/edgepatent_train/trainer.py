@@ -18,6 +18,7 @@ from torch import nn
 from edgepatent_runtime.errors import TrainingError
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record, Skipped
+from edgepatent_train.backbone import earlier_run
 from edgepatent_train.batchnorm import settle
 from edgepatent_train.checkpoint import (
     load_checkpoint,
@@ -197,14 +198,14 @@ class _Trainer:
         """Make the run folder; the recipe last, since it is what makes a folder a run."""
         main = self.accelerator.is_main_process
         if main:
-            weights = self.recipe.model.weights or "none"
+            earlier = earlier_run(self.recipe.model)
             data = RunData(
                 sources=sources,
                 drawings=len(self.drawings),
                 patents=len(np.unique(self.drawings.patent)),
                 held_out=sorted(self.lessons.held_patents),
                 digest=self.drawings.digest,
-                earlier=Run.open(weights).told() if Path(weights).is_dir() else {},
+                earlier=Run.open(earlier).told() if earlier else {},
             )
             write_atomic(self.out / DATA, msgspec.json.encode(data))
             self.journal.begin(-1)
