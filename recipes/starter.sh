@@ -4,7 +4,7 @@
 #   recipes/starter.sh [OUT [WORK]]
 # $EDGEPATENT_SHARED (default ../shared) holds data/ and weights/; OUT defaults to the bundle that
 # comes with the runtime, which is replaced when the new one is complete. With WORK the training runs
-# are kept there; what is finished is not done again.
+# are kept there, and gone on with.
 set -eu
 cd "$(dirname "$0")/.."
 shared=${EDGEPATENT_SHARED:-../shared}
@@ -18,26 +18,31 @@ else
     trap 'rm -rf "$work"' EXIT
 fi
 
+# Train into a run folder, or go on with what is there: train RUN OPTION…
+train() {
+    run=$1
+    shift
+    if [ -e "$run/recipe.toml" ]; then
+        set -- --resume
+    fi
+    $edgepatent train --out "$run" "$@"
+}
+
 # 1. The backbone, on synthetic designs alone: nothing of the real patents can be learned by heart.
-if [ ! -e "$work/backbone/model.safetensors" ]; then
-    designs=designs=1200,seed=21,views=5,figures=3,captions=0
-    rm -rf "$work/backbone"
-    $edgepatent train --recipe recipes/starter-backbone.toml --out "$work/backbone" \
-        --data "synthetic:$designs" --data "meshes:$shared/data/meshes,$designs" \
-        --weights "$shared/weights/tf_efficientnet_lite0.in1k_int8deq_nohead.safetensors"
-fi
+views=seed=21,views=5,figures=3,captions=0
+train "$work/backbone" --recipe recipes/starter-backbone.toml \
+    --data "synthetic:designs=2400,$views" \
+    --data "meshes:$shared/data/meshes,designs=1400,$views" \
+    --weights "$shared/weights/tf_efficientnet_lite0.in1k_int8deq_nohead.safetensors"
 
 # 2. The head, also on real drawings. Six times each: one then counts as much as several of the
 # synthetic ones, of which there are seven times as many (benchmarks/starter.md).
-if [ ! -e "$work/run/model.safetensors" ]; then
-    designs=designs=368,seed=11,views=7,figures=3,captions=0
-    set -- --data "synthetic:$designs" --data "meshes:$shared/data/meshes,$designs"
-    for _ in 1 2 3 4 5 6; do
-        set -- "$@" --data "$shared/data/uspto-grants" --data "$shared/data/uspto-sheets"
-    done
-    rm -rf "$work/run"
-    $edgepatent train --recipe recipes/starter.toml --out "$work/run" "$@" --weights "$work/backbone"
-fi
+designs=designs=368,seed=11,views=7,figures=3,captions=0
+set -- --data "synthetic:$designs" --data "meshes:$shared/data/meshes,$designs"
+for _ in 1 2 3 4 5 6; do
+    set -- "$@" --data "$shared/data/uspto-grants" --data "$shared/data/uspto-sheets"
+done
+train "$work/run" --recipe recipes/starter.toml "$@" --weights "$work/backbone"
 
 # 3. The bundle.
 rm -rf "$work/starter"
