@@ -374,6 +374,44 @@ def test_a_rebuild_with_another_model_changes_the_space(
         collection.rebuild(Encoder(other), Skipped())
 
 
+def test_an_interrupted_rebuild_goes_on_where_it_was(
+    collection: Collection, drawings: Path, tmp_path: Path
+) -> None:
+    draw_patents(drawings, 50)
+    add(collection, drawings)
+    space = collection.info().space
+    other = write_tiny_bundle(tmp_path / "other", dimensions=96, seed=3)
+    with pytest.raises(KeyboardInterrupt):
+        collection.rebuild(Counting(other, stop_after=128), Skipped())
+    assert (collection.info().space, collection.info().drawings) == (space, 150)
+    assert not collection.verify()
+    # A power cut: the last entry was not wholly written, and one before it reads differently.
+    unfinished = collection.folder / "rebuild.part"
+    entries = bytearray(unfinished.read_bytes())
+    size = 8 + 96 + 8
+    entries[-8 * size] ^= 1
+    unfinished.write_bytes(entries[:-5])
+    rest = Counting(other)
+    assert collection.rebuild(rest, Skipped()) == 150
+    assert rest.count == 150 - (128 - 8)
+    assert not collection.verify()
+    assert found(collection, drawings / "P0003" / "view1.png") == "P0003/view1.png"
+    assert not unfinished.exists()
+
+
+def test_an_unfinished_rebuild_is_of_no_use_to_another_model(
+    collection: Collection, drawings: Path, tmp_path: Path
+) -> None:
+    draw_patents(drawings, 30)
+    add(collection, drawings)
+    one, other = (write_tiny_bundle(tmp_path / f"{seed}", seed=seed) for seed in (3, 4))
+    with pytest.raises(KeyboardInterrupt):
+        collection.rebuild(Counting(one, stop_after=64), Skipped())
+    encoder = Counting(other)
+    assert collection.rebuild(encoder, Skipped()) == encoder.count == 90
+    assert collection.info().space == other.info.space
+
+
 def test_a_newer_format_is_refused_in_words(collection: Collection) -> None:
     collection.writer.edits.sql.execute("PRAGMA user_version = 99")
     with pytest.raises(CollectionError, match="format 99, this version reads up to 1: upgrade"):

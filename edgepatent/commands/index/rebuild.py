@@ -21,7 +21,7 @@ def command(index: Path, model: str | None, threads: int, as_json: bool) -> None
 
     Without --model the rows are copied to a new file without the removed ones, and signs and
     graph are made again. With it every image must still be there. Searches go on meanwhile, in
-    what was there before.
+    what was there before. Interrupted, the same command goes on where it stopped.
     """
     from edgepatent_runtime.collection import Collection
     from edgepatent_runtime.encoder import Encoder

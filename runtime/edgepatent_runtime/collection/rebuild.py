@@ -12,7 +12,7 @@ from edgepatent_runtime.collection import vectors
 from edgepatent_runtime.collection.ingest import BATCH, Encodes
 from edgepatent_runtime.collection.model import copy_in, new_name
 from edgepatent_runtime.collection.vectors import Rows
-from edgepatent_runtime.collection.writer import Writer
+from edgepatent_runtime.collection.writer import UNFINISHED, Writer
 from edgepatent_runtime.errors import CollectionError, DrawingError
 from edgepatent_runtime.progress import Progress
 from edgepatent_runtime.record import Record, Skipped
@@ -25,41 +25,99 @@ def rebuild(writer: Writer, encoder: Encodes, skipped: Skipped, progress: Progre
     """Encode every drawing with another model; how many there are then.
 
     Nothing changes before all are encoded: an interruption leaves the collection as it was, and
-    readers go on until then. Every image must be there; those that cannot be decoded any more are
-    counted in ``skipped`` and leave the collection. Raises `CollectionError` where images are
-    missing.
+    readers go on until then. What was encoded is kept, and the same rebuild begun again goes on
+    from there. Every image must be there; those that cannot be decoded any more are counted in
+    ``skipped`` and leave the collection. Raises `CollectionError` where images are missing.
     """
     writer.commit()
     live = writer.edits.live()
     _require_images(writer, live)
     model = copy_in(encoder.bundle, writer.folder, new_name(writer.folder))
+    encoded = _Encoded(writer, model.space, model.dimensions)
+    missing = np.setdiff1d(live, encoded.numbers)
 
     def stored() -> Iterator[tuple[int, Record]]:
-        for start in range(0, len(live), _BLOCK):
-            entries = writer.edits.stored(live[start : start + _BLOCK].tolist())
+        for start in range(0, len(missing), _BLOCK):
+            entries = writer.edits.stored(missing[start : start + _BLOCK].tolist())
             yield from ((row, entries[row].record) for row in sorted(entries))
 
-    def chunks() -> Iterator[tuple[Rows, npt.NDArray[np.void]]]:
-        known, same = tee(stored())
-        decoded = load_all((record for _, record in known), encoder.bundle.info.size)
-        pairs = zip(same, decoded, strict=True)
-        done = 0
-        while batch := list(islice(pairs, BATCH)):
-            numbers, drawings = [], []
-            for (row, record), (_, drawing) in batch:
-                if isinstance(drawing, DrawingError):
-                    skipped.add(drawing.reason, record.image)
-                else:
-                    numbers.append(row)
-                    drawings.append(drawing)
-            if drawings:
-                embeddings = encoder.encode(np.stack(drawings)[:, None])
-                yield np.array(numbers), vectors.quantise(embeddings @ model.rotation.T)
-            done += len(batch)
-            progress("encoding drawings again", done, len(live))
+    known, same = tee(stored())
+    decoded = load_all((record for _, record in known), encoder.bundle.info.size)
+    pairs = zip(same, decoded, strict=True)
+    done = len(live) - len(missing)
+    while batch := list(islice(pairs, BATCH)):
+        numbers, drawings = [], []
+        for (row, record), (_, drawing) in batch:
+            if isinstance(drawing, DrawingError):
+                skipped.add(drawing.reason, record.image)
+            else:
+                numbers.append(row)
+                drawings.append(drawing)
+        if drawings:
+            embeddings = encoder.encode(np.stack(drawings)[:, None])
+            encoded.append(np.array(numbers), vectors.quantise(embeddings @ model.rotation.T))
+        done += len(batch)
+        progress("encoding drawings again", done, len(live))
 
-    writer.rewrite(chunks(), model)
+    writer.rewrite(encoded.chunks(live), model)
     return writer.state.rows
+
+
+class _Encoded:
+    """The new rows so far, in a file that outlives an interruption.
+
+    Its first line says of which model and of which rows they are; anything else is begun anew.
+    Then one entry a row: the number of the row that it will replace, and the row, with a checksum
+    over both. An entry that was not wholly written ends what is taken over.
+    """
+
+    def __init__(self, writer: Writer, space: str, dimensions: int) -> None:
+        self._path = writer.folder / UNFINISHED
+        self._kind = np.dtype([("number", "<i8"), ("row", vectors.row_type(dimensions))])
+        self._head = f"{space} {writer.state.vectors}\n".encode()
+        whole = self._whole()
+        self.numbers: Rows = whole["number"].astype(np.int64)
+        with self._path.open("r+b" if len(whole) else "wb") as file:
+            file.write(self._head)
+            file.truncate(len(self._head) + whole.nbytes)
+
+    def append(self, numbers: Rows, rows: npt.NDArray[np.void]) -> None:
+        """Keep ``rows`` [N], which will replace those of ``numbers`` [N]."""
+        entries = np.zeros(len(rows), self._kind)
+        rows["crc"] = vectors.checksums(rows, numbers)
+        entries["number"], entries["row"] = numbers, rows
+        with self._path.open("ab") as file:
+            file.write(entries.tobytes())
+
+    def chunks(self, live: Rows) -> Iterator[tuple[Rows, npt.NDArray[np.void]]]:
+        """What `Writer.rewrite` takes: the rows of ``live`` that were encoded, ascending."""
+        entries = self._entries()
+        order = np.argsort(entries["number"])
+        order = order[np.isin(entries["number"][order], live)]
+        for start in range(0, len(order), _BLOCK):
+            block = np.array(entries[order[start : start + _BLOCK]])
+            yield block["number"], np.ascontiguousarray(block["row"])
+
+    def _whole(self) -> npt.NDArray[np.void]:
+        """The entries of an earlier attempt at the same, up to the first that is not whole."""
+        entries = self._entries()
+        wrong = np.zeros(len(entries), bool)
+        for start in range(0, len(entries), _BLOCK):
+            block = np.array(entries[start : start + _BLOCK])
+            rows = np.ascontiguousarray(block["row"])
+            wrong[start : start + _BLOCK] = vectors.checksums(rows, block["number"]) != rows["crc"]
+        return entries[: int(wrong.argmax())] if wrong.any() else entries
+
+    def _entries(self) -> npt.NDArray[np.void]:
+        if not self._path.is_file():
+            return np.zeros(0, self._kind)
+        with self._path.open("rb") as file:
+            if file.read(len(self._head)) != self._head:
+                return np.zeros(0, self._kind)
+            count = (self._path.stat().st_size - len(self._head)) // self._kind.itemsize
+            if not count:
+                return np.zeros(0, self._kind)
+            return np.memmap(file, self._kind, "r", len(self._head), (count,))
 
 
 def _require_images(writer: Writer, live: Rows) -> None:

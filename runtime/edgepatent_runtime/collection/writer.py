@@ -30,6 +30,9 @@ GRAPH_LAG = 1_000
 drawings do not cost writing hundreds of megabytes.
 """
 
+UNFINISHED = "rebuild.part"
+"""The file in which a rebuild keeps what it has encoded, until the rows are rewritten."""
+
 _DEAD_SHARE = 0.2
 _BLOCK = 16_384
 _OWN_FILES = re.compile(r"(vectors|signs|graph|thumbnails)-\d+")
@@ -235,7 +238,7 @@ class Writer:
             vectors.append(path, rows, total)
             kept.append(numbers)
             total += len(rows)
-        outdated: list[str | None] = [old.vectors, thumbnails.file_name(old.vectors)]
+        outdated: list[str | None] = [old.vectors, thumbnails.file_name(old.vectors), UNFINISHED]
         try:
             with self.edits.failures():
                 self.edits.begin()
