@@ -38,6 +38,7 @@ SHEETS, PAINTED, GRANTS = "sheets", "sheets without captions", "grants"
 # What is scored, and the real drawings that may teach it.
 SCORED = {PAINTED: GRANTS, SHEETS: GRANTS, GRANTS: SHEETS}
 DRAWN = ("procedural", "meshes")
+ICONS = "icons"
 # The script gives the real sources so many times: a drawing then counts as much as several
 # synthetic ones, of which there are seven times as many.
 REPEATED = 6
@@ -88,8 +89,13 @@ class Bench(RecordSets):
             GRANTS: str(data / "uspto-grants"),
             "procedural": f"synthetic:{designs}",
             "meshes": f"meshes:{data / 'meshes'},{designs}",
+            ICONS: str(data / "icons"),
         }
-        return read_records([specs[name]], Skipped())
+        found = read_records([specs[name]], Skipped())
+        # The four stroke weights of an icon are one drawing to a network.
+        return (
+            [r for r in found if r.image.path.endswith("regular.png")] if name == ICONS else found
+        )
 
     def drawings(self, name: str, size: int) -> Drawings:
         """Normalised drawings uint8 [N, size, size] of a set."""
@@ -127,6 +133,7 @@ class Bench(RecordSets):
         """Compute the features that are missing."""
         wanted = [(network, name) for network in FROZEN for name in SCORED]
         wanted += [(n, name) for n in (TAPPED, STARTER) for name in (*SCORED, *DRAWN)]
+        wanted.append((STARTER, ICONS))
         for network, name in wanted:
             if not self.file(network, name).exists():
                 print(network.name, name, flush=True)
@@ -168,10 +175,15 @@ class Bench(RecordSets):
     def discriminative(
         self, network: Network, drawn: Sequence[str], repeated: int, name: str
     ) -> Floats:
-        """A head fitted on synthetic designs and on the other set's drawings, so many times."""
+        """A head fitted on synthetic designs and on the other set's drawings, so many times.
+
+        Icons among them are told apart by their class, not one by one.
+        """
         sets = [*drawn, *[SCORED[name]] * repeated]
         taught = np.concatenate([self.features(network, each) for each in sets])
-        patents = [r.patent_id for each in sets for r in self.records(each)]
+        patents = [
+            r.klass if each == ICONS else r.patent_id for each in sets for r in self.records(each)
+        ]
         head = nn.Linear(taught.shape[1], 256)
         widths = self.model(TAPPED if network.taps else LAST).widths
         discriminate(head, taught, np.unique(patents, return_inverse=True)[1], widths)
@@ -191,6 +203,10 @@ class Bench(RecordSets):
             "lite0 320 + taps, head on real drawings alone": partial(fit, TAPPED, (), 1),
             "tuned lite0 320 + taps, head on both": partial(fit, STARTER, DRAWN, 0),
             f"… real drawings × {REPEATED} (the starter)": partial(fit, STARTER, DRAWN, REPEATED),
+            "… and the classes of icons": partial(fit, STARTER, (*DRAWN, ICONS), REPEATED),
+            "tuned lite0 320 + taps, head on the classes of icons": partial(
+                fit, STARTER, (ICONS,), 0
+            ),
         }
         return {
             "32×32 pixels": self.pixels,
