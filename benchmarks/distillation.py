@@ -1,17 +1,17 @@
 """What a teacher is worth to a small student: same batches, same budget, with and without.
 
-    python benchmarks/distillation.py run --work DIR [--shared ../shared] [--minutes 90]
+    python benchmarks/distillation.py run --work DIR --backbone RUN [--shared ../shared]
     python benchmarks/distillation.py line --work DIR
     python benchmarks/distillation.py report --work DIR [--out benchmarks/distillation.md]
 
 ``run`` does one cell after the other until the minutes are over; started again it goes on with
 the cells that are missing, and a cell that was cut short goes on from its checkpoint. The steps:
 
-1. *Teachers*, with ImageNet weights and at twice the students' size: tf_efficientnet_lite0 frozen
-   under a head that is fitted in closed form on the training drawings (`model.head =
-   "discriminative"`), and tf_mobilenetv3_small_100 trained on them, for more than twice as many
-   drawings as a student; one of them, or both together, whatever has the best patent mAP on
-   validation designs.
+1. *Teachers*, with ImageNet weights and at twice the students' size: tf_efficientnet_lite0, frozen
+   or tuned (RUN: WORK/backbone of recipes/starter.sh, which saw other synthetic designs), under a
+   head that is fitted in closed form on the training drawings (`model.head = "discriminative"`),
+   and tf_mobilenetv3_small_100 trained on them; whichever of them or two together has the best
+   patent mAP on validation designs.
 2. *Search*, seed 0, all labels: each student without teacher at every learning rate; then the
    cheaper student, at its best rate, with each way of listening to the teacher. Chosen is what has
    the best patent mAP on validation designs.
@@ -60,22 +60,27 @@ from edgepatent_runtime.metrics import QueryScores
 from edgepatent_runtime.record import Record, Skipped
 from edgepatent_train.cache import code_digest
 from edgepatent_train.data import DrawingSet, drawing_set, read_records
-from edgepatent_train.recipe import Recipe, parse_recipe
+from edgepatent_train.recipe import Recipe, load_recipe, parse_recipe
 from edgepatent_train.teacher import teach
 from edgepatent_train.trainer import train
 
 STUDENTS = ("mobilenetv4_conv_small", "mobilevit_xxs")  # the cheaper one first
 LABELS = ("all", "half")
 # Backbone, head and optimizer of each network that teaches.
+TUNED = "lite0 tuned"
 NETWORKS: dict[str, tuple[str, str, dict[str, object]]] = {
     "lite0 frozen": ("tf_efficientnet_lite0", "discriminative", {"epochs": 0}),
+    TUNED: ("tf_efficientnet_lite0", "discriminative", {"epochs": 0}),
     "mobilenetv3 trained": (
         "tf_mobilenetv3_small_100",
         "whitened",
         {"lr": 1e-3, "backbone_lr": 0.5},
     ),
 }
-TEACHERS: tuple[tuple[str, ...], ...] = (*((name,) for name in NETWORKS), tuple(NETWORKS))
+TEACHERS: tuple[tuple[str, ...], ...] = (
+    *((name,) for name in NETWORKS),
+    (TUNED, "mobilenetv3 trained"),
+)
 # What a student is told by the teacher, and by the labels; no teacher is "alone".
 ALONE = "alone"
 LISTENING: dict[str, dict[str, float]] = {
@@ -139,9 +144,9 @@ class Cell:
 class Bench(RecordSets):
     """The cells of a plan, trained and reported."""
 
-    def __init__(self, work: Path, shared: Path, plan: Plan) -> None:
+    def __init__(self, work: Path, shared: Path, plan: Plan, backbone: Path | None) -> None:
         super().__init__()
-        self.work, self.shared, self.plan = work, shared, plan
+        self.work, self.shared, self.plan, self.backbone = work, shared, plan, backbone
 
     # data
 
@@ -177,6 +182,11 @@ class Bench(RecordSets):
             backbone, head, changes = NETWORKS[cell.network]
             (weights,) = (self.shared / "weights").glob(f"{backbone}.*")
             model: dict[str, object] = {"backbone": backbone, "weights": str(weights)}
+            if cell.network == TUNED:
+                if self.backbone is None:
+                    raise SystemExit("say with --backbone which run the tuned teacher is")
+                model["weights"] = str(self.backbone)
+                model["taps"] = load_recipe("recipes/starter-backbone.toml").model.taps
             model |= {"head": head, "size": 2 * self.plan.size}
             optimizer["epoch_steps"] = self.plan.teacher_steps
             optimizer |= changes
@@ -457,6 +467,7 @@ def _row(*cells: str) -> str:
 
 def main() -> None:
     parser = command_line(__file__, __doc__, ["run", "line", "report"])
+    parser.add_argument("--backbone", type=Path, help="the run of the tuned backbone")
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--size", type=int, default=96)
@@ -482,7 +493,7 @@ def main() -> None:
         seeds=options.seeds,
         code=code_digest(),
     )
-    bench = Bench(options.work, options.shared, open_plan(options.work, plan))
+    bench = Bench(options.work, options.shared, open_plan(options.work, plan), options.backbone)
     if options.what == "report":
         options.out.write_text(bench.report(), "utf-8")
         return

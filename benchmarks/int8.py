@@ -67,7 +67,7 @@ TRAINING = "synthetic:designs=2000,views=4,seed=3"
 STEPS = {
     "tf_efficientnet_lite0": 300,
     "efficientnet_b0": 0,
-    "efficientnet_b0-edge": 800,
+    "efficientnet_b0-edge": 400,
     "mobilenetv4_conv_small": 3000,
     "mobilevit_xxs": 0,
     "mobilevit_xxs-edge": 2000,
