@@ -113,6 +113,13 @@ def score_embeddings(embeddings: Floats, records: Iterable[Record]) -> QueryScor
     )
 
 
+def unit(rows: Floats) -> Floats:
+    """Rows [N, D] taken to length 1."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    normalised: Floats = (rows / np.maximum(lengths, 1e-9)).astype(np.float32)
+    return normalised
+
+
 def save_scores(file: Path, scores: QueryScores) -> None:
     """Write what `load_scores` reads."""
     columns: dict[str, np.ndarray] = {

@@ -237,12 +237,12 @@ SCORES = """
 ## Scores
 
 mAP of FP32 in points, and the drop FP32 − INT8 with its paired 95 % interval over designs. The
-networks were fine-tuned by `train` on 3,200 synthetic drawings of 800 designs, in a few hundred
-steps at most (lite0 from ImageNet weights, the others from random ones with lite0 as their teacher
-and a head fitted in closed form at the end): enough to see what INT8 costs, not to compare
-networks. Ranges were learned from {calibrated} drawings: 200 synthetic ones and every tenth real
-patent, none of which is examined. Vectors are rounded to int8 rows first, as a collection stores
-them.
+networks were trained by `train` on 8,000 synthetic drawings of 2,000 designs, at half of their
+size, in so many steps of 32 (lite0 from ImageNet weights, the others from random ones with lite0
+as their teacher), and got heads fitted in closed form at full size: enough to see what INT8 costs,
+not to compare networks. Ranges were learned from {calibrated} drawings: 200 synthetic ones and
+every tenth real patent, none of which is examined. Vectors are rounded to int8 rows first, as a
+collection stores them.
 """
 COSINES = """
 Cosine between INT8 and FP32, mean (least):

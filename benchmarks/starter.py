@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from cells import Floats, RecordSets, ahead, command_line, score_embeddings, shown
+from cells import Floats, RecordSets, ahead, command_line, score_embeddings, shown, unit
 from torch import nn
 
 from edgepatent_runtime.drawing import normalise
@@ -282,13 +282,6 @@ def applied(head: nn.Linear, features: Floats) -> Floats:
     """Embeddings of unit length."""
     with torch.inference_mode():
         return unit(head(torch.from_numpy(features)).numpy())
-
-
-def unit(rows: npt.NDArray[np.float32]) -> Floats:
-    """Rows taken to length 1."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    normalised: Floats = (rows / np.maximum(lengths, 1e-9)).astype(np.float32)
-    return normalised
 
 
 COLUMNS = (

@@ -34,6 +34,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import torch
+from cells import Floats, unit
 from torch import nn
 
 from edgepatent_runtime.drawing import normalise
@@ -49,7 +50,6 @@ from edgepatent_train.recipe import Recipe, parse_recipe
 from edgepatent_train.trainer import train
 from edgepatent_train.whiten import discriminate
 
-Floats = npt.NDArray[np.float32]
 Maker = Callable[[], npt.NDArray[np.uint8]]
 SIZE, CHUNK, DIMENSIONS, STYLED = 224, 64, 256, 100
 TUNED, STEPS_TUNED = 184, 60
@@ -295,12 +295,6 @@ def separable(real: Floats, drawn: Floats, patent: npt.NDArray[np.str_]) -> floa
         model, x, y, groups=groups, cv=GroupKFold(5), method="decision_function"
     )
     return float(roc_auc_score(y, guess))
-
-
-def unit(x: Floats) -> Floats:
-    """Rows of unit length."""
-    out: Floats = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-    return out
 
 
 def _median(cosines: Floats) -> float:
