@@ -29,10 +29,9 @@ train() {
 }
 
 # 1. The backbone, on synthetic designs alone: nothing of the real patents can be learned by heart.
-views=seed=21,views=5,figures=3,captions=0
+designs=designs=1200,seed=21,views=5,figures=3,captions=0
 train "$work/backbone" --recipe recipes/starter-backbone.toml \
-    --data "synthetic:designs=2400,$views" \
-    --data "meshes:$shared/data/meshes,designs=1400,$views" \
+    --data "synthetic:$designs" --data "meshes:$shared/data/meshes,$designs" \
     --weights "$shared/weights/tf_efficientnet_lite0.in1k_int8deq_nohead.safetensors"
 
 # 2. The head, also on real drawings. Six times each: one then counts as much as several of the
