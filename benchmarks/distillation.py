@@ -10,11 +10,10 @@ the cells that are missing, and a cell that was cut short goes on from its check
 1. *Teachers*, with ImageNet weights and at twice the students' size: tf_efficientnet_lite0, frozen
    or tuned (RUN: WORK/backbone of recipes/starter.sh, which saw other synthetic designs), under a
    head that is fitted in closed form on the training drawings (`model.head = "discriminative"`),
-   and tf_mobilenetv3_small_100 trained on them; whichever of them or two together has the best
-   patent mAP on validation designs.
+   and tf_mobilenetv3_small_100 trained on them; alone and in pairs.
 2. *Search*, seed 0, all labels: each student without teacher at every learning rate; then the
-   cheaper student, at its best rate, with each way of listening to the teacher. Chosen is what has
-   the best patent mAP on validation designs.
+   cheaper student, at its best rate, with each teacher of `TRIED`. Chosen is the one with whose
+   help it has the best patent mAP on validation designs; the teacher's own does not tell.
 3. *Comparison*: each student with and without teacher, with all labels and with half of the
    patents unlabelled, every seed.
 
@@ -77,15 +76,16 @@ NETWORKS: dict[str, tuple[str, str, dict[str, object]]] = {
         {"lr": 1e-3, "backbone_lr": 0.5},
     ),
 }
-TEACHERS: tuple[tuple[str, ...], ...] = (
-    *((name,) for name in NETWORKS),
-    (TUNED, "mobilenetv3 trained"),
-)
-# What a student is told by the teacher, and by the labels; no teacher is "alone".
-ALONE = "alone"
-LISTENING: dict[str, dict[str, float]] = {
-    "regression": {"regression": 10.0, "relation": 0.0},
+TEACHERS: dict[str, tuple[str, ...]] = {
+    "frozen": ("lite0 frozen",),
+    "tuned": (TUNED,),
+    "trained": ("mobilenetv3 trained",),
+    "frozen+trained": ("lite0 frozen", "mobilenetv3 trained"),
+    "tuned+trained": (TUNED, "mobilenetv3 trained"),
 }
+TRIED = ("tuned", "frozen+trained")
+ALONE = "alone"  # without teacher
+LESSON = {"regression": 10.0, "relation": 0.0}
 LOSS = {"name": "hierarchical", "scores": (1.0, 0.1, 0.02), "tau": 0.1}
 # From random weights many small steps are worth more than few large ones.
 BATCHES = {
@@ -127,7 +127,7 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Cell:
-    """One training of a student. ``told`` is a way of listening, or `ALONE`."""
+    """One training of a student. ``told`` is the teacher, or `ALONE`."""
 
     student: str
     labels: str
@@ -211,7 +211,7 @@ class Bench(RecordSets):
         """What the recipe of a student says of its teacher."""
         if cell.told == ALONE:
             return {}
-        return {"teachers": self.runs(self.best_teacher(), cell.labels), **LISTENING[cell.told]}
+        return {"teachers": self.runs(TEACHERS[cell.told], cell.labels), **LESSON}
 
     def done(self, cell: Cell | Fitted) -> bool:
         """Whether the cell has been trained and scored."""
@@ -257,14 +257,6 @@ class Bench(RecordSets):
             save_scores(file, score_embeddings(told, drawings.records))
         return load_scores(file)
 
-    def best_teacher(self) -> tuple[str, ...]:
-        """The networks of the best teacher."""
-
-        def value(networks: tuple[str, ...]) -> float:
-            return mean_ap(self.teacher_scores(networks, "all", "validation"), "patent")
-
-        return max(TEACHERS, key=value)
-
     def alone(self, student: str) -> list[Cell]:
         """The search of a student's learning rate."""
         return [Cell(student, "all", ALONE, rate, 0) for rate in self.plan.rates]
@@ -273,14 +265,17 @@ class Bench(RecordSets):
         """The student's learning rate."""
         return max(self.alone(student), key=self.validation).rate
 
-    def listening(self) -> list[Cell]:
-        """The search of the way to listen."""
+    def tried(self) -> list[Cell]:
+        """The search of the teacher."""
         student = STUDENTS[0]
-        return [Cell(student, "all", told, self.rate(student), 0) for told in LISTENING]
+        return [Cell(student, "all", told, self.rate(student), 0) for told in TRIED]
 
-    def compared(self, student: str, labels: str, *, taught: bool) -> list[Cell]:
-        """The cells of every seed, with what the search chose."""
-        told = max(self.listening(), key=self.validation).told if taught else ALONE
+    def chosen(self) -> str:
+        """The teacher of the comparison."""
+        return max(self.tried(), key=self.validation).told
+
+    def compared(self, student: str, labels: str, told: str) -> list[Cell]:
+        """The cells of every seed."""
         rate = self.rate(student)
         return [Cell(student, labels, told, rate, seed) for seed in range(self.plan.seeds)]
 
@@ -290,20 +285,20 @@ class Bench(RecordSets):
             yield Fitted(network, "all")
         for student in STUDENTS:
             yield from self.alone(student)
-            yield from self.listening()
+            yield from self.tried()
             for labels in LABELS:
-                for network in self.best_teacher():
+                for network in TEACHERS[self.chosen()]:
                     yield Fitted(network, labels)
                 for seed in range(self.plan.seeds):
-                    for taught in (False, True):
-                        yield self.compared(student, labels, taught=taught)[seed]
+                    for told in (ALONE, self.chosen()):
+                        yield self.compared(student, labels, told)[seed]
 
     # the whole line
 
     def line(self) -> None:
         """Export the first taught run of each student, FP32 and INT8, and score the bundles."""
         for student in self.searched():
-            run = self.work / self.compared(student, "all", taught=True)[0].name
+            run = self.work / self.compared(student, "all", self.chosen())[0].name
             for precision in PRECISIONS:
                 bundle = self.work / f"bundle-{student}-{precision}"
                 if not bundle.exists():
@@ -350,14 +345,13 @@ class Bench(RecordSets):
 
     def _teachers(self) -> list[str]:
         lines = _table("Teachers", "teacher", "labels", "validation", *TESTS)
-        best = self.best_teacher()
-        for networks, labels in [*((t, "all") for t in TEACHERS), (best, "half")]:
-            if not all(self.done(Fitted(network, labels)) for network in networks):
-                continue
-            sets = ("validation", *TESTS)
-            found = [shown(self.teacher_scores(networks, labels, s), "patent") for s in sets]
-            name = " + ".join(networks)
-            lines.append(_row(f"**{name}**" if networks == best else name, labels, *found))
+        for labels in LABELS:
+            for name, networks in TEACHERS.items():
+                if not all(self.done(Fitted(network, labels)) for network in networks):
+                    continue
+                sets = ("validation", *TESTS)
+                found = [shown(self.teacher_scores(networks, labels, s), "patent") for s in sets]
+                lines.append(_row(f"{name}: {' + '.join(networks)}", labels, *found))
         return lines
 
     def _search(self) -> list[str]:
@@ -365,7 +359,7 @@ class Bench(RecordSets):
             "Search: patent mAP on validation designs, seed 0", "student", "told", "rate", "mAP"
         )
         for student in self.searched():
-            found = [cell for cell in self.listening() if cell.student == student]
+            found = [cell for cell in self.tried() if cell.student == student]
             for cell in (*self.alone(student), *found):
                 value = f"{100 * self.validation(cell):.1f}"
                 lines.append(_row(student, cell.told, f"{cell.rate:g}", value))
@@ -376,26 +370,18 @@ class Bench(RecordSets):
         lines = _table(f"With and without: {test}", "student", "labels", "told", "seeds", *columns)
         for student in self.searched():
             for labels in LABELS:
-                both = {
-                    taught: [
-                        cell
-                        for cell in self.compared(student, labels, taught=taught)
-                        if self.done(cell)
-                    ]
-                    for taught in (False, True)
-                }
-                if not (both[False] and both[True]):
-                    continue
-                means = {
-                    taught: mean_scores([self.scores(cell, test) for cell in cells])
-                    for taught, cells in both.items()
-                }
-                for taught, cells in both.items():
+                alone = None
+                for told in (ALONE, *TRIED):
+                    cells = [c for c in self.compared(student, labels, told) if self.done(c)]
+                    if not cells:
+                        continue
+                    mean = mean_scores([self.scores(cell, test) for cell in cells])
+                    alone = alone or mean
                     found = []
                     for level in LEVELS:
-                        gain = ahead(means[True], means[False], level) if taught else ""
-                        found += [shown(means[taught], level), gain]
-                    lines.append(_row(student, labels, cells[0].told, str(len(cells)), *found))
+                        gain = "" if told == ALONE else ahead(mean, alone, level)
+                        found += [shown(mean, level), gain]
+                    lines.append(_row(student, labels, told, str(len(cells)), *found))
         return lines
 
     def _line(self) -> list[str]:
@@ -408,17 +394,15 @@ class Bench(RecordSets):
             if not first.exists():
                 continue
             certificate = Bundle(self.work / f"bundle-{student}-int8").info.certificate or {}
-            teacher = self.best_teacher()
-            taught = self.compared(student, "all", taught=True)[0]
-            alone = self.compared(student, "all", taught=False)[0]
+            networks = TEACHERS[self.chosen()]
+            taught = self.compared(student, "all", self.chosen())[0]
+            alone = self.compared(student, "all", ALONE)[0]
             steps = {
-                f"teacher {' + '.join(teacher)}": {
-                    test: self.teacher_scores(teacher, "all", test) for test in TESTS
+                f"teacher {self.chosen()}": {
+                    test: self.teacher_scores(networks, "all", test) for test in TESTS
                 },
                 f"{student} alone": {test: self.scores(alone, test) for test in TESTS},
-                f"{student} taught ({taught.told})": {
-                    test: self.scores(taught, test) for test in TESTS
-                },
+                f"{student} taught": {test: self.scores(taught, test) for test in TESTS},
             }
             for precision in PRECISIONS:
                 steps[f"{student} bundle {precision}"] = {
