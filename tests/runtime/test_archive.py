@@ -180,6 +180,14 @@ def test_encrypted_and_unusually_packed_members_are_left_out(tmp_path: Path) -> 
     assert opened.skipped.counts == {"unusual compression in an archive": 1}
 
 
+def test_a_member_without_a_name_is_left_out(tmp_path: Path) -> None:
+    data = bytearray(zip_of({"a": b"nameless", "b": b"named"}))
+    data[data.index(b"PK\x01\x02") + 46] = 0
+    opened = archive.open_archive(written(tmp_path / "x.zip", bytes(data)))
+    assert opened.skipped.counts == {"unsafe name in an archive": 1}
+    assert opened.sizes == {"b": 5}
+
+
 NESTED = zip_of({"d/n.zip": zip_of(FILES), **FILES})
 PLAIN = tar_of({"d/n.zip": zip_of(FILES), **FILES})
 

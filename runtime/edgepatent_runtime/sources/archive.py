@@ -66,7 +66,8 @@ class ZipArchive:
             self._zip = zipfile.ZipFile(file)
             for info in self._zip.infolist():
                 reason = _distrust(info.filename)
-                if info.is_dir():
+                # Not is_dir(), which looks at the last letter of a name that may have none.
+                if info.filename.endswith("/"):
                     continue
                 if (info.external_attr >> 16) & 0o170000 not in (0, 0o100000):
                     reason = "link or device in an archive"
@@ -217,7 +218,7 @@ def _distrust(name: str) -> str | None:
     except UnicodeEncodeError:
         return "name that is not UTF-8"
     parts: Iterable[str] = name.replace("\\", "/").split("/")
-    if name.startswith(("/", "\\")) or ".." in parts or ":" in name or "\0" in name:
+    if not name or name.startswith(("/", "\\")) or ".." in parts or ":" in name or "\0" in name:
         return "unsafe name in an archive"
     return None
 
