@@ -65,8 +65,8 @@ from edgepatent_train.trainer import train
 
 STUDENTS = ("mobilenetv4_conv_small", "mobilevit_xxs")  # the cheaper one first
 LABELS = ("all", "half")
-# Backbone, head and optimizer of each network that teaches.
 TUNED = "lite0 tuned"
+# Backbone, head and optimizer of each network that teaches.
 NETWORKS: dict[str, tuple[str, str, dict[str, object]]] = {
     "lite0 frozen": ("tf_efficientnet_lite0", "discriminative", {"epochs": 0}),
     TUNED: ("tf_efficientnet_lite0", "discriminative", {"epochs": 0}),

@@ -112,10 +112,8 @@ class _Encoded:
         if not self._path.is_file():
             return np.zeros(0, self._kind)
         with self._path.open("rb") as file:
-            if file.read(len(self._head)) != self._head:
-                return np.zeros(0, self._kind)
             count = (self._path.stat().st_size - len(self._head)) // self._kind.itemsize
-            if not count:
+            if file.read(len(self._head)) != self._head or count == 0:
                 return np.zeros(0, self._kind)
             return np.memmap(file, self._kind, "r", len(self._head), (count,))
 
