@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= auto
-PACKAGES := edgepatent runtime/edgepatent_runtime train/edgepatent_train export/edgepatent_export
-PYPROJECTS := pyproject.toml runtime/pyproject.toml train/pyproject.toml export/pyproject.toml
+PACKAGES := edgepatent runtime/edgepatent_runtime synthetic/edgepatent_synthetic train/edgepatent_train export/edgepatent_export
+PYPROJECTS := pyproject.toml runtime/pyproject.toml synthetic/pyproject.toml train/pyproject.toml export/pyproject.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-slow test-install check format docs demo clean
@@ -11,12 +11,12 @@ PYPROJECTS := pyproject.toml runtime/pyproject.toml train/pyproject.toml export/
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-setup: .venv/.installed ## a virtual environment with the four packages and the tools
+setup: .venv/.installed ## a virtual environment with the five packages and the tools
 
 .venv/.installed: $(PYPROJECTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e './runtime[graph,pdf]' -e './train[tensorboard]' -e ./export -e . --group dev
+	$(BIN)/python -m pip install --quiet -e './runtime[graph,pdf]' -e ./synthetic -e './train[tensorboard]' -e ./export -e . --group dev
 	touch $@
 
 test: setup ## the default tests, in under ten minutes on two cores

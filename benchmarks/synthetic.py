@@ -41,10 +41,10 @@ from edgepatent_runtime.drawing import normalise
 from edgepatent_runtime.metrics import QueryScores, paired_interval, score_queries, summarise
 from edgepatent_runtime.record import ImageRef, Record, Skipped
 from edgepatent_runtime.sources import load, open_source
-from edgepatent_runtime.synthetic.design import Catalogue
-from edgepatent_runtime.synthetic.draw import Draw
-from edgepatent_runtime.synthetic.page import Header, draw_page
-from edgepatent_runtime.synthetic.pen import Style, plain
+from edgepatent_synthetic.design import Catalogue
+from edgepatent_synthetic.draw import Draw
+from edgepatent_synthetic.page import Header, draw_page
+from edgepatent_synthetic.pen import Style, plain
 from edgepatent_train.model import DrawingEncoder, build_model
 from edgepatent_train.recipe import Recipe, parse_recipe
 from edgepatent_train.trainer import train

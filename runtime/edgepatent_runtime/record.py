@@ -8,7 +8,7 @@ import msgspec
 class ImageRef(msgspec.Struct, frozen=True):
     """Where the pixels of one drawing lie.
 
-    ``path`` is a file on this machine, or the name of a synthetic design ("synthetic:…").
+    ``path`` is a file on this machine, or what a source that draws calls its page ("name:…").
     ``member`` leads through archives, outermost first; ``page`` counts from 0 in a TIFF or PDF;
     ``box`` is (x, y, width, height) in pixels of that page.
     """

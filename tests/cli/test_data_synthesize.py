@@ -10,7 +10,7 @@ import numpy as np
 
 from edgepatent_runtime.record import Skipped
 from edgepatent_runtime.sources import open_source
-from edgepatent_runtime.synthetic import render
+from edgepatent_synthetic import render
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

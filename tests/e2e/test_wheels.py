@@ -10,7 +10,7 @@ import pytest
 from stored import draw_patents
 
 ROOT = Path(__file__).resolve().parents[2]
-DISTRIBUTIONS = {"edgepatent": ".", "runtime": "runtime", "train": "train", "export": "export"}
+DISTRIBUTIONS = (".", "runtime", "synthetic", "train", "export")
 
 
 def run(*command, check=True, **more):
@@ -28,9 +28,9 @@ def run(*command, check=True, **more):
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory):
-    """The four wheels, built from this checkout."""
+    """The five wheels, built from this checkout."""
     folder = tmp_path_factory.mktemp("wheels")
-    for where in DISTRIBUTIONS.values():
+    for where in DISTRIBUTIONS:
         run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
             "--wheel-dir", folder, ROOT / where)  # fmt: skip
     return folder
@@ -55,6 +55,7 @@ def test_wheels_hold_what_they_need_and_nothing_of_each_other(wheels):
     assert set(names) == {
         "edgepatent",
         "edgepatent_runtime",
+        "edgepatent_synthetic",
         "edgepatent_train",
         "edgepatent_export",
     }

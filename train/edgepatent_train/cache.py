@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
-from edgepatent_runtime import drawing, sources, synthetic
+import edgepatent_synthetic
+from edgepatent_runtime import drawing, sources
 from edgepatent_runtime.errors import DrawingError
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record, Skipped
@@ -62,7 +63,7 @@ def cached_drawings(
 def code_digest() -> str:
     """A digest of the code that reads, normalises and generates drawings."""
     state = hashlib.sha256()
-    for module in (drawing, sources, synthetic):
+    for module in (drawing, sources, edgepatent_synthetic):
         for code in sorted(Path(str(module.__file__)).parent.rglob("*.py")):
             state.update(code.read_bytes())
     return state.hexdigest()

@@ -62,8 +62,8 @@ def command(
     """
     from edgepatent_runtime.errors import InputError
     from edgepatent_runtime.record import Skipped
-    from edgepatent_runtime.sources.synthetic import SyntheticSource
-    from edgepatent_runtime.synthetic import folder
+    from edgepatent_synthetic import folder
+    from edgepatent_synthetic.source import SyntheticSource
 
     if out.is_dir() and any(out.iterdir()):
         raise InputError(f"{out} is not empty: name a new folder, or empty it first")

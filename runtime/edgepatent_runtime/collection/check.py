@@ -20,6 +20,7 @@ from edgepatent_runtime.collection.vectors import Rows, Vectors
 from edgepatent_runtime.collection.writer import Writer
 from edgepatent_runtime.errors import BundleError, CollectionError, DrawingError
 from edgepatent_runtime.progress import Progress, silent
+from edgepatent_runtime.sources import plugins
 
 _BLOCK = 16_384
 
@@ -243,7 +244,7 @@ def _encode_again(
         return None
     image = entry.record.image
     try:
-        generated = image.path.startswith(sources.GENERATED)
+        generated = plugins.is_generated(image.path)
         if not generated and content_digest(Path(image.path)) != entry.file.digest:
             return None
         drawing = sources.load(image, encoder.bundle.info.size)

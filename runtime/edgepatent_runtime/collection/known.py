@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgepatent_runtime import sources
 from edgepatent_runtime.collection.catalog import DIGEST, File, part_of
 from edgepatent_runtime.collection.writer import Writer
 from edgepatent_runtime.record import Record, Skipped
+from edgepatent_runtime.sources import plugins
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,8 @@ class Known:
         """
         edits, root = self._edits, self._root
         relative = self._relative(path)
-        if path.startswith(sources.GENERATED):
+        generated = plugins.is_generated(path)
+        if generated:
             size, mtime = 0, 0
         else:
             status = Path(path).stat()
@@ -170,7 +171,7 @@ class Known:
         known = edits.files_at(root, relative)
         if known and (known[0].size, known[0].mtime_ns) == (size, mtime):
             return _Found(known[0], known[1:])
-        if path.startswith(sources.GENERATED):
+        if generated:
             return _Found(edits.add_file(root, relative, 0, 0, content_digest(path.encode())))
         digest = content_digest(Path(path))
         if known and known[0].digest == digest:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgepatent_runtime import sources
 from edgepatent_runtime.collection import vectors
 from edgepatent_runtime.collection.ingest import BATCH, Encodes
 from edgepatent_runtime.collection.model import copy_in, new_name
@@ -16,6 +15,7 @@ from edgepatent_runtime.collection.writer import UNFINISHED, Writer
 from edgepatent_runtime.errors import CollectionError, DrawingError
 from edgepatent_runtime.progress import Progress
 from edgepatent_runtime.record import Record, Skipped
+from edgepatent_runtime.sources import plugins
 from edgepatent_runtime.sources.loading import load_all
 
 _BLOCK = 10_000
@@ -125,7 +125,7 @@ def _require_images(writer: Writer, live: Rows) -> None:
     for start in range(0, len(live), _BLOCK):
         for entry in writer.edits.stored(live[start : start + _BLOCK].tolist()).values():
             path = entry.record.image.path
-            if not path.startswith(sources.GENERATED) and not Path(path).is_file():
+            if not plugins.is_generated(path) and not Path(path).is_file():
                 missing, example = missing + 1, example or path
     if missing:
         raise CollectionError(

@@ -4,37 +4,17 @@
 any record's `ImageRef`, in any process.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from edgepatent_runtime.errors import DrawingError, SourceError
-from edgepatent_runtime.record import ImageRef, Record, Skipped
+from edgepatent_runtime.record import ImageRef
+from edgepatent_runtime.sources import plugins
+from edgepatent_runtime.sources.source import Source
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-GENERATED = ("synthetic:", "meshes:")
-
-
-class Source(Protocol):
-    """Drawings of one origin.
-
-    ``spec`` is what the user named; ``root`` is the folder that the paths of its records lie in
-    (or the spec itself, for drawings that are generated).
-    """
-
-    spec: str
-    root: str
-
-    def records(self, skipped: Skipped) -> Iterator[Record]:
-        """Stream the records, in an order that is always the same.
-
-        What cannot be used is counted in ``skipped``. Raises `SourceError` where the source as a
-        whole cannot be read.
-        """
-        ...
 
 
 def open_source(spec: str) -> Source:
@@ -42,17 +22,17 @@ def open_source(spec: str) -> Source:
 
     A path is a grant, a folder of grants or a weekly archive of the USPTO, the folder of
     DeepPatent2, a PDF or image file, or else any folder of drawings. ``deeppatent2:DIR`` with
-    ``,figures=sheets`` or ``,figures=segmented``, ``synthetic:…`` and ``meshes:…`` say it
-    themselves. Raises `SourceError` where there is nothing of the kind.
+    ``,figures=sheets`` or ``,figures=segmented`` says it itself, and so does any other ``name:…``
+    that an installed package brings (`source.Plugin`). Raises `SourceError` where there is nothing
+    of the kind.
     """
-    if spec.startswith(GENERATED):
-        from edgepatent_runtime.sources.synthetic import SyntheticSource
-
-        return SyntheticSource(spec)
     if spec.startswith("deeppatent2:"):
         from edgepatent_runtime.sources.deeppatent2 import open_deeppatent2
 
         return open_deeppatent2(spec)
+    plugin = plugins.find(spec)
+    if plugin is not None:
+        return plugin.open_source(spec)
     path = Path(spec)
     try:
         if path.is_dir():
@@ -72,10 +52,9 @@ def read_page(ref: ImageRef) -> "npt.NDArray[np.uint8]":
 
     Raises `DrawingError` where it cannot be used.
     """
-    if ref.path.startswith(GENERATED):
-        from edgepatent_runtime.synthetic import render
-
-        return render(ref.path)
+    page = _generated(ref)
+    if page is not None:
+        return page
     from edgepatent_runtime import drawing
 
     return drawing.decode(_data(ref), page=ref.page)
@@ -88,9 +67,19 @@ def load(ref: ImageRef, size: int) -> "npt.NDArray[np.uint8]":
     """
     from edgepatent_runtime import drawing
 
-    if ref.path.startswith(GENERATED):
-        return drawing.normalise(read_page(ref), size)
+    page = _generated(ref)
+    if page is not None:
+        return drawing.normalise(drawing.crop(page, ref.box), size)
     return drawing.read_drawing(_data(ref), size, page=ref.page, box=ref.box)
+
+
+def _generated(ref: ImageRef) -> "npt.NDArray[np.uint8] | None":
+    """The page of a reference that a plug-in draws; None for that of a file."""
+    try:
+        plugin = plugins.find(ref.path)
+        return None if plugin is None else plugin.read_page(ref.path)
+    except SourceError as error:
+        raise DrawingError("drawing that cannot be generated", str(error)) from error
 
 
 def _data(ref: ImageRef) -> Path | bytes:

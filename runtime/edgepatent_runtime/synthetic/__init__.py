@@ -1,5 +1,0 @@
-"""Synthetic design patents: parametric solids drawn as patents draw them."""
-
-from edgepatent_runtime.synthetic.page import render
-
-__all__ = ["render"]
