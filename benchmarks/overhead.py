@@ -78,8 +78,8 @@ def our_loop(backbone: str, pixels: torch.Tensor, ema: float) -> Callable[[], No
     def step() -> None:
         nonlocal number
         rows = batches[number % len(batches)]
-        chosen = tuple(torch.from_numpy(column[rows]) for column in table)
-        learner.step(number, pixels[: len(rows)], chosen)
+        chosen = torch.from_numpy(np.stack([column[rows] for column in table], 1))
+        learner.step(number, pixels[: len(rows)], (chosen,))
         number += 1
 
     return step

@@ -54,9 +54,10 @@ from edgepatent_runtime.record import Skipped
     "--teacher",
     "teachers",
     multiple=True,
-    metavar="RUN|TIMM_NAME",
-    help="A larger model to learn from as well: a run, or a timm name whose pretrained weights "
-    "timm loads. Several make an ensemble.",
+    metavar="RUN|TIMM_NAME|FILE",
+    help="A larger model to learn from as well: a run, a timm name whose pretrained weights timm "
+    "loads (several make an ensemble), or the vectors that a model gave: FILE.npz with file_name "
+    "and one or several arrays of vectors, or FILE.npy and FILE.jsonl of edgepatent embed.",
 )
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint of RUN.")
 @click.option(

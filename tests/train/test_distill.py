@@ -15,7 +15,7 @@ from edgepatent_runtime.record import Record, Skipped
 from edgepatent_train import teacher
 from edgepatent_train.curriculum import Curriculum
 from edgepatent_train.data import drawing_set, read_records
-from edgepatent_train.distill import DistillLoss, relation
+from edgepatent_train.distill import DistillLoss, SpaceLoss, Told, relation
 from edgepatent_train.learner import Learner
 from edgepatent_train.recipe import DistillRecipe, LossRecipe, Recipe
 from edgepatent_train.teacher import narrowed, no_better_than_pixels, teach
@@ -51,11 +51,10 @@ def test_relation_is_the_double_loop_over_batch_and_queue() -> None:
 
 
 def test_queue_holds_the_latest_and_no_more() -> None:
-    loss = DistillLoss(LossRecipe(), DistillRecipe(queue=7), student=4, teacher=6)
-    unknown = torch.full((5,), -1)
+    loss = SpaceLoss(DistillRecipe(queue=7), 4, Told(6))
     batches = [(unit(5, 4, s), unit(5, 6, s + 10)) for s in range(3)]
     for z, t in batches:
-        loss(z, torch.arange(5), unknown, unknown, t)
+        loss(z, t)
     assert int(loss.filled) == 7
     assert torch.equal(loss.queue_student[:5], batches[2][0])
     assert torch.equal(loss.queue_student[5:], batches[1][0][:2])
@@ -64,21 +63,39 @@ def test_queue_holds_the_latest_and_no_more() -> None:
 
 def test_a_student_that_agrees_has_no_regression_left() -> None:
     recipe = DistillRecipe(labels=0.0, relation=0.0)
-    z, unknown = unit(5, 4, 0), torch.full((5,), -1)
-    loss = DistillLoss(LossRecipe(), recipe, student=4, teacher=4)
-    assert loss(z, unknown, unknown, unknown, z).item() == pytest.approx(0, abs=1e-6)
-    assert loss(z, unknown, unknown, unknown, -z).item() == pytest.approx(2)
-    assert not list(loss.project.parameters())
+    z, unknown = unit(5, 4, 0), torch.full((5, 3), -1)
+    loss = DistillLoss(LossRecipe(), recipe, student=4, spaces=[Told(4)])
+    assert loss(z, unknown, None, z).item() == pytest.approx(0, abs=1e-6)
+    assert loss(z, unknown, None, -z).item() == pytest.approx(2)
+    assert not list(loss.spaces.parameters())
 
 
 def test_unlabelled_drawings_teach_and_the_projection_learns() -> None:
     recipe = DistillRecipe(labels=0.0)
-    loss = DistillLoss(LossRecipe(), recipe, student=4, teacher=6)
-    z, unknown = unit(5, 4, 0).requires_grad_(), torch.full((5,), -1)
-    loss(z, torch.arange(5), unknown, unknown, unit(5, 6, 1)).backward()
+    loss = DistillLoss(LossRecipe(), recipe, student=4, spaces=[Told(6)])
+    z, unknown = unit(5, 4, 0).requires_grad_(), torch.full((5, 3), -1)
+    loss(z, unknown, None, unit(5, 6, 1)).backward()
     assert z.grad is not None
     assert z.grad.abs().sum() > 0
-    assert all(p.grad is not None for p in loss.project.parameters())
+    assert len(list(loss.spaces.parameters())) == 1
+    assert all(p.grad is not None for p in loss.spaces.parameters())
+
+
+def test_a_drawing_without_a_vector_has_no_part_in_a_space() -> None:
+    """Two spaces of which each knows some: the terms of those that it knows, weighed, added up."""
+    recipe, z = DistillRecipe(labels=0.0, queue=0), unit(6, 4, 0)
+    first, second = unit(6, 5, 1), unit(6, 4, 2)
+    first[3:], second[:4] = 0, 0
+    spaces = [Told(5, weight=0.5), Told(4, weight=2.0, mapped=True)]
+    loss = DistillLoss(LossRecipe(), recipe, student=4, spaces=spaces)
+    one, two = loss.spaces
+    assert not isinstance(two.project, torch.nn.Identity)
+    labels = torch.full((6, 3), -1)
+    expected = one(z[:3], first[:3]) + two(z[4:], second[4:])
+    assert loss(z, labels, None, first, second).item() == pytest.approx(expected.item())
+    nothing = torch.zeros(6, 4)
+    assert two(z, nothing).item() == 0.0
+    assert two(z[:1], unit(1, 4, 3)).isfinite()  # alone, it has nobody to be related to
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def gradients(micro_batch: int) -> tuple[torch.Tensor, list[torch.Tensor]]:
     patent = torch.arange(N) // 2
     freeze_bn(model.train())
     mine = pixels[accelerator.process_index :: accelerator.num_processes]
-    labels = (patent, patent // 2, patent // 4)
+    labels = (torch.stack((patent, patent // 2, patent // 4), 1),)
     value = contrastive_backward(accelerator, model, loss, mine, labels, micro_batch=micro_batch)
     found = [p.grad for p in [*encoder.parameters(), *loss.parameters()]]
     assert all(g is not None for g in found)

@@ -14,7 +14,7 @@ from edgepatent_train.recipe import LossRecipe, ModelRecipe, Recipe
 N = 12
 PIXELS = torch.randint(0, 256, (N, 1, 32, 32), generator=torch.Generator().manual_seed(0))
 PATENT = torch.arange(N) // 2
-LABELS = (PATENT, PATENT // 2, PATENT // 4)
+LABELS = (torch.stack((PATENT, PATENT // 2, PATENT // 4), 1),)
 
 
 def model(name: str = "test_efficientnet", drop_path: float = 0.0) -> DrawingEncoder:

@@ -1,5 +1,5 @@
 import math
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from edgepatent_train.losses import ContrastiveLoss, hierarchical, himulcon, infonce, supcon
+from edgepatent_train.losses import LOSSES, ContrastiveLoss, reduce
 from edgepatent_train.recipe import LossRecipe
 
-Labels = tuple[list[int], list[int], list[int]]
+Labels = tuple[list[int], ...]
+Settings = dict[str, Any]
 SCORES = (1.0, 0.5, 0.25)
 
 
@@ -26,7 +27,7 @@ def share(a: int, b: int) -> bool:
 
 
 def closest(labels: Labels, i: int, j: int) -> int | None:
-    return next((level for level in range(3) if share(labels[level][i], labels[level][j])), None)
+    return next((at for at in range(len(labels)) if share(labels[at][i], labels[at][j])), None)
 
 
 def log_softmax(z: list[list[float]], i: int, j: int, tau: float) -> float:
@@ -47,7 +48,7 @@ def naive_hierarchical(
     rows, n, losses = z.double().tolist(), len(z), []
     for i in range(n):
         level = {j: closest(labels, i, j) for j in range(n) if j != i}
-        crowd = [sum(1 for v in level.values() if v == at) for at in range(3)]
+        crowd = [sum(1 for v in level.values() if v == at) for at in range(len(labels))]
         weight = {}
         for j, at in level.items():
             if at is not None and scores[at] > 0:
@@ -56,6 +57,28 @@ def naive_hierarchical(
             continue
         total = 1.0 if normalise == "none" else sum(weight.values())
         losses.append(-sum(w / total * log_softmax(rows, i, j, tau) for j, w in weight.items()))
+    return mean(losses)
+
+
+def naive_apart(
+    z: Tensor, labels: Labels, taus: tuple[float, ...], scores: tuple[float, ...]
+) -> float:
+    rows, n, losses = z.double().tolist(), len(z), []
+    for i in range(n):
+        level = {j: closest(labels, i, j) for j in range(n) if j != i}
+        terms, weights = [], []
+        for at, (tau, score) in enumerate(zip(taus, scores, strict=True)):
+            mates = [j for j, v in level.items() if v == at]
+            further = [j for j, v in level.items() if v is None or v > at]
+            dots = {
+                j: sum(a * b for a, b in zip(rows[i], rows[j], strict=True)) / tau for j in level
+            }
+            total = sum(math.exp(dots[j]) for j in mates + further)
+            if mates:
+                terms.append(score * mean([math.log(total) - dots[j] for j in mates]))
+                weights.append(score)
+        if sum(weights) > 0:
+            losses.append(sum(terms) / sum(weights))
     return mean(losses)
 
 
@@ -84,11 +107,11 @@ def naive_supcon(z: Tensor, names: list[int], tau: float) -> float:
 
 
 def naive_himulcon(z: Tensor, labels: Labels, tau: float) -> float:
-    patent, subclass, klass = labels
+    levels = labels[::-1]
     return mean(
         [
-            math.exp(1 / (3 - depth)) * naive_supcon(z, names, tau)
-            for depth, names in enumerate((klass, subclass, patent))
+            math.exp(1 / (len(levels) - depth)) * naive_supcon(z, names, tau)
+            for depth, names in enumerate(levels)
         ]
     )
 
@@ -105,41 +128,87 @@ def labelled(draw: st.DrawFn) -> Labels:
     return patent, subclass, klass
 
 
-def tensors(labels: Labels) -> tuple[Tensor, Tensor, Tensor]:
-    return tuple(torch.tensor(x) for x in labels)  # type: ignore[return-value]
+def tensor(labels: Labels) -> Tensor:
+    return torch.tensor(labels).T
+
+
+def value(z: Tensor, labels: Tensor, tau: float = 0.1, **settings: Any) -> Tensor:
+    """The loss that the settings name, over all anchors."""
+    recipe = LossRecipe(**settings)
+    return reduce(LOSSES[recipe.name](z, labels, tau, recipe))
 
 
 @settings(max_examples=60, deadline=None)
 @given(labelled(), st.sampled_from(["joint", "level", "none"]), st.sampled_from([0.05, 0.5]))
 def test_hierarchical_is_the_double_loop(labels: Labels, normalise: str, tau: float) -> None:
     z = unit(len(labels[0]), 5)
-    ours = hierarchical(z, *tensors(labels), scores=SCORES, tau=tau, normalise=normalise)
+    ours = value(z, tensor(labels), tau, scores=SCORES, normalise=normalise)
     assert ours.item() == pytest.approx(naive_hierarchical(z, labels, tau, normalise), abs=1e-9)
 
 
 @settings(max_examples=40, deadline=None)
 @given(labelled(), st.sampled_from([0.1, 0.5]))
 def test_baselines_are_the_double_loop(labels: Labels, tau: float) -> None:
-    z, names = unit(len(labels[0]), 5), tensors(labels)
-    assert infonce(z, *names, tau=tau).item() == pytest.approx(naive_infonce(z, labels, tau))
-    assert himulcon(z, *names, tau=tau).item() == pytest.approx(naive_himulcon(z, labels, tau))
+    z, names = unit(len(labels[0]), 5), tensor(labels)
+    ours = value(z, names, tau, name="infonce").item()
+    assert ours == pytest.approx(naive_infonce(z, labels, tau))
+    ours = value(z, names, tau, name="himulcon").item()
+    assert ours == pytest.approx(naive_himulcon(z, labels, tau))
     for level, column in zip(("patent", "subclass", "class"), labels, strict=True):
-        ours = supcon(z, *names, tau=tau, level=level).item()
+        ours = value(z, names, tau, name="supcon", level=level).item()
         assert ours == pytest.approx(naive_supcon(z, column, tau))
 
 
-PLAIN = [hierarchical, infonce, supcon, himulcon]
-PATENT = torch.tensor([0, 0, 1, 1, 2, 3, 4])
-SUBCLASS = torch.tensor([0, 0, 0, 0, 1, -1, -1])
-KLASS = torch.tensor([0, 0, 0, 0, 0, -1, -1])
+@settings(max_examples=40, deadline=None)
+@given(labelled(), st.sampled_from([(0.1, 0.1, 0.1), (0.05, 0.2, 0.5)]))
+def test_levels_apart_are_the_double_loop(labels: Labels, taus: tuple[float, ...]) -> None:
+    z = unit(len(labels[0]), 5)
+    for scores in (SCORES, (1.0, 0.0, 0.5)):
+        ours = value(z, tensor(labels), 9.0, normalise="apart", taus=taus, scores=scores)
+        assert ours.item() == pytest.approx(naive_apart(z, labels, taus, scores), abs=1e-9)
+    same = value(z, tensor(labels), 0.1, normalise="apart")
+    assert same.item() == pytest.approx(naive_apart(z, labels, (0.1,) * 3, SCORES), abs=1e-9)
 
 
-@pytest.mark.parametrize("loss", PLAIN)
+@settings(max_examples=30, deadline=None)
+@given(labelled(), st.data())
+def test_a_fourth_level_goes_between(labels: Labels, data: st.DataObject) -> None:
+    n, scores = len(labels[0]), (1.0, 0.7, 0.5, 0.25)
+    name = data.draw(st.lists(st.integers(-1, 2), min_size=n, max_size=n))
+    four: Labels = (labels[0], name, *labels[1:])
+    z = unit(n, 5)
+    ours = value(z, tensor(four), 0.2, scores=scores).item()
+    assert ours == pytest.approx(naive_hierarchical(z, four, 0.2, "joint", scores), abs=1e-9)
+    ours = value(z, tensor(four), 0.2, scores=scores, name="himulcon").item()
+    assert ours == pytest.approx(naive_himulcon(z, four, 0.2))
+    ours = value(z, tensor(four), 0.2, scores=scores, name="supcon", level="name").item()
+    assert ours == pytest.approx(naive_supcon(z, name, 0.2))
+
+
+def test_anchors_are_weighed() -> None:
+    """A weight of two is an anchor counted twice, one of zero an anchor that is only looked at."""
+    z, recipe = unit(7, 8), LossRecipe()
+    (term,) = LOSSES["hierarchical"](z, SEVEN, 0.1, recipe)
+    weight = torch.tensor([2.0, 1.0, 0.0, 0.0, 1.0, 5.0, 5.0])
+    expected = (2 * term.loss[0] + term.loss[1] + term.loss[4]) / 4
+    assert reduce([term], weight).item() == pytest.approx(expected.item())
+    assert reduce([term], torch.zeros(7)).item() == 0.0
+
+
+SEVEN = tensor(
+    ([0, 0, 1, 1, 2, 3, 4], [0, 0, 0, 0, 1, -1, -1], [0, 0, 0, 0, 0, -1, -1]),
+)
+every_loss = pytest.mark.parametrize(
+    "settings", [{"name": name} for name in LOSSES] + [{"normalise": "apart"}], ids=str
+)
+
+
+@every_loss
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
-def test_narrow_types_agree_with_float64(loss: Callable[..., Tensor], dtype: torch.dtype) -> None:
+def test_narrow_types_agree_with_float64(settings: Settings, dtype: torch.dtype) -> None:
     z = unit(7, 16).to(dtype)
-    narrow = loss(z.requires_grad_(), PATENT, SUBCLASS, KLASS, tau=0.02)
-    wide = loss(z.double(), PATENT, SUBCLASS, KLASS, tau=0.02)
+    narrow = value(z.requires_grad_(), SEVEN, 0.02, **settings)
+    wide = value(z.double(), SEVEN, 0.02, **settings)
     assert narrow.dtype == torch.float32
     assert narrow.item() == pytest.approx(wide.item(), rel=1e-4)
     narrow.backward()  # type: ignore[no-untyped-call]
@@ -147,37 +216,34 @@ def test_narrow_types_agree_with_float64(loss: Callable[..., Tensor], dtype: tor
     assert z.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("loss", PLAIN)
-def test_gradient_is_right(loss: Callable[..., Tensor]) -> None:
+@every_loss
+def test_gradient_is_right(settings: Settings) -> None:
     z = unit(7, 4).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: loss(x, PATENT, SUBCLASS, KLASS, tau=0.3), (z,))
+    assert torch.autograd.gradcheck(lambda x: value(x, SEVEN, 0.3, **settings), (z,))
 
 
-@pytest.mark.parametrize("loss", PLAIN)
-def test_nothing_positive_is_zero_with_a_zero_gradient(loss: Callable[..., Tensor]) -> None:
+@every_loss
+def test_nothing_positive_is_zero_with_a_zero_gradient(settings: Settings) -> None:
     z = unit(3, 4).requires_grad_()
-    unknown = torch.full((3,), -1)
-    value = loss(z, torch.arange(3), unknown, unknown)
-    value.backward()  # type: ignore[no-untyped-call]
-    assert value.item() == 0.0
+    nothing = value(z, tensor(([0, 1, 2], [-1] * 3, [-1] * 3)), **settings)
+    nothing.backward()  # type: ignore[no-untyped-call]
+    assert nothing.item() == 0.0
     assert z.grad is not None
     assert (z.grad == 0).all()
 
 
 def test_two_unknown_labels_are_not_alike() -> None:
     z = unit(4, 4)
-    unknown = torch.full((4,), -1)
-    pairs = torch.tensor([0, 0, 1, 1])
-    with_unknown = hierarchical(z, pairs, unknown, unknown, tau=0.2)
-    patents_only = hierarchical(z, pairs, unknown, unknown, tau=0.2, scores=(1.0, 0.0, 0.0))
+    pairs = tensor(([0, 0, 1, 1], [-1] * 4, [-1] * 4))
+    with_unknown = value(z, pairs, 0.2)
+    patents_only = value(z, pairs, 0.2, scores=(1.0, 0.0, 0.0))
     assert with_unknown.item() == patents_only.item()
 
 
 def test_with_one_positive_each_patent_score_alone_is_infonce() -> None:
-    z, pairs = unit(6, 8), torch.tensor([0, 0, 1, 1, 2, 2])
-    kin = torch.zeros(6, dtype=torch.int64)
-    ours = hierarchical(z, pairs, kin, kin, scores=(1.0, 0.0, 0.0), tau=0.1)
-    assert ours.item() == pytest.approx(infonce(z, pairs, kin, kin, tau=0.1).item())
+    z, pairs = unit(6, 8), tensor(([0, 0, 1, 1, 2, 2], [0] * 6, [0] * 6))
+    ours = value(z, pairs, scores=(1.0, 0.0, 0.0))
+    assert ours.item() == pytest.approx(value(z, pairs, name="infonce").item())
 
 
 def test_levels_cannot_drown_each_other() -> None:
@@ -186,10 +252,11 @@ def test_levels_cannot_drown_each_other() -> None:
     patent = torch.tensor([0, 0, *range(1, n - 1)])
     subclass, klass = torch.arange(n), torch.zeros(n, dtype=torch.int64)
     subclass[1] = 0
+    labels = torch.stack((patent, subclass, klass), 1)
     z = unit(n, 8).requires_grad_()
     pull = {}
     for normalise in ("joint", "level"):
-        loss = hierarchical(z, patent, subclass, klass, tau=1.0, normalise=normalise)
+        loss = value(z, labels, 1.0, normalise=normalise)
         (gradient,) = torch.autograd.grad(loss, z)
         pull[normalise] = -(gradient[0] @ z[1]).item()
     assert pull["level"] > 4 * pull["joint"] > 0
@@ -199,14 +266,14 @@ def test_prefix_term_adds_the_loss_of_short_embeddings() -> None:
     z = unit(7, 8, torch.float32)
     plain = ContrastiveLoss(LossRecipe(tau=0.2))
     both = ContrastiveLoss(LossRecipe(tau=0.2, prefixes=(2, 4), prefix_weight=0.5))
-    short = [plain(F.normalize(z[:, :d], dim=1), PATENT, SUBCLASS, KLASS) for d in (2, 4)]
-    expected = plain(z, PATENT, SUBCLASS, KLASS) + 0.5 * torch.stack(short).mean()
-    assert both(z, PATENT, SUBCLASS, KLASS).item() == pytest.approx(expected.item())
+    short = [plain(F.normalize(z[:, :d], dim=1), SEVEN) for d in (2, 4)]
+    expected = plain(z, SEVEN) + 0.5 * torch.stack(short).mean()
+    assert both(z, SEVEN).item() == pytest.approx(expected.item())
 
 
 def test_learned_temperature_moves_and_stays_in_bounds() -> None:
     loss = ContrastiveLoss(LossRecipe(tau=0.1, learn_tau=True))
-    loss(unit(7, 8, torch.float32), PATENT, SUBCLASS, KLASS).backward()
+    loss(unit(7, 8, torch.float32), SEVEN).backward()
     assert loss.log_tau.grad is not None
     assert loss.log_tau.grad != 0
     loss.log_tau.data.fill_(-50.0)

@@ -41,10 +41,11 @@ class Curriculum:
             self._sizes = [len(batch) for batch in self.batches(0)]
             self.epoch_steps = len(self._sizes)
 
-    def labels(self) -> list[Tensor]:
-        """Patent, subclass and class of each training drawing, int64 [N], −1 unknown."""
-        known = (self.training.patent, self.training.subclass, self.training.klass)
-        return [torch.from_numpy(labels) for labels in known]
+    def labels(self) -> tuple[Tensor, Tensor]:
+        """Of each training drawing its labels, int64 [N, L], finest level first, −1 unknown, and
+        its weight as an anchor of the loss, float32 [N]."""
+        columns = [self.training.level(level) for level in self.recipe.loss.levels]
+        return torch.from_numpy(np.stack(columns, 1)), torch.ones(len(self.training))
 
     def batches(self, epoch: int) -> list[Ints]:
         """The batches of an epoch (from 0), as row numbers of the training drawings."""

@@ -14,6 +14,8 @@ from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record, Skipped
 from edgepatent_runtime.sources import open_source
 from edgepatent_train.cache import cached_drawings
+from edgepatent_train.names import name_of
+from edgepatent_train.recipe import LossLevel
 
 Ints = npt.NDArray[np.int64]
 
@@ -59,6 +61,12 @@ class DrawingSet:
     def klass(self) -> Ints:
         """Class labels [N]."""
         return _numbers([record.klass for record in self.records])
+
+    def level(self, level: LossLevel) -> Ints:
+        """Labels [N] of one level of the loss."""
+        if level == "name":
+            return _numbers([name_of(record.title) for record in self.records])
+        return {"patent": self.patent, "subclass": self.subclass, "class": self.klass}[level]
 
     @cached_property
     def digest(self) -> str:

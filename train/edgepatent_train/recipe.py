@@ -20,6 +20,7 @@ from edgepatent_runtime.errors import RecipeError
 
 LossName = Literal["hierarchical", "infonce", "supcon", "himulcon"]
 Level = Literal["patent", "subclass", "class"]
+LossLevel = Literal["patent", "name", "subclass", "class"]
 
 
 class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,19 +55,31 @@ class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LossRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The loss. ``scores`` of (patent, subclass, class); ``tau`` is the temperature τ.
+    """The loss. ``scores`` of the levels, finest first; ``tau`` is the temperature τ.
 
-    ``prefixes`` lists leading dimensions that must work alone (Matryoshka): their mean loss is
-    added with ``prefix_weight``.
+    Three scores are those of patent, subclass and class; with four the second is that of the
+    *name*: drawings whose titles or nouns say the same thing (`names`). ``normalise = "apart"``
+    makes each level a loss of its own, with ``taus`` as its temperatures where given. ``level`` is
+    the one whose labels ``supcon`` takes. ``prefixes`` lists leading dimensions that must work
+    alone (Matryoshka): their mean loss is added with ``prefix_weight``.
     """
 
     name: LossName = "hierarchical"
-    scores: tuple[float, float, float] = (1.0, 0.5, 0.25)
-    normalise: Literal["joint", "level", "none"] = "joint"
+    scores: tuple[float, ...] = (1.0, 0.5, 0.25)
+    normalise: Literal["joint", "level", "none", "apart"] = "joint"
     tau: float = 0.1
+    taus: tuple[float, ...] = ()
     learn_tau: bool = False
+    level: LossLevel = "patent"
     prefixes: tuple[int, ...] = ()
     prefix_weight: float = 1.0
+
+    @property
+    def levels(self) -> tuple[LossLevel, ...]:
+        """The levels that scores stand for."""
+        if len(self.scores) == 3:
+            return ("patent", "subclass", "class")
+        return ("patent", "name", "subclass", "class")
 
 
 class SamplerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,11 +124,14 @@ class AugmentRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DistillRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is learned from ``teachers``: runs, or timm names whose pretrained weights are loaded.
+    """What is learned from ``teachers``: runs, timm names whose pretrained weights are loaded, or
+    files of vectors (.npz, .npy: see `stored`).
 
     ``labels``, ``regression`` and ``relation`` weigh the contrastive loss and the two terms of
     `distill` against each other; ``labels = 0`` needs no labels at all. ``queue`` past embeddings
-    join the batch in the relation, with temperatures ``student_tau`` and ``teacher_tau``.
+    join the batch in the relation, with temperatures ``student_tau`` and ``teacher_tau``. Of a
+    file of vectors, ``spaces`` weighs each by its name (1 where not given, 0 leaves it out), and
+    ``centre`` takes their mean out first.
     """
 
     teachers: tuple[str, ...] = ()
@@ -125,6 +141,8 @@ class DistillRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     student_tau: float = 0.1
     teacher_tau: float = 0.05
     queue: int = 1024
+    spaces: dict[str, float] = {}
+    centre: bool = True
 
 
 class OptimizerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -303,8 +321,20 @@ def _refuse_nonsense(recipe: Recipe, where: str) -> None:
         (model.gem_p > 0, "model.gem_p must be positive"),
         (not (model.taps and model.pool == "native"), "model.taps needs pool gem or avg"),
         (0 <= model.drop_path < 1, "model.drop_path must be in [0, 1)"),
-        (loss.tau > 0, "loss.tau must be positive"),
-        (min(loss.scores) >= 0 and max(loss.scores) > 0, "loss.scores must be ≥ 0, one above 0"),
+        (min((loss.tau, *loss.taus)) > 0, "loss.tau and loss.taus must be positive"),
+        (
+            len(loss.scores) in (3, 4),
+            "loss.scores must be three (patent, subclass, class) or four (with name, second)",
+        ),
+        (
+            min(loss.scores, default=-1) >= 0 and max(loss.scores) > 0,
+            "loss.scores must be ≥ 0, one above 0",
+        ),
+        (
+            not loss.taus or (len(loss.taus) == len(loss.scores) and loss.normalise == "apart"),
+            'loss.taus needs one for each score, and normalise = "apart"',
+        ),
+        (loss.level in loss.levels, "loss.level name needs four loss.scores"),
         (
             all(1 <= p < model.dimensions for p in loss.prefixes),
             "loss.prefixes must be smaller than model.dimensions",
@@ -344,6 +374,7 @@ def _refuse_nonsense(recipe: Recipe, where: str) -> None:
             distill.student_tau > 0 and distill.teacher_tau > 0,
             "distill temperatures must be positive",
         ),
+        (min(distill.spaces.values(), default=0) >= 0, "distill.spaces must be at least 0"),
         (evaluation.every >= 1, "evaluation.every must be at least 1"),
         (evaluation.patience >= 0, "evaluation.patience must be at least 0"),
     ]

@@ -1,33 +1,82 @@
-"""What teachers say of each drawing: computed once, cached on disk.
+"""What teachers say of each drawing: computed once and cached on disk, or read from a file.
 
 A teacher is a run of this package or a timm network with pretrained weights, each at its own input
-size with its own preprocessing. Several teachers are one: their unit vectors side by side, scaled,
-so that the inner product of two drawings is the mean of the teachers' cosines.
+size with its own preprocessing. Several of them are one: their unit vectors side by side, scaled,
+so that the inner product of two drawings is the mean of the teachers' cosines. A file of vectors
+(`stored`) is a teacher too; each of its spaces stays one of its own.
 """
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import timm
+import torch
+from torch import Tensor
 
+from edgepatent_runtime.errors import TrainingError
 from edgepatent_runtime.metrics import score_queries
 from edgepatent_runtime.progress import Progress
 from edgepatent_runtime.record import Skipped
 from edgepatent_train.cache import cache_folder
 from edgepatent_train.checkpoint import write_atomic
 from edgepatent_train.data import DrawingSet, drawing_set
+from edgepatent_train.distill import Told
 from edgepatent_train.embed import embed_set, pooled_features
 from edgepatent_train.model import DrawingEncoder, build_model
-from edgepatent_train.recipe import ModelRecipe, Recipe
+from edgepatent_train.recipe import DistillRecipe, ModelRecipe, Recipe
 from edgepatent_train.run import RECIPE, Run
+from edgepatent_train.stored import SUFFIXES, Space, Stored, describe
 
 Floats = npt.NDArray[np.float32]
 JUDGED = 500  # drawings on which a teacher is compared with plain pixels
+
+
+def listen(
+    recipe: DistillRecipe,
+    drawings: DrawingSet,
+    dimensions: int,
+    progress: Progress,
+    notify: Callable[[str], None],
+) -> list[tuple[Told, Tensor | Space]]:
+    """The spaces of all teachers: what each is, and its vectors by number of the drawing.
+
+    A space gives float32 [n, T] for the drawings int64 [n] it is indexed with, unit length, zeros
+    for a drawing of which it knows nothing. ``dimensions`` are the student's. Raises what
+    `open_teacher` and `Stored` raise, and `TrainingError` for weights of spaces that are nowhere.
+    """
+    networks = [name for name in recipe.teachers if not name.endswith(SUFFIXES)]
+    found: list[tuple[Told, Tensor | Space]] = []
+    if networks:
+        notify(f"asking the teacher about {len(drawings)} drawings")
+        told = teach(networks, drawings, progress)
+        warning = no_better_than_pixels(told, drawings)
+        if warning:
+            notify(f"warning: {warning}")
+        told = narrowed(told, dimensions)
+        found.append((Told(told.shape[1]), torch.from_numpy(told)))
+    named: set[str] = set()
+    for name in recipe.teachers:
+        if not name.endswith(SUFFIXES):
+            continue
+        stored = Stored.open(Path(name))
+        named.update(stored.spaces)
+        spaces = stored.told(drawings.records, recipe.spaces, centre=recipe.centre)
+        if spaces:
+            notify(describe(stored, spaces))
+        found += [
+            (Told(space.dimensions, recipe.spaces.get(space.name, 1.0), mapped=True), space)
+            for space in spaces
+        ]
+    strange = sorted(recipe.spaces.keys() - named)
+    if strange:
+        known = ", ".join(sorted(named)) or "none"
+        raise TrainingError(f"no teacher has a space {strange[0]} (distill.spaces); known: {known}")
+    return found
 
 
 def open_teacher(name: str) -> tuple[DrawingEncoder, int, bool]:

@@ -13,7 +13,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from edgepatent_runtime.errors import TrainingError
 from edgepatent_runtime.progress import Progress, silent
@@ -50,7 +50,8 @@ from edgepatent_train.run import (
     difference,
     without_weights,
 )
-from edgepatent_train.teacher import narrowed, no_better_than_pixels, teach
+from edgepatent_train.stored import Space
+from edgepatent_train.teacher import listen
 from edgepatent_train.whiten import discriminate, whiten
 
 LOG_STEPS = 10
@@ -142,7 +143,9 @@ class _Trainer:
         if recipe.optimizer.epochs:
             for remark in self.lessons.remarks(accelerator.num_processes):
                 notify(remark)
-        self.labels = self.lessons.labels()
+        # What each step needs to know of its drawings, by their numbers: labels, weights, and what
+        # teachers say.
+        self.known: list[Tensor | Space] = list(self.lessons.labels())
         loss: nn.Module = ContrastiveLoss(recipe.loss)
         if recipe.distill.teachers:
             loss = self._listen_to_teachers()
@@ -162,19 +165,21 @@ class _Trainer:
         self.spoke = -math.inf
 
     def _listen_to_teachers(self) -> DistillLoss:
-        """Get the teachers' embeddings of all training drawings, as labels of a kind."""
-        training = self.lessons.training
-        self.notify(f"asking the teacher about {len(training)} drawings")
+        """Get what the teachers say of all training drawings."""
         with self.accelerator.main_process_first():
-            told = teach(self.recipe.distill.teachers, training, self.progress)
-        warning = no_better_than_pixels(told, training)
-        if warning:
-            self.notify(f"warning: {warning}")
-        dimensions = self.recipe.model.dimensions
-        told = narrowed(told, dimensions)
-        self.labels.append(torch.from_numpy(told))
+            told = listen(
+                self.recipe.distill,
+                self.lessons.training,
+                self.recipe.model.dimensions,
+                self.progress,
+                self.notify,
+            )
+        self.known += [vectors for _, vectors in told]
         return DistillLoss(
-            self.recipe.loss, self.recipe.distill, student=dimensions, teacher=told.shape[1]
+            self.recipe.loss,
+            self.recipe.distill,
+            student=self.recipe.model.dimensions,
+            spaces=[space for space, _ in told],
         )
 
     def run(self, sources: list[str] | None) -> None:
@@ -262,8 +267,8 @@ class _Trainer:
         seeds = (self.recipe.seed, self.step, self.accelerator.process_index)
         torch.manual_seed(int(np.random.SeedSequence(seeds).generate_state(1)[0]))
         rows = torch.from_numpy(batch.rows)
-        labels = tuple(labels[rows] for labels in self.labels)
-        loss, norm = self.learner.step(self.step, batch.pixels, labels)
+        known = tuple(each[rows] for each in self.known)
+        loss, norm = self.learner.step(self.step, batch.pixels, known)
         if not (math.isfinite(loss) and math.isfinite(norm)):
             names = ", ".join(
                 str(self.lessons.training.records[row].image) for row in batch.rows[:3]
