@@ -197,11 +197,16 @@ def test_ctrl_c_keeps_what_was_committed(
     index = tmp_path / "index"
     source = "synthetic:designs=3000,seed=5,views=4"
     arguments = ("index", "add", source, "--index", str(index), "--model", tiny_bundle.folder)
+    # Set here: a job in the background, as CI runs them, inherits that SIGINT is ignored.
+    begin = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from edgepatent.__main__ import main; main()"
+    )
     with subprocess.Popen(
-        [sys.executable, "-m", "edgepatent", *map(str, arguments)],
+        [sys.executable, "-c", begin, *map(str, arguments)],
         stderr=subprocess.PIPE,
         text=True,
-        # As a terminal does: Ctrl-C goes to the whole group, decoding processes included.
+        # As a terminal does: Ctrl-C goes to the whole group.
         start_new_session=True,
     ) as adding:
         rows = index / "vectors-000001.rows"

@@ -1,6 +1,4 @@
-import os
 import pickle
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +10,13 @@ from PIL import Image
 
 from edgepatent_runtime.errors import DrawingError, EdgepatentError, MissingExtraError, SourceError
 from edgepatent_runtime.record import ImageRef, Record, Skipped
-from edgepatent_runtime.sources import load, loading, metadata, open_source, read_page
+from edgepatent_runtime.sources import load, metadata, open_source, read_page
 from edgepatent_runtime.sources.deeppatent2 import DeepPatent2Source
 from edgepatent_runtime.sources.folder import FolderSource
 from edgepatent_runtime.sources.grants import GrantSource
 from edgepatent_runtime.sources.loading import load_all
 from edgepatent_runtime.sources.survey import Survey, usable
+from edgepatent_runtime.workers.pool import CHUNK
 
 
 def test_a_spec_is_recognised_by_what_lies_there(tmp_path: Path) -> None:
@@ -145,20 +144,31 @@ def test_loading_reads_only_a_little_ahead(tmp_path: Path) -> None:
     loaded = load_all(stream(), 16, workers=2)
     for _ in range(300):
         next(loaded)
-    assert taken <= 300 + 6 * loading.CHUNK
+    assert taken <= 300 + 6 * CHUNK
     loaded.close()
 
 
-def test_a_killed_worker_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    records = records_of(tmp_path / "x", 400)
-    monkeypatch.setattr(loading, "_load_chunk", killed)
-    with pytest.raises(EdgepatentError, match="was killed"):
-        list(load_all(records, 16, workers=2))
-
-
-def killed(refs: object, size: int) -> None:
-    """As the kernel ends a process when memory is short."""
-    os.kill(os.getpid(), signal.SIGKILL)
+def test_whatever_goes_wrong_with_one_file_is_a_reason(tmp_path: Path) -> None:
+    """One file each, and the rest comes through."""
+    loop = tmp_path / "loop.png"
+    loop.symlink_to(loop)
+    long = tmp_path / ("n" * 300 + ".png")
+    refs = [
+        (ImageRef(str(loop)), "file cannot be read"),
+        (ImageRef(str(long)), "file cannot be read"),
+        (ImageRef(str(tmp_path / "\ud800.png")), "file cannot be read"),
+        (ImageRef("synthetic:nonsense"), "cannot be read"),
+        (ImageRef(str(tmp_path / "absent.png")), "file not found"),
+    ]
+    records = records_of(tmp_path / "x", 8)
+    for ref, _ in refs:
+        records.insert(3, Record(ref, "P"))
+    found = list(load_all(records, 16))
+    assert [record for record, _ in found] == records
+    reasons = {
+        record.image: result.reason for record, result in found if isinstance(result, DrawingError)
+    }
+    assert reasons == dict(refs)
 
 
 # --- the survey ---
