@@ -157,7 +157,7 @@ def test_whatever_goes_wrong_with_one_file_is_a_reason(tmp_path: Path) -> None:
         (ImageRef(str(loop)), "file cannot be read"),
         (ImageRef(str(long)), "file cannot be read"),
         (ImageRef(str(tmp_path / "\ud800.png")), "file cannot be read"),
-        (ImageRef("synthetic:nonsense"), "cannot be read"),
+        (ImageRef("synthetic:nonsense"), "drawing that cannot be generated"),
         (ImageRef(str(tmp_path / "absent.png")), "file not found"),
     ]
     records = records_of(tmp_path / "x", 8)
