@@ -3,21 +3,34 @@
 import hashlib
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from edgepatent_runtime import names
 from edgepatent_runtime.errors import BundleError
+from edgepatent_runtime.names import Name
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
 FORMAT = 1
-INFO = "bundle.json"
-MODEL = "model.onnx"
-GOLDEN = "golden.npz"
-CARD = "MODEL_CARD.md"
+INFO = Name("bundle.json")
+MODEL = Name("model.onnx")
+GOLDEN = Name("golden.npz")
+CARD = Name("MODEL_CARD.md")
+
+MOST_PIXELS = 4096
+MOST_DIMENSIONS = 65_536
+MOST_BYTES = 1 << 30
+"""No file of a bundle is larger, and `golden` does not grow beyond a quarter of it."""
+
+_INFO_BYTES = 16 << 20
+_FILES = 64
+
+_Words = Annotated[str, msgspec.Meta(max_length=4096)]
+_Digest = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
 class BundleInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
@@ -29,19 +42,25 @@ class BundleInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     made without ``--int8``.
     """
 
-    format: int
-    name: str
-    space: str
-    size: int
-    dimensions: int
-    precision: str
-    target: str
-    backbone: str
-    created: str
-    versions: dict[str, str]
-    files: dict[str, str]
+    format: Annotated[int, msgspec.Meta(ge=1)]
+    name: _Words
+    space: Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{1,200}\Z")]
+    size: Annotated[int, msgspec.Meta(ge=1, le=MOST_PIXELS)]
+    dimensions: Annotated[int, msgspec.Meta(ge=1, le=MOST_DIMENSIONS)]
+    precision: _Words
+    target: _Words
+    backbone: _Words
+    created: _Words
+    versions: dict[str, _Words]
+    files: Annotated[dict[str, _Digest], msgspec.Meta(max_length=_FILES)]
     training: dict[str, Any] = {}
     certificate: dict[str, Any] | None = None
+
+
+class _Format(msgspec.Struct):
+    """What is read of any bundle, also of one whose other fields mean something else."""
+
+    format: int
 
 
 def digest(data: bytes) -> str:
@@ -53,65 +72,100 @@ class Bundle:
     """An opened bundle folder. Files are checked against their digests as they are read.
 
     Raises `BundleError` where ``folder`` holds no bundle, one of a newer format, or one whose
-    description cannot be read.
+    description cannot be read, makes no sense, or lists anything but files in the folder itself.
     """
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
+        raw = self.description()
         try:
-            raw = (self.folder / INFO).read_bytes()
-        except OSError as error:
-            raise BundleError(
-                f"{self.folder} is not a model bundle ({INFO} cannot be read); "
-                "make one with: edgepatent export RUN --out BUNDLE"
-            ) from error
-        try:
+            newer = msgspec.json.decode(raw, type=_Format).format
+            if newer > FORMAT:
+                raise BundleError(
+                    f"{self.folder} has bundle format {newer}, this version reads up to "
+                    f"{FORMAT}: upgrade edgepatent"
+                )
             self.info = msgspec.json.decode(raw, type=BundleInfo)
-        except msgspec.DecodeError as error:
+            self.files = {Name(name): sha256 for name, sha256 in self.info.files.items()}
+        except (ValueError, RecursionError) as error:
             raise BundleError(f"{self.folder / INFO} is damaged: {error}") from error
-        if self.info.format > FORMAT:
-            raise BundleError(
-                f"{self.folder} has bundle format {self.info.format}, this version reads up to "
-                f"{FORMAT}: upgrade edgepatent"
-            )
+        if INFO in self.files:
+            raise BundleError(f"{self.folder / INFO} is damaged: it lists itself")
 
     @classmethod
     def starter(cls) -> "Bundle":
         """The bundle that comes with the runtime."""
-        return cls(Path(__file__).parent / "starter")
+        # Some installers link every file of a package: its model is where the links lead.
+        return cls((Path(__file__).parent / "starter" / INFO).resolve().parent)
+
+    def description(self) -> bytes:
+        """``bundle.json`` as it lies there. Raises `BundleError` where it cannot be read."""
+        try:
+            return names.read(self.folder, INFO, _INFO_BYTES)
+        except OSError as error:
+            raise BundleError(
+                f"{self.folder} is not a model bundle ({INFO} cannot be read: {error.strerror}); "
+                "make one with: edgepatent export RUN --out BUNDLE"
+            ) from error
 
     def read(self, name: str) -> bytes:
         """The bytes of one file, checked. Raises `BundleError` if they are not as exported."""
-        expected = self.info.files.get(name)
-        if expected is None:
+        listed = next((one for one in self.files if one == name), None)
+        if listed is None:
             raise BundleError(f"{self.folder} lists no file {name}: export the run again")
         try:
-            data = (self.folder / name).read_bytes()
+            data = names.read(self.folder, listed, MOST_BYTES)
         except OSError as error:
             raise BundleError(
-                f"{self.folder / name} cannot be read: copy the bundle again"
+                f"{self.folder / listed} cannot be read ({error.strerror}): copy the bundle again"
             ) from error
-        if digest(data) != expected:
+        if digest(data) != self.files[listed]:
             raise BundleError(
-                f"{self.folder / name} is damaged (its SHA-256 is not the one in {INFO}): "
+                f"{self.folder / listed} is damaged (its SHA-256 is not the one in {INFO}): "
                 "copy the bundle again"
             )
         return data
 
     def verify(self) -> None:
         """Check every listed file. Raises `BundleError` for the first one missing or changed."""
-        for name in self.info.files:
+        for name in self.files:
             self.read(name)
 
     @cached_property
     def golden(self) -> "tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]":
-        """Synthetic drawings [N, 1, S, S] uint8 and the embeddings [N, D] that they must give."""
+        """Synthetic drawings [N, 1, S, S] uint8 and the embeddings [N, D] that they must give.
+
+        Raises `BundleError` where the file holds anything else.
+        """
         import io
+        import zipfile
+        import zlib
 
         import numpy as np
 
-        with np.load(io.BytesIO(self.read(GOLDEN)), allow_pickle=False) as arrays:
-            return arrays["drawings"], arrays["embeddings"]
+        data = self.read(GOLDEN)
+        try:
+            with zipfile.ZipFile(io.BytesIO(data)) as packed:
+                # Before numpy unpacks them: zeros compress a thousandfold.
+                if sum(member.file_size for member in packed.infolist()) > MOST_BYTES // 4:
+                    raise ValueError("its arrays are too large")
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                drawings, embeddings = arrays["drawings"], arrays["embeddings"]
+            size, dimensions = self.info.size, self.info.dimensions
+            if drawings.dtype != np.uint8 or drawings.shape[1:] != (1, size, size):
+                raise ValueError(f"its drawings are not uint8 [N, 1, {size}, {size}]")
+            if embeddings.dtype != np.float32 or embeddings.shape != (len(drawings), dimensions):
+                raise ValueError(f"its embeddings are not float32 [N, {dimensions}]")
+            if not len(drawings) or not np.isfinite(embeddings).all():
+                raise ValueError("it holds no embeddings that could be compared with")
+        except (
+            ArithmeticError, AttributeError, LookupError, NotImplementedError, OSError,
+            RuntimeError, SyntaxError, TypeError, ValueError, zipfile.BadZipFile, zlib.error,
+        ) as error:  # fmt: skip
+            raise BundleError(
+                f"{self.folder / GOLDEN} holds no golden drawings ({error}): copy the bundle again"
+            ) from error
+        return drawings, embeddings
 
 
 def write_info(folder: Path, info: BundleInfo) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from edgepatent_runtime import onnx_rules
 from edgepatent_runtime.bundle import MODEL, Bundle
 from edgepatent_runtime.errors import BundleError, InputError
 
@@ -39,6 +40,8 @@ def open_session(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # Never its own format, which `onnx_rules` cannot read.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     # Spinning threads would take the cores from the graph search and from other callers.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if overflows and saturates():
@@ -80,6 +83,10 @@ class Encoder:
         self.bundle = bundle
         model = bundle.read(MODEL)
         try:
+            onnx_rules.require(model)
+        except ValueError as error:
+            raise BundleError(f"{bundle.folder}: its model is refused: {error}") from error
+        try:
             # Weights of 7 bits cannot overflow anywhere.
             overflows = bundle.info.target != "x86"
             self._session = open_session(model, threads=threads, overflows=overflows)
@@ -88,6 +95,29 @@ class Encoder:
                 f"{bundle.folder}: onnxruntime cannot load its model: {error}"
             ) from error
         self._input = self._session.get_inputs()[0].name
+        self._require_fit()
+
+    def _require_fit(self) -> None:
+        """Raise `BundleError` unless the model takes and gives what its description says."""
+        info = self.bundle.info
+        given, wanted = self._session.get_inputs(), [1, info.size, info.size]
+        if len(given) != 1 or given[0].type != "tensor(uint8)" or given[0].shape[1:] != wanted:
+            raise BundleError(
+                f"{self.bundle.folder}: its model does not take uint8 drawings "
+                f"[N,1,{info.size},{info.size}]: export the run again"
+            )
+        out = {output.name: output for output in self._session.get_outputs()}.get("embedding")
+        # A dimension that only a run will tell has a name, or none.
+        if (
+            out is None
+            or out.type != "tensor(float)"
+            or len(out.shape) != 2
+            or (isinstance(out.shape[1], int) and out.shape[1] != info.dimensions)
+        ):
+            raise BundleError(
+                f"{self.bundle.folder}: its model does not give float32 embeddings "
+                f"[N,{info.dimensions}]: export the run again"
+            )
 
     def encode(self, drawings: Drawings, *, batch: int = 16) -> Embeddings:
         """Embed drawings [N, S, S] or [N, 1, S, S] as uint8 → [N, D] float32 of unit length.
@@ -105,7 +135,20 @@ class Encoder:
         out = np.empty((len(drawings), self.bundle.info.dimensions), np.float32)
         for start in range(0, len(drawings), batch):
             part = drawings[start : start + batch]
-            out[start : start + len(part)] = self._session.run(
-                ["embedding"], {self._input: np.ascontiguousarray(part)}
-            )[0]
+            try:
+                given = self._session.run(["embedding"], {self._input: np.ascontiguousarray(part)})[
+                    0
+                ]
+            except Exception as error:
+                raise BundleError(
+                    f"{self.bundle.folder}: onnxruntime cannot run its model: {error}"
+                ) from error
+            if given.shape != (len(part), self.bundle.info.dimensions):
+                raise BundleError(
+                    f"{self.bundle.folder}: its model gave embeddings {list(given.shape)} "
+                    f"for {len(part)} drawings: export the run again"
+                )
+            out[start : start + len(part)] = given
+        if not np.isfinite(out).all():
+            raise BundleError(f"{self.bundle.folder}: its model gave what is no number")
         return out

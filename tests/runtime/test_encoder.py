@@ -94,7 +94,7 @@ def test_a_changed_byte_is_found_before_the_model_runs(bundle: Bundle) -> None:
 
 
 def test_what_is_no_model_is_named(tmp_path) -> None:
-    with pytest.raises(BundleError, match="cannot load its model"):
+    with pytest.raises(BundleError, match="its model is refused: it is no ONNX model"):
         Encoder(write(tmp_path / "other", b"no model"))
 
 

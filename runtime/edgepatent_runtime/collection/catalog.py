@@ -1,16 +1,20 @@
 """What is known of every stored drawing: one SQLite file, and with the rows the truth."""
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import numpy as np
 
+from edgepatent_runtime import names
+from edgepatent_runtime.bundle import MOST_DIMENSIONS
+from edgepatent_runtime.collection import schema
 from edgepatent_runtime.collection.filters import Filters, match_words, where
 from edgepatent_runtime.collection.schema import MIGRATIONS
 from edgepatent_runtime.collection.vectors import Floats, Rows
@@ -23,45 +27,57 @@ DIGEST = 16
 """So many bytes of the SHA-256 of a file's content are kept."""
 
 
-@dataclass(frozen=True)
-class State:
+MOST_ROWS = 1 << 32
+_MOST_PICTURE = 1 << 20
+
+# What the catalog says is anybody's: a collection may have come by mail. Names of files are those
+# that a writer gives, so that none leads out of the folder or to another part of it.
+Count = Annotated[int, msgspec.Meta(ge=0, le=MOST_ROWS)]
+VectorsName = Annotated[str, msgspec.Meta(pattern=r"\Avectors-[0-9]{6,9}\.rows\Z")]
+BundleName = Annotated[str, msgspec.Meta(pattern=r"\Abundle-[0-9]{6,9}\Z")]
+DerivedName = Annotated[str, msgspec.Meta(pattern=r"\A(signs|graph)-[0-9-]{1,64}\Z")]
+Digest = Annotated[bytes, msgspec.Meta(min_length=DIGEST, max_length=DIGEST)]
+Words = Annotated[str, msgspec.Meta(pattern=r"\A[^\0]*\Z")]
+
+T = TypeVar("T")
+
+
+class State(msgspec.Struct, frozen=True, array_like=True):
     """Which rows exist: ``rows`` of the file ``vectors``, as of ``generation``.
 
     They are embeddings by the model in the folder ``bundle``.
     """
 
-    space: str
-    dimensions: int
-    bundle: str
-    vectors: str
-    rows: int
-    generation: int
+    space: Words
+    dimensions: Annotated[int, msgspec.Meta(ge=1, le=MOST_DIMENSIONS)]
+    bundle: BundleName
+    vectors: VectorsName
+    rows: Count
+    generation: Annotated[int, msgspec.Meta(ge=0)]
 
 
-@dataclass(frozen=True)
-class Derived:
+class Derived(msgspec.Struct, frozen=True, array_like=True):
     """A file computed from the first ``rows`` rows of the file ``vectors``.
 
     ``digest`` is the graph's SHA-256, and ``basis`` of how many leading dimensions it is; ``mean``
     (float32 [D]) is what signs are taken around, fitted to the first ``basis`` rows.
     """
 
-    file: str
-    vectors: str
-    rows: int
+    file: DerivedName
+    vectors: VectorsName
+    rows: Count
     digest: str | None = None
     mean: bytes | None = None
-    basis: int | None = None
+    basis: Count | None = None
 
 
-@dataclass(frozen=True)
-class File:
+class File(msgspec.Struct, frozen=True, array_like=True):
     """A stored file: its key, size in bytes, mtime in ns and content digest."""
 
     key: int
     size: int
     mtime_ns: int
-    digest: bytes
+    digest: Digest
 
 
 @dataclass(frozen=True)
@@ -86,13 +102,70 @@ def part_of(image: ImageRef) -> str:
     return msgspec.json.encode((image.member, image.page, image.box)).decode()
 
 
+class _Drawing(msgspec.Struct, frozen=True, array_like=True):
+    """A drawing as `Catalog.stored` reads it, column by column."""
+
+    row: Count
+    patent_id: Words
+    locarno: Words | None
+    klass: Words | None
+    subclass: Words | None
+    title: Words | None
+    date: Words | None
+    figure: Words | None
+    view: Words | None
+    text: Words | None
+    file: int
+    size: int
+    mtime_ns: int
+    digest: Digest
+    root: int
+    path: Words
+    part: Words
+    thumbnail: Annotated[int, msgspec.Meta(ge=0)] | None
+    thumbnail_size: Annotated[int, msgspec.Meta(ge=4, le=_MOST_PICTURE)] | None
+
+
+class _Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where the thumbnail of a row lies."""
+
+    row: Count
+    offset: Annotated[int, msgspec.Meta(ge=0)]
+    size: Annotated[int, msgspec.Meta(ge=4, le=_MOST_PICTURE)]
+
+
+class _Part(msgspec.Struct, frozen=True, array_like=True):
+    """Which of a file's drawings: see `part_of`."""
+
+    member: tuple[Words, ...]
+    page: Annotated[int, msgspec.Meta(ge=0)]
+    box: tuple[Count, Count, Count, Count] | None
+
+
 def _image(path: str, part: str) -> ImageRef:
     if not part:
         return ImageRef(path)
-    member, page, box = msgspec.json.decode(
-        part, type=tuple[tuple[str, ...], int, tuple[int, int, int, int] | None]
-    )
-    return ImageRef(path, member, page, box)
+    which = msgspec.json.decode(part, type=_Part)
+    return ImageRef(path, which.member, which.page, which.box)
+
+
+def require_inside(folder: Path, *, write: bool) -> None:
+    """Raise `CollectionError` where something in a collection's folder leads out of it.
+
+    A link is never followed, and a writer writes into no file that has a second name elsewhere.
+    Whoever can put links into the folder while we work in it is not kept out.
+    """
+    try:
+        bundles = [path for path in folder.glob("bundle-*") if path.is_dir()]
+        for inside in (folder, *bundles):
+            what = names.strange(inside, write=write)
+            if what is not None:
+                raise CollectionError(
+                    f"{inside}: {what}, and an index holds nothing but its own files: remove it, "
+                    "or bring back a copy (cp -RL follows links)"
+                )
+    except OSError as error:
+        raise CollectionError(f"{folder} cannot be read ({error.strerror})") from error
 
 
 def exists(folder: Path) -> bool:
@@ -129,7 +202,9 @@ class Catalog:
                 f"{folder} has collection format {version}, this version reads up to "
                 f"{len(MIGRATIONS)}: upgrade edgepatent"
             )
-        if version < len(MIGRATIONS) and not write:
+        if version == len(MIGRATIONS):
+            self.require_schema()
+        elif not write:
             raise CollectionError(
                 f"{folder} has an older collection format: run edgepatent index add or verify "
                 "--repair once to bring it up to date"
@@ -139,6 +214,7 @@ class Catalog:
         uri = self.path.absolute().as_uri()
         if write:
             sql = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+            sql.execute("PRAGMA trusted_schema = OFF")
             sql.execute("PRAGMA journal_mode = WAL")
             sql.execute("PRAGMA synchronous = FULL")
             return sql
@@ -157,7 +233,40 @@ class Catalog:
             sql = sqlite3.connect(
                 f"{uri}?immutable=1", uri=True, isolation_level=None, check_same_thread=False
             )
+        # Nothing that a foreign catalog defines may call what has effects outside it.
+        sql.execute("PRAGMA trusted_schema = OFF")
         return sql
+
+    def require_schema(self) -> None:
+        """Raise `CollectionError` unless the catalog defines what ours do, and nothing else."""
+        try:
+            known = schema.digest(self.sql) == schema.DIGEST
+        except sqlite3.Error as error:
+            raise self.failure(error) from error
+        if not known:
+            raise CollectionError(
+                f"{self.path} is not a catalog of ours (its tables are others): bring back a copy, "
+                "or index the drawings again in a new folder"
+            )
+
+    def damaged(self, what: object) -> CollectionError:
+        """An error for a value that no writer of ours stores."""
+        return CollectionError(
+            f"{self.path} is damaged ({what}): bring back a copy, or index the drawings again in "
+            "a new folder"
+        )
+
+    def checked(self, row: object, kind: type[T], where: str) -> T:
+        """What was read, as ``kind``. Raises `CollectionError` where it is none."""
+        try:
+            return msgspec.convert(row, kind, builtin_types=(bytes,))
+        except msgspec.ValidationError as error:
+            fields = getattr(kind, "__struct_fields__", ())
+            # Columns have names, which says more than their place.
+            what = re.sub(
+                r"`\$\[(\d+)\]`", lambda at: fields[int(at[1])] if fields else at[0], str(error)
+            )
+            raise self.damaged(f"{where}: {what}") from error
 
     def version(self) -> int:
         """The format; 0 where the catalog was never finished."""
@@ -180,6 +289,7 @@ class Catalog:
             for step in MIGRATIONS[version:]:
                 step(self.sql)
             self.sql.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+            self.require_schema()
 
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""
@@ -199,12 +309,22 @@ class Catalog:
         ).fetchone()
         if row is None:
             raise CollectionError(f"{self.path} is empty: make the collection again")
-        return State(*row)
+        return self.checked(row, State, "state")
 
     def rotation(self) -> Floats:
         """The rotation [D, D] that rows are stored under."""
         dimensions, blob = self.sql.execute("SELECT dimensions, rotation FROM state").fetchone()
-        return np.frombuffer(blob, "<f4").reshape(dimensions, dimensions)
+        rotation = self._floats(blob, int(dimensions) ** 2, "rotation")
+        return rotation.reshape(dimensions, dimensions)
+
+    def _floats(self, blob: object, count: int, where: str) -> Floats:
+        """``count`` finite numbers (float32)."""
+        if not isinstance(blob, bytes) or len(blob) != 4 * count:
+            raise self.damaged(f"{where}: not {count} numbers")
+        numbers = np.frombuffer(blob, "<f4")
+        if not np.isfinite(numbers).all():
+            raise self.damaged(f"{where}: not all of it are numbers")
+        return numbers
 
     def dead(self) -> Rows:
         """The rows that are no drawing any more, ascending."""
@@ -219,20 +339,33 @@ class Catalog:
         found = self.sql.execute(
             "SELECT row, thumbnail, thumbnail_size FROM drawings WHERE thumbnail IS NOT NULL "
             "ORDER BY thumbnail"
-        )
-        return [(row, (offset, size)) for row, offset, size in found]
+        ).fetchall()
+        return [
+            (place.row, (place.offset, place.size))
+            for place in self.checked(found, list[_Place], "thumbnails")
+        ]
 
     def derived(self, kind: str) -> Derived | None:
         """What is known of the signs or the graph; None where there is none."""
         row = self.sql.execute(
             "SELECT file, vectors, rows, digest, mean, basis FROM derived WHERE kind = ?", (kind,)
         ).fetchone()
-        return Derived(*row) if row else None
+        if row is None:
+            return None
+        derived = self.checked(row, Derived, kind)
+        if not derived.file.startswith(f"{kind}-"):
+            raise self.damaged(f"{kind}: {derived.file} is another part")
+        return derived
+
+    def mean(self, derived: Derived, dimensions: int) -> Floats:
+        """What signs are taken around [D]."""
+        return self._floats(derived.mean, dimensions, "mean of the signs")
 
     def roots(self) -> dict[str, str]:
         """The folder of each named root."""
         found = self.sql.execute("SELECT name, id FROM roots WHERE path != ''").fetchall()
-        return {name: self.folder_of(key) for name, key in found}
+        named = self.checked(found, list[tuple[Words, int]], "roots")
+        return {name: self.folder_of(key) for name, key in named}
 
     def folder_of(self, root: int) -> str:
         """Where a root lies now; "" for drawings that are generated.
@@ -241,9 +374,10 @@ class Catalog:
         that lies to the collection as it did then.
         """
         if root not in self._folders:
-            path, beside = self.sql.execute(
+            found = self.sql.execute(
                 "SELECT path, beside FROM roots WHERE id = ?", (root,)
             ).fetchone()
+            path, beside = self.checked(found, tuple[Words, Words], f"root {root}")
             if path and beside and not Path(path).is_dir():
                 moved = Path(os.path.normpath(self.path.parent.absolute() / beside))
                 path = str(moved) if moved.is_dir() else path
@@ -261,7 +395,17 @@ class Catalog:
 
     def _rows(self, statement: str, parameters: Sequence[Any] = ()) -> Rows:
         found = self.sql.execute(statement, parameters)
-        return np.fromiter((row for (row,) in found), np.int64)
+        try:
+            rows = np.fromiter((row for (row,) in found), np.int64)
+        except (TypeError, ValueError) as error:
+            raise self.damaged(f"a row number is none: {error}") from error
+        return self._existing(rows)
+
+    def _existing(self, rows: Rows) -> Rows:
+        """``rows``, all of which exist. Raises `CollectionError` where one does not."""
+        if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < self.state().rows:
+            raise self.damaged("it names rows that do not exist")
+        return rows
 
     def matching(self, filters: Filters) -> Rows:
         """The rows whose drawings pass ``filters``, ascending."""
@@ -284,12 +428,11 @@ class Catalog:
 
     def patents_of(self, rows: Rows) -> Rows:
         """The patent key of each of ``rows`` [N]; -1 where a row is no drawing."""
-        found = dict(
-            self.sql.execute(
-                "SELECT row, patent FROM drawings WHERE row IN (SELECT value FROM json_each(?))",
-                (msgspec.json.encode(rows.tolist()).decode(),),
-            ).fetchall()
-        )
+        listed = self.sql.execute(
+            "SELECT row, patent FROM drawings WHERE row IN (SELECT value FROM json_each(?))",
+            (msgspec.json.encode(rows.tolist()).decode(),),
+        ).fetchall()
+        found = dict(self.checked(listed, list[tuple[int, int]], "drawings"))
         return np.array([found.get(row, -1) for row in rows.tolist()], np.int64)
 
     def siblings(self, rows: Rows) -> tuple[Rows, Rows]:
@@ -302,42 +445,53 @@ class Catalog:
             "WHERE row IN (SELECT value FROM json_each(?))) ORDER BY patent, row",
             (msgspec.json.encode(rows.tolist()).decode(),),
         )
-        pairs = np.array(found.fetchall(), np.int64).reshape(-1, 2)
-        return pairs[:, 0], np.ascontiguousarray(pairs[:, 1])
+        listed = self.checked(found.fetchall(), list[tuple[int, int]], "drawings")
+        pairs = np.array(listed, np.int64).reshape(-1, 2)
+        return pairs[:, 0], self._existing(np.ascontiguousarray(pairs[:, 1]))
 
     def rows_of(self, patents: Iterable[int]) -> dict[int, list[int]]:
         """All rows of each patent key, ascending."""
         grouped: dict[int, list[int]] = {}
-        for row, patent in self.sql.execute(
+        found = self.sql.execute(
             "SELECT row, patent FROM drawings WHERE patent IN (SELECT value FROM json_each(?)) "
             "ORDER BY row",
             (msgspec.json.encode(list(patents)).decode(),),
-        ):
+        ).fetchall()
+        listed = self.checked(found, list[tuple[int, int]], "drawings")
+        self._existing(np.array([row for row, _ in listed], np.int64))
+        for row, patent in listed:
             grouped.setdefault(patent, []).append(row)
         return grouped
 
     def stored(self, rows: Iterable[int]) -> dict[int, Stored]:
-        """What is known of the drawings at ``rows``."""
+        """What is known of the drawings at ``rows``, each of which must be one."""
         found = {}
-        for (
-            row, number, locarno, klass, subclass, title, date, figure, view, text, key, size,
-            mtime_ns, digest, root, path, part, thumbnail, thumbnail_size,
-        ) in self.sql.execute(
+        wanted = list(rows)
+        columns = self.sql.execute(
             "SELECT row, patent_id, locarno, klass, subclass, title, date, figure, view, "
             "texts.text, file, size, mtime_ns, digest, root, path, part, thumbnail, thumbnail_size "
             "FROM drawings JOIN patents ON patents.id = drawings.patent "
             "JOIN files ON files.id = file LEFT JOIN texts ON texts.id = drawings.text "
             "WHERE row IN (SELECT value FROM json_each(?))",
-            (msgspec.json.encode(list(rows)).decode(),),
-        ):  # fmt: skip
-            folder = self.folder_of(root)
-            image = _image(str(Path(folder, path)) if folder else path, part)
+            (msgspec.json.encode(wanted).decode(),),
+        ).fetchall()
+        for one in self.checked(columns, list[_Drawing], "drawings"):
+            folder = self.folder_of(one.root)
+            try:
+                image = _image(str(Path(folder, one.path)) if folder else one.path, one.part)
+            except (ValueError, RecursionError) as error:
+                raise self.damaged(f"part of the drawing in row {one.row}: {error}") from error
             record = Record(
-                image, number, locarno, klass, subclass, figure, view, title, date, text
-            )
-            file = File(key, size, mtime_ns, digest)
-            pointer = None if thumbnail is None else (thumbnail, thumbnail_size)
-            found[row] = Stored(row, record, file, folder, path, pointer)
+                image, one.patent_id, one.locarno, one.klass, one.subclass, one.figure, one.view,
+                one.title, one.date, one.text,
+            )  # fmt: skip
+            file = File(one.file, one.size, one.mtime_ns, one.digest)
+            pointer = None
+            if one.thumbnail is not None and one.thumbnail_size is not None:
+                pointer = one.thumbnail, one.thumbnail_size
+            found[one.row] = Stored(one.row, record, file, folder, one.path, pointer)
+        if len(found) < len(set(wanted)):
+            raise self.damaged("drawings without a patent or a file")
         return found
 
     def matching_text(self, text: str, limit: int) -> list[tuple[int, float]]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edgepatent_runtime import sources
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import seal, signs, thumbnails
-from edgepatent_runtime.collection.catalog import Catalog, Stored
+from edgepatent_runtime.collection.catalog import Catalog, Stored, require_inside
 from edgepatent_runtime.collection.graph import file_digest
 from edgepatent_runtime.collection.ingest import Encodes
 from edgepatent_runtime.collection.known import content_digest
@@ -46,6 +46,7 @@ def verify(folder: Path, progress: Progress = silent) -> list[Problem]:
 
     Raises `CollectionError` where there is none, or its catalog cannot be read at all.
     """
+    require_inside(folder, write=False)
     with closing(Catalog(folder)) as catalog:
         try:
             catalog.sql.execute("BEGIN")
@@ -69,7 +70,7 @@ def _catalog(catalog: Catalog) -> Iterator[Problem]:
     if seal.broken(catalog.path.parent, state.generation):
         yield Problem("catalog", "it is not what was written")
     numbers = np.concatenate([catalog.live(), catalog.dead()])
-    if not np.array_equal(np.sort(numbers), np.arange(state.rows)):
+    if len(numbers) != state.rows or not np.array_equal(np.sort(numbers), np.arange(state.rows)):
         yield Problem("catalog", "its drawings and removed rows are not the rows that exist")
 
 
@@ -122,7 +123,7 @@ def _signs(folder: Path, catalog: Catalog) -> Iterator[Problem]:
         yield Problem("signs", f"{derived.file} is missing or too short: searches are slower")
         return
     rows = Vectors.salvage(folder / state.vectors, state.dimensions, state.rows)
-    mean = np.frombuffer(derived.mean or b"", "<f4")
+    mean = catalog.mean(derived, state.dimensions)
     for start in range(0, rows.count, _BLOCK):
         numbers = np.arange(start, min(start + _BLOCK, rows.count))
         wrong = (signs.pack(rows.read(numbers), mean) != words[numbers]).any(axis=1)
@@ -181,7 +182,7 @@ def repair(folder: Path, encoder: Encodes | None = None, progress: Progress = si
             )
     done: list[str] = []
     lost: list[str] = []
-    with closing(Writer(folder)) as writer:
+    with closing(Writer(folder)) as writer, writer.edits.failures():
         if "model" in parts:
             if encoder is None:
                 raise CollectionError(

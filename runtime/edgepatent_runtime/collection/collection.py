@@ -1,5 +1,6 @@
 """Drawings made searchable: a folder with catalog, rows, signs, graph, thumbnails and its model."""
 
+import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from edgepatent_runtime import names
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import catalog, model, snapshot, thumbnails, vectors
 from edgepatent_runtime.collection.catalog import Catalog, State
@@ -58,6 +60,8 @@ class Collection:
         self._catalogs: list[Catalog] = []
         self._guard = threading.Lock()
         self._snapshot: Snapshot | None = None
+        if folder.is_dir():
+            catalog.require_inside(folder, write=write)
         if not catalog.exists(folder):
             raise CollectionError(
                 f"there is no collection in {folder}: make one with edgepatent index add SOURCE"
@@ -94,6 +98,7 @@ class Collection:
         """
         folder = Path(folder)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        catalog.require_inside(folder, write=True)
         lock = WriterLock(folder)
         try:
             _create(folder, bundle)
@@ -239,6 +244,13 @@ class Collection:
             raise CollectionError(f"{self.folder} is open for reading only")
         return self._writer
 
+    @contextmanager
+    def _writing(self) -> Iterator[Writer]:
+        """The writing end; what SQLite refuses is said in words, wherever it comes up."""
+        writer = self.writer
+        with writer.edits.failures():
+            yield writer
+
     def add(
         self,
         records: Iterable[Record],
@@ -257,23 +269,23 @@ class Collection:
         """
         from edgepatent_runtime.collection import ingest
 
-        return ingest.add(
-            self.writer,
-            records,
-            encoder,
-            root=root,
-            skipped=Skipped() if skipped is None else skipped,
-            progress=progress,
-            prune=prune,
-            keep_thumbnails=keep_thumbnails,
-            total=total,
-        )
+        with self._writing() as writer:
+            return ingest.add(
+                writer,
+                records,
+                encoder,
+                root=root,
+                skipped=Skipped() if skipped is None else skipped,
+                progress=progress,
+                prune=prune,
+                keep_thumbnails=keep_thumbnails,
+                total=total,
+            )
 
     def remove(self, filters: Filters) -> int:
         """Forget all drawings that pass ``filters``; how many those were."""
-        writer = self.writer
-        rows = writer.edits.matching(filters)
-        with writer.edits.failures():
+        with self._writing() as writer:
+            rows = writer.edits.matching(filters)
             writer.edits.remove_drawings(rows)
             writer.commit()
         return len(rows)
@@ -290,26 +302,29 @@ class Collection:
         """Index ready embeddings [N, D] of this collection's model: see `ingest.add_embeddings`."""
         from edgepatent_runtime.collection import ingest
 
-        return ingest.add_embeddings(
-            self.writer,
-            records,
-            embeddings,
-            root=root,
-            skipped=Skipped() if skipped is None else skipped,
-            progress=progress,
-        )
+        with self._writing() as writer:
+            return ingest.add_embeddings(
+                writer,
+                records,
+                embeddings,
+                root=root,
+                skipped=Skipped() if skipped is None else skipped,
+                progress=progress,
+            )
 
     def merge(self, other: "Collection", progress: Progress = silent) -> "Added":
         """Copy the drawings of ``other`` in: see `merge.merge`."""
         from edgepatent_runtime.collection import merge
 
-        return merge.merge(self.writer, other, progress)
+        with self._writing() as writer:
+            return merge.merge(writer, other, progress)
 
     def rebuild(self, encoder: "Encodes", skipped: Skipped, progress: Progress = silent) -> int:
         """Encode all drawings again, with another model: see `rebuild.rebuild`."""
         from edgepatent_runtime.collection import rebuild
 
-        count = rebuild.rebuild(self.writer, encoder, skipped, progress)
+        with self._writing() as writer:
+            count = rebuild.rebuild(writer, encoder, skipped, progress)
         self.space = self.writer.state.space
         self.dimensions = self.writer.state.dimensions
         return count
@@ -322,11 +337,17 @@ class Collection:
 
     def finish(self, progress: Progress = silent, threads: int = 0) -> None:
         """What is due after changes: compaction and graph, where they are worth it."""
-        self.writer.finish(progress, threads)
+        with self._writing() as writer:
+            writer.finish(progress, threads)
 
     def compact(self, progress: Progress = silent) -> None:
         """Give back the room of removed drawings now."""
-        self.writer.compact(progress)
+        with self._writing() as writer:
+            writer.compact(progress)
+
+
+# What an interrupted creation may leave behind.
+_LEFT = re.compile(r"catalog\.sqlite(\.new)?(-wal|-shm|-journal)?|vectors-000001\.rows")
 
 
 def _create(folder: Path, bundle: Bundle) -> None:
@@ -335,13 +356,13 @@ def _create(folder: Path, bundle: Bundle) -> None:
     others = [p.name for p in folder.iterdir() if p.name not in known]
     if catalog.exists(folder):
         raise CollectionError(f"there is a collection in {folder} already")
-    strange = [name for name in others if not name.startswith(("catalog.", "vectors-"))]
+    strange = [name for name in others if not _LEFT.fullmatch(name)]
     if strange:
         raise CollectionError(
             f"{folder} holds other files ({strange[0]}): name a new or empty folder"
         )
     for name in others:
-        (folder / name).unlink()
+        names.remove_file(folder, name)
     copied = model.copy_in(bundle, folder, model.FIRST)
     state = State(copied.space, copied.dimensions, copied.bundle, vectors_name(1), 0, 0)
     vectors.create(folder / state.vectors, copied.dimensions)

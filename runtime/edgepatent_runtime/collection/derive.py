@@ -1,8 +1,8 @@
 """Signs and graph, computed from the rows: what may be lost, and is made again."""
 
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from edgepatent_runtime.collection import signs
@@ -55,11 +55,12 @@ def extend_signs(folder: Path, rows: Vectors, old: Derived | None) -> Derived:
         old is not None
         and old.vectors == rows.path.name
         and old.mean is not None
+        and len(old.mean) == 4 * rows.dimensions
         and count < 2 * (old.basis or 0)
         and signs.load(folder / old.file, rows.dimensions, old.rows) is not None
     ):
         mean, file, start = np.frombuffer(old.mean, "<f4"), old.file, old.rows
-        derived = replace(old, rows=count)
+        derived = msgspec.structs.replace(old, rows=count)
     else:
         mean, start = _mean(rows), 0
         file = free_name(folder, "signs", rows.path.name, count)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from edgepatent_runtime.collection.catalog import Catalog, Derived, File, State
+from edgepatent_runtime.collection.catalog import Catalog, Derived, File, State, Words
 from edgepatent_runtime.collection.vectors import Floats, Rows
 from edgepatent_runtime.record import Record
 
@@ -138,14 +138,21 @@ class Edits(Catalog):
             "ORDER BY id DESC",
             (path, root),
         )
-        return [File(*row) for row in found]
+        return self.checked(found.fetchall(), list[File], "files")
 
     def files_like(self, digest: bytes) -> list[tuple[File, str, str]]:
         """The stored files of this content, each with its root and path."""
         found = self.sql.execute(
             "SELECT id, size, mtime_ns, digest, root, path FROM files WHERE digest = ?", (digest,)
         ).fetchall()
-        return [(File(*row[:4]), self.folder_of(row[4]), row[5]) for row in found]
+        return [
+            (
+                self.checked(row[:4], File, "files"),
+                self.folder_of(row[4]),
+                self.checked(row[5], Words, "files"),
+            )
+            for row in found
+        ]
 
     def add_file(self, root: int, path: str, size: int, mtime_ns: int, digest: bytes) -> File:
         """Store a file."""
@@ -248,12 +255,12 @@ class Edits(Catalog):
     def files_below(self, root: int) -> list[tuple[int, str]]:
         """The key and path of every file below a root."""
         found = self.sql.execute("SELECT id, path FROM files WHERE root = ?", (root,))
-        return found.fetchall()
+        return self.checked(found.fetchall(), list[tuple[int, Words]], "files")
 
     def drawings_in(self, file: int) -> list[tuple[int, str]]:
         """The row and part of every drawing of a file."""
         found = self.sql.execute("SELECT row, part FROM drawings WHERE file = ?", (file,))
-        return found.fetchall()
+        return self.checked(found.fetchall(), list[tuple[int, Words]], "drawings")
 
     def _patent(self, record: Record) -> int:
         """The key of the record's patent, made or completed with what the record knows."""

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from edgepatent_runtime import names
 from edgepatent_runtime.bundle import INFO, Bundle
 from edgepatent_runtime.collection.edits import Model
 from edgepatent_runtime.collection.rotation import random_rotation
@@ -21,11 +22,13 @@ def copy_in(bundle: Bundle, folder: Path, name: str) -> Model:
 
     Raises `BundleError` where it is damaged.
     """
+    # What an interrupted writer left there is not written into, whatever it is.
+    names.remove_folder(folder, name)
     target = folder / name
-    target.mkdir(exist_ok=True)
-    for file in bundle.info.files:
+    target.mkdir()
+    for file in bundle.files:
         _write_synced(target / file, bundle.read(file))
-    _write_synced(target / INFO, (bundle.folder / INFO).read_bytes())
+    _write_synced(target / INFO, bundle.description())
     sync_folder(target)
     dimensions = bundle.info.dimensions
     return Model(bundle.info.space, name, dimensions, random_rotation(dimensions))

@@ -9,8 +9,26 @@ thumbnail), ``texts`` (figure descriptions, mostly shared by all drawings of a p
 entry a patent).
 """
 
+import hashlib
 import sqlite3
 from collections.abc import Callable
+
+DIGEST = "43a3d049b0e77c68e2a87e38139755931013721c98bfa656516197f745118383"
+"""What `digest` gives for a catalog of the newest format: change it with `MIGRATIONS`."""
+
+
+def digest(connection: sqlite3.Connection) -> str:
+    """SHA-256 of all that a catalog defines: a foreign one may hold triggers and other views.
+
+    Without what SQLite makes by itself, which differs between its versions.
+    """
+    defined = connection.execute(
+        "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!' "
+        "AND NOT (type = 'table' AND name IN "
+        "('words_data', 'words_idx', 'words_content', 'words_docsize', 'words_config')) "
+        "ORDER BY type, name"
+    ).fetchall()
+    return hashlib.sha256(repr(defined).encode()).hexdigest()
 
 
 def _first_schema(connection: sqlite3.Connection) -> None:

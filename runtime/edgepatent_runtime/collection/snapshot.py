@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from edgepatent_runtime.collection import graph, signs
-from edgepatent_runtime.collection.catalog import Catalog, Derived, State
+from edgepatent_runtime.collection.catalog import Catalog, State
 from edgepatent_runtime.collection.graph import Graph
 from edgepatent_runtime.collection.signs import Words
 from edgepatent_runtime.collection.vectors import Floats, Rows, Vectors
@@ -54,7 +54,7 @@ def take(folder: Path, catalog: Catalog, old: Snapshot | None, resident: bool) -
         vectors = old.vectors
     else:
         vectors = Vectors.open(folder / state.vectors, state.dimensions, state.rows)
-    words, mean = _signs(folder, state, catalog.derived("signs"))
+    words, mean = _signs(folder, state, catalog)
     net, file = None, None
     derived = catalog.derived("graph")
     if resident and graph.available() and derived and derived.vectors == state.vectors:
@@ -70,10 +70,9 @@ def take(folder: Path, catalog: Catalog, old: Snapshot | None, resident: bool) -
     return Snapshot(state, rotation, vectors, catalog.dead(), words, mean, net, file, resident)
 
 
-def _signs(
-    folder: Path, state: State, derived: Derived | None
-) -> tuple[Words | None, Floats | None]:
+def _signs(folder: Path, state: State, catalog: Catalog) -> tuple[Words | None, Floats | None]:
+    derived = catalog.derived("signs")
     if derived is None or (derived.vectors, derived.rows) != (state.vectors, state.rows):
         return None, None
     words = signs.load(folder / derived.file, state.dimensions, state.rows)
-    return words, np.frombuffer(derived.mean or b"", "<f4")
+    return words, catalog.mean(derived, state.dimensions)

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -11,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edgepatent_runtime import names
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import derive, graph, seal, thumbnails, vectors
-from edgepatent_runtime.collection.catalog import Derived, State
+from edgepatent_runtime.collection.catalog import Derived, State, require_inside
 from edgepatent_runtime.collection.edits import Edits, Model
 from edgepatent_runtime.collection.lock import WriterLock
 from edgepatent_runtime.collection.model import copy_in, new_name, sync_folder
@@ -35,8 +35,10 @@ UNFINISHED = "rebuild.part"
 
 _DEAD_SHARE = 0.2
 _BLOCK = 16_384
-_OWN_FILES = re.compile(r"(vectors|signs|graph|thumbnails)-\d+")
-_BUNDLES = re.compile(r"bundle-\d+$")
+_OWN_FILES = re.compile(
+    r"vectors-\d{6,9}\.rows|thumbnails-\d{6,9}\.bin|(signs|graph)-\d{6,9}(-\d+){1,2}"
+)
+_BUNDLES = re.compile(r"bundle-\d{6,9}")
 
 
 def vectors_name(number: int) -> str:
@@ -58,6 +60,8 @@ class Writer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # Before the lock: it writes into files whose names are known to everybody.
+        require_inside(folder, write=True)
         self._lock = WriterLock(folder)
         try:
             seal.lift(folder)
@@ -229,7 +233,7 @@ class Writer:
         old = self.state
         name = vectors_name(int(re.sub(r"\D", "", old.vectors)) + 1)
         path = self.folder / name
-        path.unlink(missing_ok=True)
+        self._unlink(name)
         dimensions = model.dimensions if model else old.dimensions
         vectors.create(path, dimensions)
         kept: list[Rows] = [np.zeros(0, np.int64)]
@@ -265,13 +269,13 @@ class Writer:
             raise
         self._unlink(*outdated)
         if model is not None:
-            shutil.rmtree(self.folder / old.bundle, ignore_errors=True)
+            names.remove_folder(self.folder, old.bundle)
 
     def _move_thumbnails(self, live: Rows, name: str) -> None:
         """Copy the thumbnails of living rows to the file that belongs to the vectors ``name``."""
         source = self.thumbnails
         target = self.folder / thumbnails.file_name(name)
-        target.unlink(missing_ok=True)
+        self._unlink(target.name)
         for start in range(0, len(live), _BLOCK):
             stored = self.edits.stored(live[start : start + _BLOCK].tolist())
             pictures = [
@@ -316,12 +320,12 @@ class Writer:
             self.edits.begin()
             self.edits.set_model(replace(copied, rotation=self.rotation))
             self.commit()
-        shutil.rmtree(self.folder / old, ignore_errors=True)
+        names.remove_folder(self.folder, old)
 
-    def _unlink(self, *names: str | None) -> None:
-        for name in names:
+    def _unlink(self, *outdated: str | None) -> None:
+        for name in outdated:
             if name:
-                (self.folder / name).unlink(missing_ok=True)
+                names.remove_file(self.folder, name)
 
     def _sweep(self) -> None:
         """Remove files that an interrupted writer left behind: named by no committed state."""
@@ -330,10 +334,10 @@ class Writer:
             derived = self.edits.derived(kind)
             if derived is not None:
                 wanted.add(derived.file)
-        for path in self.folder.iterdir():
+        for path in list(self.folder.iterdir()):
             if path.name in wanted:
                 continue
-            if _OWN_FILES.match(path.name):
-                path.unlink(missing_ok=True)
-            elif _BUNDLES.match(path.name) and path.name != self.state.bundle:
-                shutil.rmtree(path)
+            if _OWN_FILES.fullmatch(path.name):
+                names.remove_file(self.folder, path.name)
+            elif _BUNDLES.fullmatch(path.name) and path.name != self.state.bundle:
+                names.remove_folder(self.folder, path.name)

@@ -1,0 +1,282 @@
+"""Collections come from anybody: nothing outside is read or removed, and each fault is a line."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stored import records_of_designs, views_of_designs
+
+from edgepatent_runtime.bundle import Bundle
+from edgepatent_runtime.collection import Collection, check, schema
+from edgepatent_runtime.collection.catalog import NAME
+from edgepatent_runtime.encoder import Encoder
+from edgepatent_runtime.errors import CollectionError, EdgepatentError
+from edgepatent_runtime.record import Skipped
+
+
+@pytest.fixture(scope="module")
+def made(tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A collection of 24 drawings, some of them removed, with thumbnails of sorts."""
+    index = tmp_path_factory.mktemp("foreign") / "index"
+    with Collection.create(index, tiny_bundle) as collection:
+        collection.add_embeddings(records_of_designs(8, 3), views_of_designs(8, 3, 64))
+        collection.writer.put_thumbnails(list(range(24)), [b"png"] * 24)
+    return index
+
+
+@pytest.fixture
+def index(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path / "index")
+    return tmp_path / "index"
+
+
+def execute(index: Path, *statements: str) -> None:
+    """Change the catalog by hand."""
+    with closing(sqlite3.connect(index / NAME)) as sql:
+        for statement in statements:
+            sql.execute(statement)
+        sql.commit()
+
+
+def in_one_line(act: Callable[[], object]) -> None:
+    """Do something; where it fails, it says so in one line, and nothing else escapes."""
+    said = ""
+    try:
+        act()
+    except EdgepatentError as error:
+        said = str(error)
+    assert "\n" not in said
+
+
+def use(index: Path, bundle: Bundle) -> None:
+    """Everything that reads or changes a collection, whatever fails on the way.
+
+    What fails says so in one line; anything but an `EdgepatentError` escapes.
+    """
+
+    def search() -> None:
+        with Collection.open(index, resident=True) as collection:
+            for plan in ("exact", "scan", "graph"):
+                collection.search(views_of_designs(1, 1, 64), top=5, plan=plan)
+            with collection.reading() as (known, _):
+                places = [one.thumbnail for one in known.stored(known.live().tolist()).values()]
+            for place in places:
+                if place is not None:
+                    collection.thumbnail(place)
+
+    def info() -> None:
+        with Collection.open(index) as collection:
+            collection.info()
+
+    def merge() -> None:
+        with (
+            Collection.create(index.parent / "target", bundle) as target,
+            Collection.open(index) as other,
+        ):
+            target.merge(other)
+
+    def compact() -> None:
+        with Collection.open(index, write=True) as collection:
+            collection.compact()
+            collection.finish()
+
+    def rebuild() -> None:
+        with Collection.open(index, write=True) as collection:
+            collection.rebuild(Encoder(bundle), Skipped())
+
+    def repair() -> None:
+        check.repair(index, Encoder(bundle))
+
+    for step in (search, info, lambda: check.verify(index), merge, repair, compact, rebuild):
+        in_one_line(step)
+
+
+CATALOGS = {
+    "a bundle outside": "UPDATE state SET bundle = '../outside'",
+    "a bundle that is the folder": "UPDATE state SET bundle = '.'",
+    "a bundle without a name": "UPDATE state SET bundle = ''",
+    "a bundle anywhere": "UPDATE state SET bundle = '/outside'",
+    "rows outside": "UPDATE state SET vectors = '../outside/keep'",
+    "rows that are the catalog": "UPDATE state SET vectors = 'catalog.sqlite'",
+    "rows named with a line end": "UPDATE state SET vectors = vectors || char(10)",
+    "rows named with a NUL": "UPDATE state SET vectors = vectors || char(0)",
+    "signs outside": "UPDATE derived SET file = '../outside/keep'",
+    "signs that are the rows": "UPDATE derived SET file = 'vectors-000001.rows'",
+    "signs that are the graph": "UPDATE derived SET file = 'graph-000001-24'",
+    "a graph outside": "INSERT INTO derived VALUES ('graph', '../outside/keep', "
+    "'vectors-000001.rows', 24, 'x', NULL, 64)",
+    "a graph that is none": "INSERT INTO derived VALUES ('graph', 'signs-000001-24', "
+    "'vectors-000001.rows', 24, 'x', NULL, 64)",
+    "negative rows": "UPDATE state SET rows = -1",
+    "absurd rows": "UPDATE state SET rows = 9000000000000000000",
+    "many rows": "UPDATE state SET rows = 4000000000",
+    "rows in words": "UPDATE state SET rows = 'many'",
+    "a fraction of rows": "UPDATE state SET rows = 23.5",
+    "no dimensions": "UPDATE state SET dimensions = 0",
+    "negative dimensions": "UPDATE state SET dimensions = -64",
+    "absurd dimensions": "UPDATE state SET dimensions = 4000000000",
+    "other dimensions": "UPDATE state SET dimensions = 65",
+    "dimensions in words": "UPDATE state SET dimensions = 'x'",
+    "a rotation too short": "UPDATE state SET rotation = x'00'",
+    "a rotation in words": "UPDATE state SET rotation = 'turn'",
+    "a rotation without numbers": "UPDATE state SET rotation = zeroblob(0)",
+    "a generation in words": "UPDATE state SET generation = 'first'",
+    "another space": "UPDATE state SET space = 'other'",
+    "no state": "DELETE FROM state",
+    "a mean too short": "UPDATE derived SET mean = x'00000000'",
+    "a mean in words": "UPDATE derived SET mean = 'mean'",
+    "no mean": "UPDATE derived SET mean = NULL",
+    "a drawing without a row": "UPDATE drawings SET row = 1000 WHERE row = 3",
+    "a drawing before the first row": "UPDATE drawings SET row = -1 WHERE row = 3",
+    "a drawing without a file": "UPDATE drawings SET file = 1000 WHERE row = 3",
+    "a drawing without a patent": "UPDATE drawings SET patent = 1000 WHERE row = 3",
+    "a patent in words": "UPDATE drawings SET patent = 'x' WHERE row = 3",
+    "a dead row that never was": "INSERT INTO dead VALUES (1000)",
+    "a dead row before the first": "INSERT INTO dead VALUES (-1)",
+    "a part that is no JSON": "UPDATE drawings SET part = '{' WHERE row = 3",
+    "a part of another kind": "UPDATE drawings SET part = '{\"a\": 1}' WHERE row = 3",
+    "a part without end": "UPDATE drawings SET part = '[[' || replace(hex(zeroblob(50000)), "
+    "'00', '[') WHERE row = 3",
+    "a negative page": "UPDATE drawings SET part = '[[],-3,null]' WHERE row = 3",
+    "a part of bytes": "UPDATE drawings SET part = x'ff' WHERE row = 3",
+    "a path of bytes": "UPDATE files SET path = x'ff00' WHERE id = 3",
+    "a path with a NUL": "UPDATE files SET path = 'a' || char(0) || 'b' WHERE id = 3",
+    "a path that is no text": "UPDATE files SET path = CAST(x'ff' AS TEXT) WHERE id = 3",
+    "a digest too short": "UPDATE files SET digest = x'00' WHERE id = 3",
+    "a digest in words": "UPDATE files SET digest = 'sha' WHERE id = 3",
+    "a size in words": "UPDATE files SET size = 'large' WHERE id = 3",
+    "a file without a root": "UPDATE files SET root = 1000 WHERE id = 3",
+    "a root of bytes": "UPDATE roots SET path = x'2f00', beside = x'00'",
+    "a root with a NUL": "UPDATE roots SET path = '/' || char(0)",
+    "a title of bytes": "UPDATE patents SET title = x'ff' WHERE id = 3",
+    "a number for a title": "UPDATE patents SET title = 17",
+    "a date of bytes": "UPDATE patents SET date = x'00' WHERE id = 3",
+    "a thumbnail before the file": "UPDATE drawings SET thumbnail = -8 WHERE row = 3",
+    "an absurd thumbnail": "UPDATE drawings SET thumbnail_size = 9000000000000 WHERE row = 3",
+    "a thumbnail in words": "UPDATE drawings SET thumbnail = 'here' WHERE row = 3",
+    "a trigger": "CREATE TRIGGER t AFTER UPDATE ON state BEGIN DELETE FROM drawings; END",
+    "a view that never ends": "CREATE VIEW v AS WITH RECURSIVE n(x) AS "
+    "(SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n",
+    "another table": "DROP TABLE texts",
+    "a newer format": "PRAGMA user_version = 99",
+    "no format": "PRAGMA user_version = 0",
+}
+
+
+@pytest.mark.parametrize("name", CATALOGS)
+def test_a_catalog_edited_by_hand_costs_nothing_outside(
+    index: Path, tiny_bundle: Bundle, name: str
+) -> None:
+    outside = index.parent / "outside"
+    outside.mkdir()
+    (outside / "keep").write_text("kept")
+    (outside / "bundle.json").write_text("kept")
+    beside = index.parent / "beside.txt"
+    beside.write_text("kept")
+    execute(index, CATALOGS[name])
+    use(index, tiny_bundle)
+    assert (outside / "keep").read_text() == "kept"
+    assert (outside / "bundle.json").read_text() == "kept"
+    assert beside.read_text() == "kept"
+    assert (index / NAME).is_file()
+
+
+def test_what_makes_no_sense_is_named(index: Path) -> None:
+    for statement, what in (
+        ("UPDATE state SET rows = -1", "rows"),
+        ("UPDATE state SET rows = 24, vectors = '../x'", "vectors"),
+        ("CREATE TRIGGER t AFTER UPDATE ON state BEGIN DELETE FROM drawings; END", "not a catalog"),
+    ):
+        execute(index, statement)
+        with pytest.raises(CollectionError, match=what):
+            Collection.open(index)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [NAME, f"{NAME}-wal", f"{NAME}-journal", "vectors-000001.rows", "signs-000001-24",
+     "thumbnails-000001.bin", "catalog.sha256", "catalog.sha256.new", "writer.lock",
+     "writer.json", "rebuild.part", "bundle-000001/model.onnx", "bundle-000001"],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["link", "dangling", "hard link", "pipe"])
+def test_a_link_in_the_folder_is_never_followed(
+    index: Path, tiny_bundle: Bundle, name: str, kind: str
+) -> None:
+    path = index / name
+    outside = index.parent / "outside"
+    if path.exists():
+        shutil.move(path, outside)
+    else:
+        outside.write_text("mine")
+    if outside.is_dir() and kind == "hard link":
+        pytest.skip("a folder has no second name")
+    if kind == "link":
+        path.symlink_to(outside)
+    elif kind == "dangling":
+        shutil.move(outside, index.parent / "elsewhere")
+        path.symlink_to(outside)
+    elif kind == "hard link":
+        os.link(outside, path)
+    else:
+        os.mkfifo(path)
+    before = outside.read_bytes() if outside.is_file() else None
+    listed = sorted(path.name for path in outside.iterdir()) if outside.is_dir() else None
+    for act in (
+        lambda: Collection.open(index, write=True).close(),
+        lambda: check.repair(index, Encoder(tiny_bundle)),
+        lambda: Collection.create(index, tiny_bundle).close(),
+    ):
+        with pytest.raises(CollectionError, match=r"link|regular"):
+            act()
+    if kind != "hard link":
+        with pytest.raises(CollectionError, match=r"link|regular"):
+            Collection.open(index)
+        with pytest.raises(CollectionError, match=r"link|regular"):
+            check.verify(index)
+    if kind == "dangling":
+        assert not outside.exists()
+    elif before is not None:
+        assert outside.read_bytes() == before
+    else:
+        assert sorted(path.name for path in outside.iterdir()) == listed
+
+
+def test_what_is_not_ours_in_the_folder_is_left_alone(index: Path, tiny_bundle: Bundle) -> None:
+    kept = ["vectors-000001 notes.txt", "signs-of-age.txt", "catalog.pdf", "bundle-of-sticks"]
+    for name in kept:
+        (index / name).write_text("mine")
+    with Collection.open(index, write=True) as collection:
+        collection.compact()
+    assert all((index / name).read_text() == "mine" for name in kept)
+    folder = index.parent / "papers"
+    folder.mkdir()
+    (folder / "catalog.pdf").write_text("mine")
+    with pytest.raises(CollectionError, match=r"holds other files \(catalog\.pdf\)"):
+        Collection.create(folder, tiny_bundle)
+    assert (folder / "catalog.pdf").read_text() == "mine"
+
+
+def test_the_schema_digest_is_that_of_the_newest_format() -> None:
+    with closing(sqlite3.connect(":memory:")) as sql:
+        for step in schema.MIGRATIONS:
+            step(sql)
+        assert schema.digest(sql) == schema.DIGEST, "set schema.DIGEST to the new value"
+
+
+def test_a_flipped_byte_anywhere_in_the_catalog_is_no_traceback(
+    index: Path, tiny_bundle: Bundle
+) -> None:
+    whole = (index / NAME).read_bytes()
+    chance = np.random.default_rng(16)
+    for _ in range(40):
+        changed = bytearray(whole)
+        for place in chance.integers(0, len(whole), 3):
+            changed[place] ^= 1 << int(chance.integers(8))
+        (index / NAME).write_bytes(changed)
+        for act in (lambda: Collection.open(index).close(), lambda: check.verify(index)):
+            in_one_line(act)
