@@ -37,10 +37,10 @@ import torch
 from edgepatent_export import certify
 from edgepatent_export.drawings import pixels_of
 from edgepatent_export.finetune import finetune
-from edgepatent_export.graph import INPUT, OUTPUT, to_onnx
+from edgepatent_export.onnx_model import INPUT, OUTPUT, to_onnx
+from edgepatent_export.order import principal_axes
 from edgepatent_export.quantize import Plan, everything, typed
 from edgepatent_export.repair import TRIED, Search, find_int8
-from edgepatent_export.rotation import fit_rotation
 from edgepatent_export.sensitivity import leave_what_does_not_pay
 from edgepatent_runtime import metrics
 from edgepatent_runtime.encoder import Drawings, Embeddings, open_session
@@ -203,9 +203,9 @@ def make(name: str, work: Path) -> None:
     both = np.concatenate([drawings for drawings, _ in given.exams.values()])
     records = [record for _, found in given.exams.values() for record in found]
     plain = to_onnx(model, size).SerializeToString()
-    rotation = fit_rotation(certify.embed(plain, given.calibration))
-    graph = to_onnx(model, size, rotation)
-    files["fp32"] = graph.SerializeToString()
+    axes = principal_axes(certify.embed(plain, given.calibration))
+    proto = to_onnx(model, size, axes)
+    files["fp32"] = proto.SerializeToString()
     reference = certify.embed(files["fp32"], both)
     exam = certify.Exam(both, records, [SYNTHETIC_EXAM, *REAL])
 
@@ -214,12 +214,12 @@ def make(name: str, work: Path) -> None:
             files["fp32"], candidate, exam, max_drop=0.005, fp32_embeddings=reference
         )
 
-    found = find_int8(graph, given.calibration, judge, notify=partial(tell, name))
+    found = find_int8(proto, given.calibration, judge, notify=partial(tell, name))
     files["int8"] = found.model
-    files["optimum"] = plain_optimum(graph, given.calibration)
+    files["optimum"] = plain_optimum(proto, given.calibration)
     write(folder, files)
     openvino_int8(folder / "fp32.onnx", given.calibration, folder / "openvino.xml")
-    np.savez(folder / "rotation.npz", rotation=rotation)
+    np.savez(folder / "rotation.npz", rotation=axes)
     notes = {
         "steps": STEPS[name],
         "calibrated": len(given.calibration),
@@ -240,16 +240,16 @@ def finetune_int8(name: str, work: Path) -> None:
     model = Run.open(folder / "run").model()
     trained = finetune(model, given.calibration)
     with np.load(folder / "rotation.npz") as kept:
-        rotation = kept["rotation"]
-    search = Search(to_onnx(model, size, rotation), given.calibration, notify=partial(tell, name))
+        axes = kept["rotation"]
+    search = Search(to_onnx(model, size, axes), given.calibration, notify=partial(tell, name))
     plan = leave_what_does_not_pay(
-        search.graph,
+        search.proto,
         search.statistics.ranges(TRIED[0]),
-        everything(search.graph),
+        everything(search.proto),
         given.calibration[:1],
         partial(tell, name),
     )
-    found = search.retrained(to_onnx(trained, size, rotation), plan)
+    found = search.retrained(to_onnx(trained, size, axes), plan)
     write(folder, {"finetuned": found.model})
     notes = json.loads((folder / "notes.json").read_text("utf-8"))
     notes["plans"]["finetuned"] = described(found.plan, ["fine-tuned for INT8"])
@@ -340,7 +340,7 @@ def plain_export(network: Any, sample: torch.Tensor) -> bytes:
         return path.read_bytes()
 
 
-def plain_optimum(graph: onnx.ModelProto, calibration: Drawings) -> bytes:
+def plain_optimum(proto: onnx.ModelProto, calibration: Drawings) -> bytes:
     """optimum's preset for VNNI as its documentation shows it: MinMax, every operator."""
     from onnxruntime.quantization import CalibrationMethod
     from optimum.onnxruntime import AutoQuantizationConfig, ORTQuantizer
@@ -349,7 +349,7 @@ def plain_optimum(graph: onnx.ModelProto, calibration: Drawings) -> bytes:
     config = AutoQuantizationConfig.avx512_vnni(is_static=True, per_channel=True)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        onnx.save(typed(graph), path)
+        onnx.save(typed(proto), path)
         quantizer = ORTQuantizer(path)
         ranges = quantizer.fit(
             Rows(calibration),

@@ -22,15 +22,15 @@ from edgepatent_export.certify import Certificate
 from edgepatent_export.drawings import Material, gather, named
 from edgepatent_export.finetune import finetune
 from edgepatent_export.golden import golden_drawings
-from edgepatent_export.graph import Matrix, to_onnx
-from edgepatent_export.repair import CLOSE, find_int8
-from edgepatent_export.rotation import (
-    fit_rotation,
+from edgepatent_export.onnx_model import Matrix, to_onnx
+from edgepatent_export.order import (
+    axes_of_run,
     own_space,
-    rotation_of_run,
+    principal_axes,
     space_of,
     weights_digest,
 )
+from edgepatent_export.repair import CLOSE, find_int8
 from edgepatent_export.target import Target
 from edgepatent_runtime.bundle import CARD, FORMAT, GOLDEN, MODEL, Bundle, BundleInfo, write_info
 from edgepatent_runtime.errors import ExportError
@@ -94,11 +94,11 @@ def export(
 
         def fit() -> Matrix:
             plain = to_onnx(model, recipe.size).SerializeToString()
-            return fit_rotation(certify.embed(plain, material.calibration, threads=threads))
+            return principal_axes(certify.embed(plain, material.calibration, threads=threads))
 
-        rotation = rotation_of_run(run.folder, weights, fit)
-        graph = to_onnx(model, recipe.size, rotation)
-        fp32 = graph.SerializeToString()
+        axes = axes_of_run(run.folder, weights, fit)
+        proto = to_onnx(model, recipe.size, axes)
+        fp32 = proto.SerializeToString()
         certificate, chosen = None, fp32
         if int8:
 
@@ -106,10 +106,10 @@ def export(
                 trained = finetune(
                     model, material.calibration, steps=finetune_steps, progress=progress
                 )
-                return to_onnx(trained, recipe.size, rotation)
+                return to_onnx(trained, recipe.size, axes)
 
             certificate, quantised = _certified(
-                graph,
+                proto,
                 fp32,
                 material,
                 max_drop,
@@ -129,7 +129,7 @@ def export(
                     "drawings of the kind you search (--data), --finetune, a backbone with ReLU "
                     "(recipes ending in -edge), or FP32 (--keep-going, or no --int8)"
                 )
-        space = space_of(weights, rotation, recipe.size)
+        space = space_of(weights, axes, recipe.size)
         is_int8 = chosen is not fp32
         if is_int8 and certificate is not None and certificate.cosine_min < CLOSE:
             # Too far from the FP32 model to share a collection with it.
@@ -164,7 +164,7 @@ def export(
 
 
 def _certified(
-    graph: onnx.ModelProto,
+    proto: onnx.ModelProto,
     fp32: bytes,
     material: Material,
     max_drop: float,
@@ -193,7 +193,7 @@ def _certified(
         )
 
     found = find_int8(
-        graph,
+        proto,
         material.calibration,
         judge,
         target=target,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import onnx
 from onnxruntime.quantization.calibrate import HistogramCollector
 
-from edgepatent_export.graph import INPUT
+from edgepatent_export.onnx_model import INPUT
 from edgepatent_runtime.encoder import Drawings, open_session
 from edgepatent_runtime.errors import ExportError
 from edgepatent_runtime.progress import Progress, silent
@@ -52,7 +52,7 @@ def check_drawings(drawings: Drawings) -> None:
 
 
 class Statistics:
-    """What the drawings showed of some tensors of a graph.
+    """What the drawings showed of some tensors of a model.
 
     ``means`` and ``peaks`` hold the mean and the largest magnitude of every channel [C] (axis 1 of
     feature maps, else the last axis).
@@ -81,15 +81,15 @@ class Statistics:
 
 
 def observe(
-    graph: onnx.ModelProto,
+    proto: onnx.ModelProto,
     tensors: Sequence[str],
     drawings: Drawings,
     *,
     threads: int = 1,
     progress: Progress = silent,
 ) -> Statistics:
-    """Run ``drawings`` [N, 1, S, S] through ``graph`` and gather statistics of ``tensors``."""
-    session = open_session(expose(graph, tensors).SerializeToString(), threads=threads)
+    """Run ``drawings`` [N, 1, S, S] through ``proto`` and gather statistics of ``tensors``."""
+    session = open_session(expose(proto, tensors).SerializeToString(), threads=threads)
     collector = HistogramCollector("percentile", False, BINS, 128, PERCENTILE, "same")
     sums: dict[str, npt.NDArray[np.float64]] = {}
     peaks: PerChannel = {}
@@ -108,10 +108,10 @@ def observe(
     return Statistics(collector, means, peaks)
 
 
-def expose(graph: onnx.ModelProto, tensors: Sequence[str]) -> onnx.ModelProto:
-    """A copy of ``graph`` that also gives ``tensors`` as outputs."""
+def expose(proto: onnx.ModelProto, tensors: Sequence[str]) -> onnx.ModelProto:
+    """A copy of ``proto`` that also gives ``tensors`` as outputs."""
     copy = onnx.ModelProto()
-    copy.CopyFrom(graph)
+    copy.CopyFrom(proto)
     given = {output.name for output in copy.graph.output}
     for name in tensors:
         if name not in given:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from edgepatent_export.graph import INPUT, OUTPUT
+from edgepatent_export.onnx_model import INPUT, OUTPUT
 from edgepatent_runtime import metrics
 from edgepatent_runtime.collection.vectors import quantise as int8_rows
 from edgepatent_runtime.encoder import Drawings, Embeddings, open_session

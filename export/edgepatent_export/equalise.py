@@ -1,4 +1,4 @@
-"""Two repairs made on the FP32 graph before it is quantised: equalisation and bias correction.
+"""Two repairs made on the FP32 model before it is quantised: equalisation and bias correction.
 
 Both are from Nagel et al., Data-Free Quantization Through Weight Equalization and Bias
 Correction, 2019, with what calibration drawings show in place of what BatchNorm would suggest.
@@ -20,7 +20,7 @@ MOST = 8.0
 BELOW_BOUND = 0.95
 
 
-def equalise(graph: onnx.ModelProto, statistics: Statistics) -> onnx.ModelProto:
+def equalise(proto: onnx.ModelProto, statistics: Statistics) -> onnx.ModelProto:
     """Give the channels between two convolutions ranges alike; the function stays the same.
 
     ReLU lets a positive factor through (section 4.1): channel i is divided by s_i before and
@@ -30,7 +30,7 @@ def equalise(graph: onnx.ModelProto, statistics: Statistics) -> onnx.ModelProto:
     Channels that reach the bound of a clipped ReLU are left alone.
     """
     copy = onnx.ModelProto()
-    copy.CopyFrom(graph)
+    copy.CopyFrom(proto)
     values = {value.name: value for value in copy.graph.initializer}
     for first, activation, second in conv_pairs(copy):
         peaks = statistics.peaks.get(activation.output[0])
@@ -54,7 +54,7 @@ def equalise(graph: onnx.ModelProto, statistics: Statistics) -> onnx.ModelProto:
 
 
 def correct_bias(
-    graph: onnx.ModelProto, statistics: Statistics, largest: int = 127
+    proto: onnx.ModelProto, statistics: Statistics, largest: int = 127
 ) -> onnx.ModelProto:
     """Take the mean error of rounded weights out of each bias (section 4.2).
 
@@ -65,7 +65,7 @@ def correct_bias(
     (on a MobileViT-XXS 8-bit weights alone cost a cosine of .031, corrected .005).
     """
     copy = onnx.ModelProto()
-    copy.CopyFrom(graph)
+    copy.CopyFrom(proto)
     values = {value.name: value for value in copy.graph.initializer}
     for node in copy.graph.node:
         means = statistics.means.get(node.input[0])

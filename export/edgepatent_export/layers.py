@@ -1,10 +1,10 @@
-"""The layers of a graph that could be quantised, in groups that behave alike."""
+"""The layers of a model that could be quantised, in groups that behave alike."""
 
 from typing import Literal
 
 import onnx
 
-from edgepatent_export.graph import consumers, weights_of
+from edgepatent_export.onnx_model import consumers, weights_of
 
 Group = Literal[
     "dense convolutions",
@@ -17,17 +17,17 @@ Group = Literal[
 ACTIVATIONS = ("Relu", "Clip")
 
 
-def groups_of(graph: onnx.ModelProto) -> dict[Group, list[str]]:
+def groups_of(proto: onnx.ModelProto) -> dict[Group, list[str]]:
     """The nodes with weights, and the sums of feature maps, by group. Empty groups are left out.
 
     Products of two activations (attention), softmax, normalisations and smooth activations are in
     none: they have no fused INT8 kernel and stay in float.
     """
-    constant = set(weights_of(graph))
-    pooled = _after_pooling(graph)
+    constant = set(weights_of(proto))
+    pooled = _after_pooling(proto)
     convolved: set[str] = set()
     found: dict[Group, list[str]] = {}
-    for node in graph.graph.node:
+    for node in proto.graph.node:
         group = _group(node, constant, pooled, convolved)
         if group is not None and group not in ("linear layers", "squeeze-excite gates"):
             convolved.update(node.output)
@@ -58,11 +58,11 @@ def _group(
     return None
 
 
-def _after_pooling(graph: onnx.ModelProto) -> set[str]:
+def _after_pooling(proto: onnx.ModelProto) -> set[str]:
     """Tensors that hold one value a channel: pooled maps, and what is computed of them alone."""
-    constant = set(weights_of(graph))
+    constant = set(weights_of(proto))
     pooled: set[str] = set()
-    for node in graph.graph.node:
+    for node in proto.graph.node:
         inputs = [name for name in node.input if name and name not in constant]
         if node.op_type in ("ReduceMean", "GlobalAveragePool") or (
             inputs and all(name in pooled for name in inputs)
@@ -80,12 +80,12 @@ def only_user(
 
 
 def conv_pairs(
-    graph: onnx.ModelProto,
+    proto: onnx.ModelProto,
 ) -> list[tuple[onnx.NodeProto, onnx.NodeProto, onnx.NodeProto]]:
     """(convolution, ReLU or clipped ReLU, convolution) where nobody else reads in between."""
-    users = consumers(graph)
+    users = consumers(proto)
     pairs = []
-    for first in graph.graph.node:
+    for first in proto.graph.node:
         if first.op_type != "Conv":
             continue
         activation = only_user(users, first.output[0], *ACTIVATIONS)

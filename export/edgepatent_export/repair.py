@@ -40,7 +40,7 @@ class Found:
 
 @dataclass(frozen=True)
 class _Candidate:
-    graph: onnx.ModelProto  # in FP32, repaired
+    proto: onnx.ModelProto  # in FP32, repaired
     statistics: Statistics
     plan: Plan
     model: bytes
@@ -48,31 +48,31 @@ class _Candidate:
 
 
 class Search:
-    """Candidates for one FP32 graph: ``learned`` gives the ranges, ``trial`` compares."""
+    """Candidates for one FP32 model: ``learned`` gives the ranges, ``trial`` compares."""
 
     def __init__(
         self,
-        graph: onnx.ModelProto,
+        proto: onnx.ModelProto,
         calibration: Drawings,
         *,
         progress: Progress = silent,
         notify: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.graph = graph
+        self.proto = proto
         self.trial, self.learned = split_trial(calibration)
-        self.expected: Embeddings = embed(graph.SerializeToString(), self.trial)
+        self.expected: Embeddings = embed(proto.SerializeToString(), self.trial)
         self.progress, self.notify = progress, notify
-        self.statistics = self._observe(graph)
+        self.statistics = self._observe(proto)
 
-    def _observe(self, graph: onnx.ModelProto) -> Statistics:
-        return observe(graph, quantised_tensors(graph), self.learned, progress=self.progress)
+    def _observe(self, proto: onnx.ModelProto) -> Statistics:
+        return observe(proto, quantised_tensors(proto), self.learned, progress=self.progress)
 
-    def best(self, graph: onnx.ModelProto, statistics: Statistics, plan: Plan) -> _Candidate:
+    def best(self, proto: onnx.ModelProto, statistics: Statistics, plan: Plan) -> _Candidate:
         """The closest to FP32 of: each method of `TRIED`, with and without corrected biases."""
         found = []
         for corrected in (False, True):
             prepared = (
-                correct_bias(graph, statistics, largest_code(plan.target)) if corrected else graph
+                correct_bias(proto, statistics, largest_code(plan.target)) if corrected else proto
             )
             for method in TRIED:
                 tried = replace(plan, method=method, bias_corrected=corrected)
@@ -85,19 +85,19 @@ class Search:
 
     def equalised(self, plan: Plan) -> _Candidate:
         """The best candidate with the channels between convolutions equalised."""
-        graph = equalise(self.graph, self.statistics)
-        return self.best(graph, self._observe(graph), replace(plan, equalised=True))
+        proto = equalise(self.proto, self.statistics)
+        return self.best(proto, self._observe(proto), replace(plan, equalised=True))
 
-    def retrained(self, graph: onnx.ModelProto, plan: Plan) -> _Candidate:
+    def retrained(self, proto: onnx.ModelProto, plan: Plan) -> _Candidate:
         """The best candidate of the same network with other weights."""
         self.notify("fine-tuned for INT8")
-        return self.best(graph, self._observe(graph), replace(plan, finetuned=True))
+        return self.best(proto, self._observe(proto), replace(plan, finetuned=True))
 
     def spared(self, candidate: _Candidate) -> list[_Candidate]:
         """``candidate`` with more and more of its most sensitive layers left in float."""
         ranges = candidate.statistics.ranges(candidate.plan.method)
         losses = layer_losses(
-            candidate.graph,
+            candidate.proto,
             ranges,
             candidate.plan,
             self.trial[:LAYER_TRIAL],
@@ -109,7 +109,7 @@ class Search:
             plan = candidate.plan
             for name, loss in list(losses.items())[:count]:
                 plan = plan.without([name], f"alone it costs a cosine of {loss:.4f}")
-            model = quantise(candidate.graph, ranges, plan).SerializeToString()
+            model = quantise(candidate.proto, ranges, plan).SerializeToString()
             near = cosine(model, self.trial, self.expected)
             self.notify(f"the {count} most sensitive layers in float: cosine {near:.4f}")
             found.append(replace(candidate, plan=plan, model=model, cosine=near))
@@ -117,7 +117,7 @@ class Search:
 
 
 def find_int8(
-    graph: onnx.ModelProto,
+    proto: onnx.ModelProto,
     calibration: Drawings,
     judge: Callable[[bytes], Certificate],
     *,
@@ -126,25 +126,25 @@ def find_int8(
     progress: Progress = silent,
     notify: Callable[[str], None] = lambda line: None,
 ) -> Found:
-    """Quantise ``graph`` the plain way, and repair it while ``judge`` refuses its scores.
+    """Quantise ``proto`` the plain way, and repair it while ``judge`` refuses its scores.
 
     In this order: leave in float what is slower quantised; choose ranges, with and without
     corrected biases; equalise; spare the most sensitive layers; quantise what ``retrain`` gives,
     the same network with weights that learned to bear rounding. The first accepted model that is
     close to FP32 wins, else the accepted one, else the one that loses least.
     """
-    search = Search(graph, calibration, progress=progress, notify=notify)
+    search = Search(proto, calibration, progress=progress, notify=notify)
     plan = leave_what_does_not_pay(
-        graph,
+        proto,
         search.statistics.ranges(TRIED[0]),
-        everything(graph, target),
+        everything(proto, target),
         calibration[:1],
         notify,
     )
     if not plan.nodes:
-        model = quantise(graph, {}, plan).SerializeToString()
+        model = quantise(proto, {}, plan).SerializeToString()
         return Found(model, plan, ["weights only"], judge(model))
-    candidate = search.best(graph, search.statistics, plan)
+    candidate = search.best(proto, search.statistics, plan)
     found = [_judged(candidate, judge)]
     if _good(found[-1]):
         return found[-1]

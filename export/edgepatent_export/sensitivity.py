@@ -33,16 +33,16 @@ def cosine(model: bytes, drawings: Drawings, expected: Embeddings) -> float:
 
 
 def group_gains(
-    graph: onnx.ModelProto, ranges: Ranges, plan: Plan, drawing: Drawings
+    proto: onnx.ModelProto, ranges: Ranges, plan: Plan, drawing: Drawings
 ) -> list[Gain]:
     """For each group of ``plan``: how long one drawing [1, 1, S, S] takes with and without it.
 
     All variants take turns; the least time of each counts.
     """
-    groups = {g: names for g, names in groups_of(graph).items() if plan.nodes & set(names)}
-    models = [quantise(graph, ranges, plan).SerializeToString()]
+    groups = {g: names for g, names in groups_of(proto).items() if plan.nodes & set(names)}
+    models = [quantise(proto, ranges, plan).SerializeToString()]
     models += [
-        quantise(graph, ranges, plan.without(names, "")).SerializeToString()
+        quantise(proto, ranges, plan.without(names, "")).SerializeToString()
         for names in groups.values()
     ]
     # The least time, not the median: on a busy machine a median says how often a turn was cut.
@@ -51,16 +51,16 @@ def group_gains(
 
 
 def leave_what_does_not_pay(
-    graph: onnx.ModelProto,
+    proto: onnx.ModelProto,
     ranges: Ranges,
     plan: Plan,
     drawing: Drawings,
     notify: Callable[[str], None] = lambda line: None,
 ) -> Plan:
     """``plan`` without the groups that are faster in float, the worst first, one at a time."""
-    groups = groups_of(graph)
+    groups = groups_of(proto)
     while plan.nodes:
-        gains = group_gains(graph, ranges, plan, drawing)
+        gains = group_gains(proto, ranges, plan, drawing)
         worst = min(gains, key=lambda gain: gain.float_ms / gain.quantised_ms)
         if worst.float_ms > PAYS * worst.quantised_ms:
             break
@@ -74,7 +74,7 @@ def leave_what_does_not_pay(
 
 
 def layer_losses(
-    graph: onnx.ModelProto,
+    proto: onnx.ModelProto,
     ranges: Ranges,
     plan: Plan,
     trial: Drawings,
@@ -87,7 +87,7 @@ def layer_losses(
     for done, name in enumerate(names, 1):
         alone = plan.without(plan.nodes - {name}, "")
         losses[name] = 1 - cosine(
-            quantise(graph, ranges, alone).SerializeToString(), trial, expected
+            quantise(proto, ranges, alone).SerializeToString(), trial, expected
         )
         progress("measuring layers", done, len(names))
     order = np.argsort([-loss for loss in losses.values()], kind="stable")

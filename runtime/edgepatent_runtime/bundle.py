@@ -36,7 +36,7 @@ _Digest = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 class BundleInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     """What ``bundle.json`` says.
 
-    ``space`` is the digest of the FP32 weights and the rotation: bundles of one run share it,
+    ``space`` is the digest of the FP32 weights and the axes: bundles of one run share it,
     and embeddings may be compared only within it. ``files`` maps each file's name to its SHA-256.
     ``certificate`` is what export measured (see `edgepatent_export.certify`), None for a bundle
     made without ``--int8``.

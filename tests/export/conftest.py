@@ -7,7 +7,7 @@ import onnx
 import pytest
 from tiny_networks import SIZE, tiny_model, tiny_recipe
 
-from edgepatent_export.graph import to_onnx
+from edgepatent_export.onnx_model import to_onnx
 from edgepatent_runtime.encoder import Drawings
 from edgepatent_runtime.record import Skipped
 from edgepatent_runtime.sources import load, open_source
@@ -28,7 +28,7 @@ def model(drawings: Drawings) -> DrawingEncoder:
 
 
 @pytest.fixture(scope="session")
-def graph(model: DrawingEncoder) -> onnx.ModelProto:
+def proto(model: DrawingEncoder) -> onnx.ModelProto:
     return to_onnx(model, SIZE)
 
 

@@ -4,23 +4,23 @@ import pytest
 
 from edgepatent_export import calibrate
 from edgepatent_export.calibrate import FEWEST, check_drawings, expose, observe
-from edgepatent_export.graph import INPUT
+from edgepatent_export.onnx_model import INPUT
 from edgepatent_export.quantize import quantised_tensors
 from edgepatent_runtime.encoder import Drawings, open_session
 from edgepatent_runtime.errors import ExportError
 
 
-def activations(graph: onnx.ModelProto, names: list[str], drawings: Drawings) -> dict:
-    session = open_session(expose(graph, names).SerializeToString())
+def activations(proto: onnx.ModelProto, names: list[str], drawings: Drawings) -> dict:
+    session = open_session(expose(proto, names).SerializeToString())
     return dict(zip(names, session.run(names, {INPUT: drawings}), strict=True))
 
 
 def test_minmax_means_and_peaks_are_those_of_all_activations(
-    graph: onnx.ModelProto, drawings: Drawings
+    proto: onnx.ModelProto, drawings: Drawings
 ) -> None:
-    names = quantised_tensors(graph)
-    statistics = observe(graph, names, drawings)
-    for name, values in activations(graph, names, drawings).items():
+    names = quantised_tensors(proto)
+    statistics = observe(proto, names, drawings)
+    for name, values in activations(proto, names, drawings).items():
         low, high = statistics.ranges("minmax")[name]
         assert low == pytest.approx(min(values.min(), 0), rel=1e-5)
         assert high == pytest.approx(max(values.max(), 0), rel=1e-5)
@@ -29,19 +29,19 @@ def test_minmax_means_and_peaks_are_those_of_all_activations(
         np.testing.assert_allclose(statistics.peaks[name], np.abs(values).max(axes), rtol=1e-5)
 
 
-def test_percentile_leaves_out_what_it_says(graph: onnx.ModelProto, drawings: Drawings) -> None:
-    names = [n for n in quantised_tensors(graph) if n.startswith("relu")]
-    ranges = observe(graph, names, drawings).ranges("percentile")
-    for name, values in activations(graph, names, drawings).items():
+def test_percentile_leaves_out_what_it_says(proto: onnx.ModelProto, drawings: Drawings) -> None:
+    names = [n for n in quantised_tensors(proto) if n.startswith("relu")]
+    ranges = observe(proto, names, drawings).ranges("percentile")
+    for name, values in activations(proto, names, drawings).items():
         outside = np.mean(values > ranges[name][1])
         assert outside <= 2 * (1 - calibrate.PERCENTILE / 100)
         assert ranges[name][1] <= values.max() * 1.01
 
 
-def test_mse_errs_no_more_than_minmax(graph: onnx.ModelProto, drawings: Drawings) -> None:
-    names = quantised_tensors(graph)
-    statistics = observe(graph, names, drawings)
-    values = activations(graph, names, drawings)
+def test_mse_errs_no_more_than_minmax(proto: onnx.ModelProto, drawings: Drawings) -> None:
+    names = quantised_tensors(proto)
+    statistics = observe(proto, names, drawings)
+    values = activations(proto, names, drawings)
 
     def error(x: np.ndarray, low: float, high: float) -> float:
         step = max((high - low) / 255, 1e-12)
@@ -52,19 +52,19 @@ def test_mse_errs_no_more_than_minmax(graph: onnx.ModelProto, drawings: Drawings
         assert error(values[name], *mse[name]) <= error(values[name], *minmax[name]) * 1.05
 
 
-def test_every_range_holds_zero(graph: onnx.ModelProto, drawings: Drawings) -> None:
-    statistics = observe(graph, ["relu", "linear"], drawings[:8])
+def test_every_range_holds_zero(proto: onnx.ModelProto, drawings: Drawings) -> None:
+    statistics = observe(proto, ["relu", "linear"], drawings[:8])
     for method in calibrate.METHODS:
         assert all(low <= 0 <= high for low, high in statistics.ranges(method).values())
 
 
 def test_statistics_do_not_depend_on_the_parts(
-    graph: onnx.ModelProto, drawings: Drawings, monkeypatch: pytest.MonkeyPatch
+    proto: onnx.ModelProto, drawings: Drawings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = quantised_tensors(graph)
-    whole = observe(graph, names, drawings)
+    names = quantised_tensors(proto)
+    whole = observe(proto, names, drawings)
     monkeypatch.setattr(calibrate, "BATCH", 3)
-    parts = observe(graph, names, drawings)
+    parts = observe(proto, names, drawings)
     for name in names:
         np.testing.assert_allclose(
             whole.ranges("minmax")[name], parts.ranges("minmax")[name], rtol=1e-5
@@ -73,9 +73,9 @@ def test_statistics_do_not_depend_on_the_parts(
 
 
 def test_entropy_prints_nothing(
-    graph: onnx.ModelProto, drawings: Drawings, capsys: pytest.CaptureFixture[str]
+    proto: onnx.ModelProto, drawings: Drawings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    observe(graph, ["relu"], drawings[:8]).ranges("entropy")
+    observe(proto, ["relu"], drawings[:8]).ranges("entropy")
     assert capsys.readouterr().out == ""
 
 

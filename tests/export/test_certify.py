@@ -30,10 +30,10 @@ def certificate(fp32: bytes, int8: bytes, exam: Exam, max_drop: float = 0.005) -
     return certify(fp32, int8, exam, max_drop=max_drop, fp32_embeddings=embed(fp32, exam.drawings))
 
 
-def broken(graph: onnx.ModelProto) -> bytes:
+def broken(proto: onnx.ModelProto) -> bytes:
     """The same network with a random head."""
     copy = onnx.ModelProto()
-    copy.CopyFrom(graph)
+    copy.CopyFrom(proto)
     head = next(node for node in copy.graph.node if node.name == "head")
     value = next(v for v in copy.graph.initializer if v.name == head.input[1])
     shape = onnx.numpy_helper.to_array(value).shape
@@ -43,8 +43,8 @@ def broken(graph: onnx.ModelProto) -> bytes:
     return copy.SerializeToString()
 
 
-def test_a_model_beside_itself_loses_nothing(graph: onnx.ModelProto, exam: Exam) -> None:
-    model = graph.SerializeToString()
+def test_a_model_beside_itself_loses_nothing(proto: onnx.ModelProto, exam: Exam) -> None:
+    model = proto.SerializeToString()
     given = certificate(model, model, exam)
     assert set(given.drop) == {"patent", "subclass", "class"}
     assert all(value == 0 for value in given.drop.values())
@@ -57,8 +57,8 @@ def test_a_model_beside_itself_loses_nothing(graph: onnx.ModelProto, exam: Exam)
     assert given.accepted == (not given.refused)
 
 
-def test_a_broken_model_is_refused_with_numbers(graph: onnx.ModelProto, exam: Exam) -> None:
-    given = certificate(graph.SerializeToString(), broken(graph), exam)
+def test_a_broken_model_is_refused_with_numbers(proto: onnx.ModelProto, exam: Exam) -> None:
+    given = certificate(proto.SerializeToString(), broken(proto), exam)
     assert not given.accepted
     assert given.drop["patent"] > 0.05
     low, high = given.drop_interval["patent"]
@@ -67,10 +67,10 @@ def test_a_broken_model_is_refused_with_numbers(graph: onnx.ModelProto, exam: Ex
     assert given.cosine_min < 0.9
 
 
-def test_scores_are_those_of_int8_rows(graph: onnx.ModelProto, exam: Exam) -> None:
+def test_scores_are_those_of_int8_rows(proto: onnx.ModelProto, exam: Exam) -> None:
     from edgepatent_runtime import metrics
 
-    model = graph.SerializeToString()
+    model = proto.SerializeToString()
     labels = ([r.patent_id for r in exam.records], [r.subclass for r in exam.records],
               [r.klass for r in exam.records])  # fmt: skip
     expected = metrics.evaluate(as_stored(embed(model, exam.drawings)), *labels)
@@ -78,8 +78,8 @@ def test_scores_are_those_of_int8_rows(graph: onnx.ModelProto, exam: Exam) -> No
     assert given.fp32.levels["patent"].map == expected.levels["patent"].map
 
 
-def test_certificate_has_the_promised_names(graph: onnx.ModelProto, exam: Exam) -> None:
-    model = graph.SerializeToString()
+def test_certificate_has_the_promised_names(proto: onnx.ModelProto, exam: Exam) -> None:
+    model = proto.SerializeToString()
     document = msgspec.to_builtins(certificate(model, model, exam))
     promised = {"fp32", "int8", "drop", "drop_interval", "neighbour_overlap@10", "cosine_min",
                 "speedup", "accepted"}  # fmt: skip
@@ -112,8 +112,8 @@ def test_stored_vectors_keep_their_length() -> None:
     assert (stored * x).sum(1).min() > 0.999
 
 
-def test_latency_is_measured_for_each_model(graph: onnx.ModelProto, drawings: Drawings) -> None:
-    model = graph.SerializeToString()
+def test_latency_is_measured_for_each_model(proto: onnx.ModelProto, drawings: Drawings) -> None:
+    model = proto.SerializeToString()
     found = interleaved_latency([model, model], drawings[:1], rounds=5)
     assert len(found) == 2
     assert all(0 < latency.median <= latency.p95 for latency in found)

@@ -6,33 +6,33 @@ from onnx import numpy_helper
 from edgepatent_export.calibrate import Statistics, observe
 from edgepatent_export.certify import embed
 from edgepatent_export.equalise import correct_bias, equalise
-from edgepatent_export.graph import weights_of
 from edgepatent_export.layers import conv_pairs
+from edgepatent_export.onnx_model import weights_of
 from edgepatent_export.quantize import quantised_tensors, round_weights
 from edgepatent_runtime.encoder import Drawings
 
 
 @pytest.fixture(scope="module")
-def statistics(graph: onnx.ModelProto, drawings: Drawings) -> Statistics:
-    return observe(graph, quantised_tensors(graph), drawings)
+def statistics(proto: onnx.ModelProto, drawings: Drawings) -> Statistics:
+    return observe(proto, quantised_tensors(proto), drawings)
 
 
 def test_equalisation_changes_weights_and_no_answer(
-    graph: onnx.ModelProto, statistics: Statistics, drawings: Drawings
+    proto: onnx.ModelProto, statistics: Statistics, drawings: Drawings
 ) -> None:
-    equalised = equalise(graph, statistics)
-    before, after = weights_of(graph), weights_of(equalised)
+    equalised = equalise(proto, statistics)
+    before, after = weights_of(proto), weights_of(equalised)
     assert any((before[name] != after[name]).any() for name in before)
-    a, b = (embed(g.SerializeToString(), drawings) for g in (graph, equalised))
+    a, b = (embed(g.SerializeToString(), drawings) for g in (proto, equalised))
     np.testing.assert_allclose(a, b, atol=2e-4)
 
 
 def test_channels_before_depthwise_convolutions_get_one_range(
-    graph: onnx.ModelProto, statistics: Statistics, drawings: Drawings
+    proto: onnx.ModelProto, statistics: Statistics, drawings: Drawings
 ) -> None:
-    equalised = equalise(graph, statistics)
+    equalised = equalise(proto, statistics)
     after = observe(equalised, quantised_tensors(equalised), drawings)
-    for _, activation, second in conv_pairs(graph):
+    for _, activation, second in conv_pairs(proto):
         if second.name.endswith("conv_dw"):
             name = activation.output[0]
             live = statistics.peaks[name] > np.median(statistics.peaks[name]) / 7
@@ -44,7 +44,7 @@ def test_channels_before_depthwise_convolutions_get_one_range(
 
 @pytest.mark.parametrize("layer", ["backbone.conv_head", "head"])
 def test_corrected_biases_keep_the_mean_of_rounded_weights(
-    layer: str, graph: onnx.ModelProto, statistics: Statistics, drawings: Drawings
+    layer: str, proto: onnx.ModelProto, statistics: Statistics, drawings: Drawings
 ) -> None:
     """Oracle: with weights rounded, the mean of each channel is nearer to FP32's if corrected."""
 
@@ -66,8 +66,8 @@ def test_corrected_biases_keep_the_mean_of_rounded_weights(
         value.CopyFrom(numpy_helper.from_array(corrected[node.input[2]], node.input[2]))
         return copy
 
-    output = next(n for n in graph.graph.node if n.name == layer).output[0]
+    output = next(n for n in proto.graph.node if n.name == layer).output[0]
     exact = statistics.means[output]
-    plain = observe(rounded(graph), [output], drawings).means[output]
-    fixed = observe(rounded(only_layer(graph)), [output], drawings).means[output]
+    plain = observe(rounded(proto), [output], drawings).means[output]
+    fixed = observe(rounded(only_layer(proto)), [output], drawings).means[output]
     assert np.abs(fixed - exact).mean() < 0.2 * np.abs(plain - exact).mean()

@@ -3,8 +3,8 @@ import onnx
 from edgepatent_export.layers import conv_pairs, groups_of
 
 
-def test_layers_without_gates(graph: onnx.ModelProto) -> None:
-    groups = groups_of(graph)
+def test_layers_without_gates(proto: onnx.ModelProto) -> None:
+    groups = groups_of(proto)
     assert "squeeze-excite gates" not in groups
     assert groups["linear layers"] == ["head"]
     assert "backbone.conv_stem" in groups["dense convolutions"]
@@ -26,9 +26,9 @@ def test_every_node_is_in_one_group(gated: onnx.ModelProto) -> None:
 
 
 def test_pairs_have_nothing_but_relu_between(
-    graph: onnx.ModelProto, gated: onnx.ModelProto
+    proto: onnx.ModelProto, gated: onnx.ModelProto
 ) -> None:
-    pairs = conv_pairs(graph)
+    pairs = conv_pairs(proto)
     assert pairs
     for first, activation, second in pairs:
         assert activation.op_type in ("Relu", "Clip")

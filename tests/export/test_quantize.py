@@ -8,8 +8,8 @@ from tiny_networks import SIZE, tiny_model
 
 from edgepatent_export.calibrate import Ranges, observe
 from edgepatent_export.certify import embed
-from edgepatent_export.graph import INPUT, consumers, to_onnx, weights_of
 from edgepatent_export.layers import groups_of
+from edgepatent_export.onnx_model import INPUT, consumers, to_onnx, weights_of
 from edgepatent_export.quantize import (
     Plan,
     everything,
@@ -23,13 +23,13 @@ from edgepatent_runtime.errors import ExportError
 
 
 @pytest.fixture(scope="module")
-def ranges(graph: onnx.ModelProto, drawings: Drawings) -> Ranges:
-    return observe(graph, quantised_tensors(graph), drawings).ranges("percentile")
+def ranges(proto: onnx.ModelProto, drawings: Drawings) -> Ranges:
+    return observe(proto, quantised_tensors(proto), drawings).ranges("percentile")
 
 
 @pytest.fixture(scope="module")
-def int8(graph: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
-    return quantise(graph, ranges, everything(graph))
+def int8(proto: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
+    return quantise(proto, ranges, everything(proto))
 
 
 def fused(model: onnx.ModelProto, folder: Path) -> list[str]:
@@ -45,15 +45,15 @@ def fused(model: onnx.ModelProto, folder: Path) -> list[str]:
     return [node.op_type for node in onnx.load(folder / "optimised.onnx").graph.node]
 
 
-def cosines(graph: onnx.ModelProto, other: onnx.ModelProto, drawings: Drawings) -> np.ndarray:
-    a, b = (embed(g.SerializeToString(), drawings) for g in (graph, other))
+def cosines(proto: onnx.ModelProto, other: onnx.ModelProto, drawings: Drawings) -> np.ndarray:
+    a, b = (embed(g.SerializeToString(), drawings) for g in (proto, other))
     return (a * b).sum(1)
 
 
 def test_int8_is_close_to_fp32(
-    graph: onnx.ModelProto, int8: onnx.ModelProto, drawings: Drawings
+    proto: onnx.ModelProto, int8: onnx.ModelProto, drawings: Drawings
 ) -> None:
-    assert cosines(graph, int8, drawings).mean() > 0.97
+    assert cosines(proto, int8, drawings).mean() > 0.97
 
 
 def test_int8_takes_any_batch(int8: onnx.ModelProto, drawings: Drawings) -> None:
@@ -87,54 +87,54 @@ def test_weights_are_int8_with_a_scale_per_channel(int8: onnx.ModelProto) -> Non
     assert all(v.dtype == np.int8 for v in large)
 
 
-def test_seven_bits_for_any_x86(graph: onnx.ModelProto, ranges: Ranges, drawings: Drawings) -> None:
-    small = quantise(graph, ranges, everything(graph, "x86"))
+def test_seven_bits_for_any_x86(proto: onnx.ModelProto, ranges: Ranges, drawings: Drawings) -> None:
+    small = quantise(proto, ranges, everything(proto, "x86"))
     codes = [v for v in weights_of(small).values() if v.dtype == np.int8 and v.ndim > 1]
     assert max(int(np.abs(v.astype(int)).max()) for v in codes) <= 64
-    assert cosines(graph, small, drawings).mean() > 0.9
+    assert cosines(proto, small, drawings).mean() > 0.9
 
 
 def test_nodes_left_in_float_stay_exact(
-    graph: onnx.ModelProto, ranges: Ranges, int8: onnx.ModelProto, drawings: Drawings
+    proto: onnx.ModelProto, ranges: Ranges, int8: onnx.ModelProto, drawings: Drawings
 ) -> None:
-    plan = everything(graph).without(["head"], "to see")
+    plan = everything(proto).without(["head"], "to see")
     assert plan.kept_float == {"head": "to see"}
-    kept = quantise(graph, ranges, plan)
+    kept = quantise(proto, ranges, plan)
     assert "Gemm" in [node.op_type for node in kept.graph.node]
     assert not any(n.op_type == "DequantizeLinear" and n.output[0] in head_inputs(kept, 1)
                    for n in kept.graph.node)  # fmt: skip
-    assert cosines(graph, kept, drawings).mean() > 0.97
+    assert cosines(proto, kept, drawings).mean() > 0.97
 
 
-def head_inputs(graph: onnx.ModelProto, place: int) -> set[str]:
-    return {node.input[place] for node in graph.graph.node if node.op_type == "Gemm"}
+def head_inputs(proto: onnx.ModelProto, place: int) -> set[str]:
+    return {node.input[place] for node in proto.graph.node if node.op_type == "Gemm"}
 
 
 def test_an_empty_plan_stores_weights_in_8_bits_and_computes_in_float(
-    graph: onnx.ModelProto, drawings: Drawings
+    proto: onnx.ModelProto, drawings: Drawings
 ) -> None:
-    small = quantise(graph, {}, Plan(frozenset()))
+    small = quantise(proto, {}, Plan(frozenset()))
     assert "QuantizeLinear" not in [node.op_type for node in small.graph.node]
-    assert len(small.SerializeToString()) < len(graph.SerializeToString()) / 2.5
-    assert cosines(graph, small, drawings).min() > 0.99
+    assert len(small.SerializeToString()) < len(proto.SerializeToString()) / 2.5
+    assert cosines(proto, small, drawings).min() > 0.99
 
 
-def test_input_graph_is_left_alone(graph: onnx.ModelProto, ranges: Ranges) -> None:
-    before = graph.SerializeToString()
-    quantise(graph, ranges, everything(graph))
-    quantise(graph, {}, Plan(frozenset()))
-    assert graph.SerializeToString() == before
+def test_input_model_is_left_alone(proto: onnx.ModelProto, ranges: Ranges) -> None:
+    before = proto.SerializeToString()
+    quantise(proto, ranges, everything(proto))
+    quantise(proto, {}, Plan(frozenset()))
+    assert proto.SerializeToString() == before
 
 
 @pytest.mark.parametrize(
-    ("name", "what"), [("nothing.here", "not in the graph"), ("Div_", "a Div")]
+    ("name", "what"), [("nothing.here", "not in the model"), ("Div_", "a Div")]
 )
 def test_what_cannot_be_quantised_is_named(
-    name: str, what: str, graph: onnx.ModelProto, ranges: Ranges
+    name: str, what: str, proto: onnx.ModelProto, ranges: Ranges
 ) -> None:
-    node = next((n.name for n in graph.graph.node if n.name.startswith(name)), name)
+    node = next((n.name for n in proto.graph.node if n.name.startswith(name)), name)
     with pytest.raises(ExportError, match=what):
-        quantise(graph, ranges, Plan(frozenset([node])))
+        quantise(proto, ranges, Plan(frozenset([node])))
 
 
 def test_round_weights_errs_by_half_a_step() -> None:
@@ -147,10 +147,10 @@ def test_round_weights_errs_by_half_a_step() -> None:
         assert (np.abs(codes * scale - weight) <= scale / 2 + 1e-7).all()
 
 
-def test_output_axis_follows_the_operator(graph: onnx.ModelProto) -> None:
-    head = next(node for node in graph.graph.node if node.name == "head")
-    weights = weights_of(graph)
-    axis = output_axis(graph, head.input[1], 2)
+def test_output_axis_follows_the_operator(proto: onnx.ModelProto) -> None:
+    head = next(node for node in proto.graph.node if node.name == "head")
+    weights = weights_of(proto)
+    axis = output_axis(proto, head.input[1], 2)
     assert weights[head.input[1]].shape[axis] == 32
 
 
@@ -166,16 +166,16 @@ def test_every_linear_layer_of_a_transformer_computes_in_int8(
     drawings: Drawings, tmp_path: Path
 ) -> None:
     network = tiny_model(drawings, backbone="mobilevit_xxs", activation="relu")
-    graph = to_onnx(network, SIZE)
-    ranges = observe(graph, quantised_tensors(graph), drawings).ranges("percentile")
-    plan = Plan(frozenset(groups_of(graph)["linear layers"]))
-    int8 = quantise(graph, ranges, plan)
+    proto = to_onnx(network, SIZE)
+    ranges = observe(proto, quantised_tensors(proto), drawings).ranges("percentile")
+    plan = Plan(frozenset(groups_of(proto)["linear layers"]))
+    int8 = quantise(proto, ranges, plan)
     kinds = fused(int8, tmp_path)
     linear = [m for m in network.modules() if isinstance(m, torch.nn.Linear)]
     assert kinds.count("QGemm") == len(linear)
     assert not {"Gemm", "MatMul", "MatMulNBits"} & set(kinds)
-    assert cosines(graph, int8, drawings).mean() > 0.97
+    assert cosines(proto, int8, drawings).mean() > 0.97
     # Where the layer after a ReLU stays in float, the ReLU must not get lost.
     first = [name for name in plan.nodes if "fc1" in name]
-    alone = quantise(graph, ranges, Plan(frozenset(first)))
-    assert cosines(graph, alone, drawings).mean() > 0.97
+    alone = quantise(proto, ranges, Plan(frozenset(first)))
+    assert cosines(proto, alone, drawings).mean() > 0.97

@@ -31,24 +31,24 @@ def verdict(drop: float, accepted: bool, cosine: float = 1.0) -> Certificate:
     )
 
 
-def test_first_accepted_model_is_taken(graph: onnx.ModelProto, drawings: Drawings) -> None:
+def test_first_accepted_model_is_taken(proto: onnx.ModelProto, drawings: Drawings) -> None:
     judged = []
 
     def judge(model: bytes) -> Certificate:
         judged.append(model)
         return verdict(0.0, accepted=True)
 
-    found = find_int8(graph, drawings, judge)
+    found = find_int8(proto, drawings, judge)
     assert judged == [found.model]
     assert found.certificate.accepted
     assert found.plan.nodes
 
 
-def test_repairs_follow_while_it_is_refused(graph: onnx.ModelProto, drawings: Drawings) -> None:
+def test_repairs_follow_while_it_is_refused(proto: onnx.ModelProto, drawings: Drawings) -> None:
     lines: list[str] = []
     drops = iter([0.05, 0.04, 0.03, 0.02, 0.01])
     found = find_int8(
-        graph, drawings, lambda model: verdict(next(drops), accepted=False), notify=lines.append
+        proto, drawings, lambda model: verdict(next(drops), accepted=False), notify=lines.append
     )
     assert not found.certificate.accepted
     assert found.certificate.drop["patent"] == min(0.05, found.certificate.drop["patent"])
@@ -59,43 +59,43 @@ def test_repairs_follow_while_it_is_refused(graph: onnx.ModelProto, drawings: Dr
 
 
 def test_what_is_faster_in_float_is_left_there(
-    graph: onnx.ModelProto, drawings: Drawings, monkeypatch: pytest.MonkeyPatch
+    proto: onnx.ModelProto, drawings: Drawings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With everything declared faster in float, nothing but the weights is 8 bits."""
     monkeypatch.setattr("edgepatent_export.sensitivity.PAYS", 1e9)
-    found = find_int8(graph, drawings, lambda model: verdict(0.0, accepted=True))
+    found = find_int8(proto, drawings, lambda model: verdict(0.0, accepted=True))
     assert not found.plan.nodes
     assert found.repairs == ["weights only"]
     assert all("faster in float" in why for why in found.plan.kept_float.values())
-    assert len(found.model) < len(graph.SerializeToString()) / 2.5
+    assert len(found.model) < len(proto.SerializeToString()) / 2.5
 
 
-def test_sensitive_layers_come_first(graph: onnx.ModelProto, drawings: Drawings) -> None:
-    search = repair.Search(graph, drawings)
+def test_sensitive_layers_come_first(proto: onnx.ModelProto, drawings: Drawings) -> None:
+    search = repair.Search(proto, drawings)
     ranges = search.statistics.ranges("percentile")
     stem = "backbone.conv_stem"
-    plan = everything(graph)
+    plan = everything(proto)
     few = plan.without(plan.nodes - {stem, "head"}, "")
-    names = [n.input[0] for n in graph.graph.node if n.name == "head"]
+    names = [n.input[0] for n in proto.graph.node if n.name == "head"]
     spoilt = {**ranges, names[0]: (-1e-3, 1e-3)}  # clips all that the head reads
-    losses = layer_losses(graph, spoilt, few, search.trial, search.expected)
+    losses = layer_losses(proto, spoilt, few, search.trial, search.expected)
     assert list(losses) == ["head", stem]
     assert losses["head"] > losses[stem] >= -1e-6
 
 
-def test_every_group_is_timed(graph: onnx.ModelProto, drawings: Drawings) -> None:
-    search = repair.Search(graph, drawings)
+def test_every_group_is_timed(proto: onnx.ModelProto, drawings: Drawings) -> None:
+    search = repair.Search(proto, drawings)
     gains = group_gains(
-        graph, search.statistics.ranges("percentile"), everything(graph), drawings[:1]
+        proto, search.statistics.ranges("percentile"), everything(proto), drawings[:1]
     )
-    assert {gain.group for gain in gains} == set(repair_groups(graph))
+    assert {gain.group for gain in gains} == set(repair_groups(proto))
     assert all(gain.quantised_ms > 0 and gain.float_ms > 0 for gain in gains)
 
 
-def repair_groups(graph: onnx.ModelProto) -> list[str]:
+def repair_groups(proto: onnx.ModelProto) -> list[str]:
     from edgepatent_export.layers import groups_of
 
-    return list(groups_of(graph))
+    return list(groups_of(proto))
 
 
 def test_trial_drawings_are_not_learned_from(drawings: Drawings) -> None:

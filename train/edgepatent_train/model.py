@@ -38,7 +38,7 @@ class DrawingEncoder(nn.Module):
     """Normalised drawings in, unit-length embeddings out.
 
     ``backbone`` is a timm network for one channel, ``pool`` turns its maps into a vector (None:
-    the backbone's own pooling), ``head`` is the last linear layer: export folds a rotation in.
+    the backbone's own pooling), ``head`` is the last linear layer: export folds axes in.
     ``widths`` are the numbers of features that the last maps and each of the ``taps`` give.
     """
 

@@ -1,8 +1,8 @@
-"""The rotation that orders an embedding's dimensions by how much distance they carry.
+"""The order of an embedding's dimensions: by how much distance they carry.
 
-A complete orthonormal rotation before the final normalisation changes no inner product, and the
-device pays nothing: it is folded into the last linear layer. Fitted once for a run and kept beside
-its weights, so that all bundles of the run (FP32, INT8, any target) share one space.
+Turning to the principal axes before the final normalisation changes no inner product, and the
+device pays nothing: the axes are folded into the last linear layer. Fitted once for a run and kept
+beside its weights, so that all bundles of the run (FP32, INT8, any target) share one space.
 """
 
 import hashlib
@@ -17,25 +17,26 @@ import numpy.typing as npt
 import torch
 
 Matrix = npt.NDArray[np.float32]
-FILE = "rotation.npz"
+# The name by which runs keep the axes, and that of the array within.
+FILE, KEY = "rotation.npz", "rotation"
 
 
-def fit_rotation(embeddings: Matrix) -> Matrix:
+def principal_axes(embeddings: Matrix) -> Matrix:
     """Principal axes of embeddings [N, D] about the origin, largest first: rows of [D, D].
 
-    Uncentred and square, so that it is a rotation and not a projection. The sign of each axis is
-    chosen so that its largest component is positive.
+    Uncentred and square, so that no distance changes. The sign of each axis is chosen so that its
+    largest component is positive.
     """
     x = embeddings.astype(np.float64)
     _, vectors = np.linalg.eigh(x.T @ x)
     axes = vectors[:, ::-1].T
     largest = np.take_along_axis(axes, np.abs(axes).argmax(1)[:, None], 1)
-    rotation: Matrix = (axes * np.where(largest < 0, -1.0, 1.0)).astype(np.float32)
-    return rotation
+    signed: Matrix = (axes * np.where(largest < 0, -1.0, 1.0)).astype(np.float32)
+    return signed
 
 
-def rotation_of_run(folder: Path, weights: str, fit: Callable[[], Matrix]) -> Matrix:
-    """The rotation of the run in ``folder`` whose weights have the digest ``weights``.
+def axes_of_run(folder: Path, weights: str, fit: Callable[[], Matrix]) -> Matrix:
+    """The axes of the run in ``folder`` whose weights have the digest ``weights``.
 
     Read from the run, else fitted and kept there. A run that cannot be written to is exported
     all the same, into a space of its own.
@@ -45,19 +46,19 @@ def rotation_of_run(folder: Path, weights: str, fit: Callable[[], Matrix]) -> Ma
         # Read as a whole: of a damaged archive np.load would leave the file open.
         with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as kept:
             if str(kept["weights"]) == weights:
-                known: Matrix = kept["rotation"]
+                known: Matrix = kept[KEY]
                 return known
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         pass
-    rotation = fit()
+    axes = fit()
     part = file.with_suffix(f".{os.getpid()}.part")
     try:
         with part.open("wb") as stream:
-            np.savez(stream, rotation=rotation, weights=weights)
+            np.savez(stream, **{KEY: axes}, weights=weights)
         part.replace(file)
     except OSError:
         part.unlink(missing_ok=True)
-    return rotation
+    return axes
 
 
 def weights_digest(model: torch.nn.Module) -> str:
@@ -69,10 +70,10 @@ def weights_digest(model: torch.nn.Module) -> str:
     return state.hexdigest()
 
 
-def space_of(weights: str, rotation: Matrix, size: int) -> str:
-    """The name of an embedding space: what its FP32 weights, rotation and input size decide."""
+def space_of(weights: str, axes: Matrix, size: int) -> str:
+    """The name of an embedding space: what its FP32 weights, axes and input size decide."""
     state = hashlib.sha256(f"{weights} {size}".encode())
-    state.update(np.ascontiguousarray(rotation, "<f4").tobytes())
+    state.update(np.ascontiguousarray(axes, "<f4").tobytes())
     return state.hexdigest()[:32]
 
 

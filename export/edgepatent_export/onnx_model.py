@@ -1,7 +1,7 @@
-"""A trained network as one ONNX graph: uint8 drawings in, unit-length embeddings out.
+"""A trained network as one ONNX model: uint8 drawings in, unit-length embeddings out.
 
 What can be folded is folded: BatchNorm into the convolutions, the input's scale into the first of
-them, the rotation that orders the dimensions into the last linear layer. White paper enters the
+them, the axes that order the dimensions into the last linear layer. White paper enters the
 first convolution as zero, so that its zero padding continues the sheet.
 """
 
@@ -34,35 +34,35 @@ Matrix = npt.NDArray[np.float32]
 
 
 class _Exported(nn.Module):
-    """The encoder as it is traced: rotated head, and a normalisation of three plain operators."""
+    """The encoder as it is traced: ordered head, and a normalisation of three plain operators."""
 
-    def __init__(self, model: DrawingEncoder, rotation: Matrix | None) -> None:
+    def __init__(self, model: DrawingEncoder, axes: Matrix | None) -> None:
         super().__init__()
         self.model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)
-        if rotation is not None:
-            fold_rotation(self.model.head, rotation)
+        if axes is not None:
+            fold_axes(self.model.head, axes)
 
     def forward(self, drawings: Tensor) -> Tensor:
         z: Tensor = self.model.head(self.model.features(drawings))
         return z / z.square().sum(1, keepdim=True).sqrt().clamp_min(1e-12)
 
 
-def fold_rotation(head: nn.Linear, rotation: Matrix) -> None:
-    """Replace Wx + b by R(Wx + b), in place. ``rotation`` R is [D, D] and orthonormal."""
-    matrix = torch.from_numpy(rotation.astype(np.float64))
+def fold_axes(head: nn.Linear, axes: Matrix) -> None:
+    """Replace Wx + b by R(Wx + b), in place. ``axes`` R is [D, D] and orthonormal."""
+    matrix = torch.from_numpy(axes.astype(np.float64))
     with torch.no_grad():
         head.weight.copy_((matrix @ head.weight.double()).float())
         if head.bias is not None:
             head.bias.copy_((matrix @ head.bias.double()).float())
 
 
-def to_onnx(model: DrawingEncoder, size: int, rotation: Matrix | None = None) -> onnx.ModelProto:
+def to_onnx(model: DrawingEncoder, size: int, axes: Matrix | None = None) -> onnx.ModelProto:
     """Export ``model`` for drawings uint8 [N, 1, size, size], any N → float32 [N, D].
 
-    Raises `ExportError` where torch cannot export the network, or where the graph does not give
+    Raises `ExportError` where torch cannot export the network, or where the model does not give
     what the network gives.
     """
-    exported = _Exported(model, rotation)
+    exported = _Exported(model, axes)
     traced = copy.deepcopy(exported)
     simplify(traced)
     sample = torch.from_numpy(_noise(2, size))
@@ -82,18 +82,18 @@ def to_onnx(model: DrawingEncoder, size: int, rotation: Matrix | None = None) ->
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ExportError(f"torch cannot export this network to ONNX: {reason}") from error
     assert program is not None
-    graph = program.model_proto
-    fold_input_scale(graph)
-    tidy(graph)
-    give_biases(graph)
-    onnx.checker.check_model(graph)
-    compare(graph, exported, size)
-    return graph
+    proto = program.model_proto
+    fold_input_scale(proto)
+    tidy(proto)
+    give_biases(proto)
+    onnx.checker.check_model(proto)
+    compare(proto, exported, size)
+    return proto
 
 
-def compare(graph: onnx.ModelProto, network: nn.Module, size: int) -> None:
-    """Raise `ExportError` unless ``graph`` gives what ``network`` gives, one drawing or seven."""
-    session = open_session(graph.SerializeToString())
+def compare(proto: onnx.ModelProto, network: nn.Module, size: int) -> None:
+    """Raise `ExportError` unless ``proto`` gives what ``network`` gives, one drawing or seven."""
+    session = open_session(proto.SerializeToString())
     for count in (1, 7):
         drawings = _noise(count, size)
         with torch.no_grad():
@@ -102,19 +102,19 @@ def compare(graph: onnx.ModelProto, network: nn.Module, size: int) -> None:
         cosine = float((expected * got).sum(1).min()) if got.shape == expected.shape else -1.0
         if not cosine >= SAME:
             raise ExportError(
-                f"the exported graph differs from the network (cosine {cosine:.5f} for a batch of "
+                f"the exported model differs from the network (cosine {cosine:.5f} for a batch of "
                 f"{count}): this backbone cannot be exported, choose another"
             )
 
 
-def fold_input_scale(graph: onnx.ModelProto) -> None:
+def fold_input_scale(proto: onnx.ModelProto) -> None:
     """Turn Cast → Sub 255 → Mul c → Conv W into Cast → Sub 255 → Conv cW, in place.
 
     The input of the first convolution is then the drawing itself, less 255: a quantised tensor
     of scale 1 and zero point 255. A network that begins otherwise is left as it is.
     """
-    values = {i.name: i for i in graph.graph.initializer}
-    users = consumers(graph)
+    values = {i.name: i for i in proto.graph.initializer}
+    users = consumers(proto)
     chain = [users[INPUT][0]]
     while len(chain) < 4 and len(users.get(chain[-1].output[0], [])) == 1:
         chain.append(users[chain[-1].output[0]][0])
@@ -128,16 +128,16 @@ def fold_input_scale(graph: onnx.ModelProto) -> None:
     scaled = numpy_helper.to_array(weight) * np.float32(numpy_helper.to_array(factor).item())
     weight.CopyFrom(numpy_helper.from_array(scaled, weight.name))
     conv.input[0] = sub.output[0]
-    graph.graph.node.remove(mul)
+    proto.graph.node.remove(mul)
 
 
-def tidy(graph: onnx.ModelProto) -> None:
+def tidy(proto: onnx.ModelProto) -> None:
     """Drop what the exporter only notes down, and give every node a name one can read.
 
     A node with weights is called after them ("backbone.blocks.2.0.conv_pw"), others after their
     type and place. Unused initializers go.
     """
-    body = graph.graph
+    body = proto.graph
     used = {name for node in body.node for name in node.input}
     for value in [value for value in body.initializer if value.name not in used]:
         body.initializer.remove(value)
@@ -157,35 +157,35 @@ def tidy(graph: onnx.ModelProto) -> None:
     body.ClearField("value_info")
     body.ClearField("metadata_props")
     body.name = "edgepatent"
-    graph.ClearField("metadata_props")
-    graph.ClearField("functions")
-    graph.producer_name = "edgepatent"
-    graph.producer_version = ""
-    graph.ir_version = IR_VERSION
+    proto.ClearField("metadata_props")
+    proto.ClearField("functions")
+    proto.producer_name = "edgepatent"
+    proto.producer_version = ""
+    proto.ir_version = IR_VERSION
 
 
-def give_biases(graph: onnx.ModelProto) -> None:
+def give_biases(proto: onnx.ModelProto) -> None:
     """Add a bias of zeros to every convolution without one, in place: repairs need it."""
-    values = weights_of(graph)
-    for node in graph.graph.node:
+    values = weights_of(proto)
+    for node in proto.graph.node:
         if node.op_type == "Conv" and len(node.input) == 2:
             bias = np.zeros(len(values[node.input[1]]), np.float32)
             node.input.append(f"{node.name}.bias")
-            graph.graph.initializer.append(numpy_helper.from_array(bias, node.input[2]))
+            proto.graph.initializer.append(numpy_helper.from_array(bias, node.input[2]))
 
 
-def consumers(graph: onnx.ModelProto) -> dict[str, list[onnx.NodeProto]]:
+def consumers(proto: onnx.ModelProto) -> dict[str, list[onnx.NodeProto]]:
     """Which nodes read each tensor."""
     users: dict[str, list[onnx.NodeProto]] = {}
-    for node in graph.graph.node:
+    for node in proto.graph.node:
         for name in node.input:
             users.setdefault(name, []).append(node)
     return users
 
 
-def weights_of(graph: onnx.ModelProto) -> dict[str, npt.NDArray[np.float32]]:
+def weights_of(proto: onnx.ModelProto) -> dict[str, npt.NDArray[np.float32]]:
     """Every initializer by name."""
-    return {value.name: numpy_helper.to_array(value) for value in graph.graph.initializer}
+    return {value.name: numpy_helper.to_array(value) for value in proto.graph.initializer}
 
 
 def _noise(count: int, size: int) -> npt.NDArray[np.uint8]:

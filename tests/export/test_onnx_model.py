@@ -4,13 +4,13 @@ import pytest
 import torch
 from tiny_networks import tiny_model
 
-from edgepatent_export.graph import (
+from edgepatent_export.onnx_model import (
     INPUT,
     IR_VERSION,
     OUTPUT,
     compare,
     consumers,
-    fold_rotation,
+    fold_axes,
     to_onnx,
     weights_of,
 )
@@ -21,49 +21,49 @@ from edgepatent_train.model import DrawingEncoder
 SIZE = 64
 
 
-def run(graph: onnx.ModelProto, drawings: Drawings) -> np.ndarray:
-    return open_session(graph.SerializeToString()).run([OUTPUT], {INPUT: drawings})[0]
+def run(proto: onnx.ModelProto, drawings: Drawings) -> np.ndarray:
+    return open_session(proto.SerializeToString()).run([OUTPUT], {INPUT: drawings})[0]
 
 
-def rotation(dimensions: int) -> np.ndarray:
+def axes(dimensions: int) -> np.ndarray:
     random = np.random.default_rng(0).normal(size=(dimensions, dimensions))
     return np.linalg.qr(random)[0].astype(np.float32)
 
 
-def test_graph_gives_what_the_network_gives_for_any_batch(
-    model: DrawingEncoder, graph: onnx.ModelProto, drawings: Drawings
+def test_model_gives_what_the_network_gives_for_any_batch(
+    model: DrawingEncoder, proto: onnx.ModelProto, drawings: Drawings
 ) -> None:
     for count in (1, 2, 7):
         with torch.no_grad():
             expected = model(torch.from_numpy(drawings[:count])).numpy()
-        got = run(graph, drawings[:count])
+        got = run(proto, drawings[:count])
         np.testing.assert_allclose(got, expected, atol=2e-5)
         np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1, atol=1e-5)
 
 
 def test_taps_are_exported(drawings: Drawings) -> None:
     tapped = tiny_model(drawings, taps=("blocks.0", "blocks.2"))
-    graph = to_onnx(tapped, SIZE)
+    proto = to_onnx(tapped, SIZE)
     with torch.no_grad():
         expected = tapped(torch.from_numpy(drawings)).numpy()
-    np.testing.assert_allclose(run(graph, drawings), expected, atol=2e-5)
+    np.testing.assert_allclose(run(proto, drawings), expected, atol=2e-5)
 
 
-def test_what_can_be_folded_is_folded(graph: onnx.ModelProto) -> None:
-    kinds = [node.op_type for node in graph.graph.node]
+def test_what_can_be_folded_is_folded(proto: onnx.ModelProto) -> None:
+    kinds = [node.op_type for node in proto.graph.node]
     assert "BatchNormalization" not in kinds
     assert kinds[:3] == ["Cast", "Sub", "Conv"]  # the input's scale went into the weights
-    assert all(len(node.input) == 3 for node in graph.graph.node if node.op_type == "Conv")
+    assert all(len(node.input) == 3 for node in proto.graph.node if node.op_type == "Conv")
 
 
-def test_graph_can_be_read_by_old_runtimes_and_by_people(graph: onnx.ModelProto) -> None:
-    assert graph.ir_version == IR_VERSION
-    assert [opset.domain for opset in graph.opset_import] == [""]
-    names = [node.name for node in graph.graph.node]
+def test_model_can_be_read_by_old_runtimes_and_by_people(proto: onnx.ModelProto) -> None:
+    assert proto.ir_version == IR_VERSION
+    assert [opset.domain for opset in proto.opset_import] == [""]
+    names = [node.name for node in proto.graph.node]
     assert len(set(names)) == len(names)
     assert "backbone.conv_stem" in names
     assert "head" in names
-    assert not graph.graph.value_info
+    assert not proto.graph.value_info
 
 
 def test_paper_beyond_the_border_changes_nothing(model: DrawingEncoder, drawings: Drawings) -> None:
@@ -78,34 +78,34 @@ def test_paper_beyond_the_border_changes_nothing(model: DrawingEncoder, drawings
     torch.testing.assert_close(outer[:, :, edge:-edge, edge:-edge], inner)
 
 
-def test_rotation_changes_no_inner_product(
-    model: DrawingEncoder, graph: onnx.ModelProto, drawings: Drawings
+def test_axes_change_no_inner_product(
+    model: DrawingEncoder, proto: onnx.ModelProto, drawings: Drawings
 ) -> None:
-    matrix = rotation(32)
-    rotated = run(to_onnx(model, SIZE, matrix), drawings)
-    plain = run(graph, drawings)
-    np.testing.assert_allclose(rotated @ rotated.T, plain @ plain.T, atol=1e-5)
-    np.testing.assert_allclose(rotated, plain @ matrix.T, atol=1e-5)
+    matrix = axes(32)
+    ordered = run(to_onnx(model, SIZE, matrix), drawings)
+    plain = run(proto, drawings)
+    np.testing.assert_allclose(ordered @ ordered.T, plain @ plain.T, atol=1e-5)
+    np.testing.assert_allclose(ordered, plain @ matrix.T, atol=1e-5)
 
 
 def test_export_leaves_the_model_alone(model: DrawingEncoder) -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    to_onnx(model, SIZE, rotation(32))
+    to_onnx(model, SIZE, axes(32))
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-def test_fold_rotation_turns_the_bias_too() -> None:
+def test_fold_axes_turns_the_bias_too() -> None:
     head = torch.nn.Linear(5, 4)
     x = torch.randn(3, 5)
-    matrix = rotation(4)
+    matrix = axes(4)
     expected = head(x).detach() @ torch.from_numpy(matrix).T
-    fold_rotation(head, matrix)
+    fold_axes(head, matrix)
     torch.testing.assert_close(head(x).detach(), expected)
 
 
-def test_a_graph_that_differs_is_refused(model: DrawingEncoder, graph: onnx.ModelProto) -> None:
+def test_a_model_that_differs_is_refused(model: DrawingEncoder, proto: onnx.ModelProto) -> None:
     edited = onnx.ModelProto()
-    edited.CopyFrom(graph)
+    edited.CopyFrom(proto)
     conv = next(node for node in edited.graph.node if node.name == "backbone.conv_stem")
     value = next(v for v in edited.graph.initializer if v.name == conv.input[1])
     value.CopyFrom(onnx.numpy_helper.from_array(-weights_of(edited)[value.name], value.name))
@@ -126,29 +126,29 @@ def test_an_untraceable_network_is_named(model: DrawingEncoder) -> None:
         to_onnx(odd, SIZE)
 
 
-def test_consumers_finds_every_reader(graph: onnx.ModelProto) -> None:
-    users = consumers(graph)
-    for node in graph.graph.node:
+def test_consumers_finds_every_reader(proto: onnx.ModelProto) -> None:
+    users = consumers(proto)
+    for node in proto.graph.node:
         for name in node.input:
             assert node in users[name]
 
 
 def test_attention_becomes_one_operator_and_gives_the_same(drawings: Drawings) -> None:
     network = tiny_model(drawings, backbone="test_vit", pool="avg")
-    graph = to_onnx(network, SIZE)
-    kinds = [node.op_type for node in graph.graph.node]
+    proto = to_onnx(network, SIZE)
+    kinds = [node.op_type for node in proto.graph.node]
     assert kinds.count("MultiHeadAttention") == len(network.backbone.blocks)
     assert "Softmax" not in kinds
     with torch.no_grad():
         expected = network(torch.from_numpy(drawings[:5])).numpy()
-    np.testing.assert_allclose(run(graph, drawings[:5]), expected, atol=2e-5)
+    np.testing.assert_allclose(run(proto, drawings[:5]), expected, atol=2e-5)
 
 
 def test_mobilevit_is_rewritten_and_gives_the_same(drawings: Drawings) -> None:
     # At 96 pixels the maps of its last stage are 3 × 3: no whole patches.
     network = tiny_model(drawings, backbone="mobilevit_xxs")
-    graph = to_onnx(network, 96)  # raises unless it gives what the network gives
-    kinds = [node.op_type for node in graph.graph.node]
+    proto = to_onnx(network, 96)  # raises unless it gives what the network gives
+    kinds = [node.op_type for node in proto.graph.node]
     assert kinds.count("Resize") == 2
     assert kinds.count("MultiHeadAttention") == 9
     assert "MatMul" not in kinds
