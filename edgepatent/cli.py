@@ -97,11 +97,20 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
-        if debug or extra is None:
+    except ImportError as error:
+        missing = (error.name or "").partition(".")[0]
+        extra = EXTRAS.get(missing) if isinstance(error, ModuleNotFoundError) else None
+        if debug:
             raise
-        click.echo(f"edgepatent: {MissingExtraError('this', extra)}", err=True)
+        if extra is not None:
+            click.echo(f"edgepatent: {MissingExtraError('this', extra)}", err=True)
+        else:
+            reason = (str(error).splitlines() or [""])[0]
+            click.echo(
+                f"edgepatent: the installation is broken ({reason}): edgepatent doctor says what "
+                "to do about it",
+                err=True,
+            )
         return 1
     except (EdgepatentError, OSError) as error:
         if debug:

@@ -1,11 +1,13 @@
 """Options and arguments that several verbs share, and the resolving of what they name."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import platformdirs
 
-from edgepatent_runtime.bundle import INFO, Bundle
+if TYPE_CHECKING:
+    from edgepatent_runtime.bundle import Bundle
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else."
@@ -51,10 +53,14 @@ indexes_option = click.option(
 
 def is_run(model: str) -> bool:
     """Whether MODEL names the folder of a training run rather than a bundle."""
+    from edgepatent_runtime.bundle import INFO
+
     folder = Path(model)
     return (folder / "recipe.toml").is_file() and not (folder / INFO).is_file()
 
 
-def open_bundle(model: str) -> Bundle:
+def open_bundle(model: str) -> "Bundle":
     """The bundle that MODEL names. Raises `BundleError` where there is none."""
+    from edgepatent_runtime.bundle import Bundle
+
     return Bundle.starter() if model == "starter" else Bundle(model)

@@ -1,40 +1,27 @@
 """``edgepatent doctor``: whether model, index and machine are in order."""
 
+import json
 import os
 import platform
 import sys
-from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
-from edgepatent import console
-from edgepatent.options import index_option, json_option, model_option, open_bundle
-from edgepatent_runtime.bundle import Bundle
+from edgepatent import installation
+from edgepatent.installation import Check
+from edgepatent.options import index_option, json_option, model_option
 from edgepatent_runtime.errors import EdgepatentError
+
+if TYPE_CHECKING:
+    from edgepatent_runtime.bundle import Bundle
 
 # What the certificate asks of an INT8 file against FP32; another processor must do no worse.
 GOLDEN_COSINE = 0.99
 SPEED_RUNS = 25
-
-
-class Check(msgspec.Struct, frozen=True):
-    """One thing looked at. ``note`` leaves the exit status alone, ``bad`` makes it 1."""
-
-    name: str
-    status: Literal["ok", "note", "bad"]
-    detail: str
-
-
-class Diagnosis(msgspec.Struct, frozen=True):
-    """What ``edgepatent doctor --json`` prints."""
-
-    ok: bool
-    checks: list[Check]
 
 
 @click.command()
@@ -45,23 +32,43 @@ class Diagnosis(msgspec.Struct, frozen=True):
 def command(ctx: click.Context, model: str, index: Path, as_json: bool) -> None:
     """Check that model, index and machine are in order.
 
-    Runs the bundle's golden drawings through its model and compares the embeddings with those of
-    the machine that exported it (the same INT8 file can give other answers on another
-    processor), checks every file of the index, and lists what is missing. Exits with 1 when
-    something is wrong.
+    Loads every library by itself and says what is missing and what it would bring. Runs the
+    bundle's golden drawings through its model and compares the embeddings with those of the
+    machine that exported it (the same INT8 file can give other answers on another processor), and
+    checks every file of the index. Exits with 1 when something is wrong.
     """
-    checks = [*_machine(), *_bundle(model), *_index(index)]
+    checks = [*_machine(), *installation.ours(), *installation.needed()]
+    broken = [check.name for check in checks if check.status == "bad"]
+    checks += installation.optional()
+    if broken:
+        advice = f"looked at when this is in order: {', '.join(broken)}"
+        checks += [Check("model", "note", advice), Check("index", "note", advice)]
+    else:
+        checks += _guarded("model", lambda: _bundle(model))
+        checks += _guarded("index", lambda: _index(index))
     ok = all(check.status != "bad" for check in checks)
     if as_json:
-        console.print_json(Diagnosis(ok, checks))
+        document = {"ok": ok, "checks": [asdict(check) for check in checks]}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         for check in checks:
-            click.echo(f"{check.status:4}  {check.name:12} {check.detail}")
+            click.echo(f"{check.status:4}  {check.name:18} {check.detail}")
     ctx.exit(0 if ok else 1)
 
 
+def _guarded(name: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
+    """What ``look`` finds; what it fails with is one more finding."""
+    try:
+        yield from look()
+    except EdgepatentError as error:
+        yield Check(name, "bad", str(error))
+    except Exception as error:  # noqa: BLE001  # a diagnosis goes on whatever it meets
+        first = (str(error).splitlines() or [""])[0]
+        yield Check(name, "bad", f"{type(error).__name__}: {first}")
+
+
 def _machine() -> Iterator[Check]:
-    """The interpreter, the processor, and the libraries."""
+    """The interpreter and the processor."""
     bits = 64 if sys.maxsize > 2**32 else 32
     detail = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     yield (
@@ -71,48 +78,32 @@ def _machine() -> Iterator[Check]:
             "machine", "bad", f"{detail}: a 64-bit system is needed (onnxruntime has no other)"
         )
     )
-    for package in ("edgepatent", "edgepatent-runtime", "onnxruntime", "numpy"):
-        yield Check(package, "ok", _version(package) or "not installed")
-    opencv = _version("opencv-python-headless") or _version("opencv-python")
-    yield Check("opencv", "ok", opencv or "not installed as a package")
-    hnswlib = _version("hnswlib")
-    yield (
-        Check("hnswlib", "ok", hnswlib)
-        if hnswlib
-        else Check("hnswlib", "note", "not installed: searches scan instead of using the graph")
-    )
-    for module, extra, purpose in (
-        ("pypdfium2", "pdf", "PDF files can be read"),
-        ("edgepatent_train", "train", "models can be trained"),
-        ("edgepatent_export", "export", "runs can be exported"),
-    ):
-        yield (
-            Check(extra, "ok", purpose)
-            if find_spec(module)
-            else Check(extra, "note", f"not installed; pip install 'edgepatent[{extra}]'")
-        )
 
 
 def _bundle(model: str) -> Iterator[Check]:
     """The digests of a bundle, and its golden drawings on this processor."""
+    from edgepatent.options import open_bundle
+
     try:
         bundle = open_bundle(model)
         bundle.verify()
-        info = bundle.info
-        yield Check(
-            "model",
-            "ok",
-            f"{info.name}: {info.backbone}, {info.precision} for {info.target}, "
-            f"{info.size} px, {info.dimensions} dimensions, space {info.space[:12]}",
-        )
-        yield _golden(bundle)
-        yield _speed(bundle)
-        yield _telemetry()
     except EdgepatentError as error:
-        yield Check("model", "bad", str(error))
+        advice = "pip install --force-reinstall edgepatent-runtime" if model == "starter" else ""
+        yield Check("model", "bad", f"{error}{f' ({advice})' if advice else ''}")
+        return
+    info = bundle.info
+    yield Check(
+        "model",
+        "ok",
+        f"{info.name}: {info.backbone}, {info.precision} for {info.target}, "
+        f"{info.size} px, {info.dimensions} dimensions, space {info.space[:12]}",
+    )
+    yield _golden(bundle)
+    yield _speed(bundle)
+    yield _telemetry()
 
 
-def _golden(bundle: Bundle) -> Check:
+def _golden(bundle: "Bundle") -> Check:
     """Whether this processor gives the embeddings that the exporting one gave."""
     import numpy as np
 
@@ -132,7 +123,7 @@ def _golden(bundle: Bundle) -> Check:
     )
 
 
-def _speed(bundle: Bundle) -> Check:
+def _speed(bundle: "Bundle") -> Check:
     """How long one drawing takes here, by the number of threads."""
     from statistics import median
     from time import perf_counter
@@ -174,21 +165,10 @@ def _index(folder: Path) -> Iterator[Check]:
     if not folder.exists():
         yield Check("index", "note", f"none yet in {folder}; edgepatent index add SOURCE")
         return
-    try:
-        with Collection.open(folder) as collection:
-            info = collection.info()
-            problems = collection.verify()
-    except EdgepatentError as error:
-        yield Check("index", "bad", str(error))
-        return
+    with Collection.open(folder) as collection:
+        info = collection.info()
+        problems = collection.verify()
     yield Check("index", "ok", f"{folder}: {info.drawings} drawings of {info.patents} patents")
     for problem in problems:
         line = f"{problem.part}: {problem.what}; edgepatent index verify --repair --index {folder}"
         yield Check("index", "bad", line)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

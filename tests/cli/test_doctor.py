@@ -2,10 +2,12 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import edgepatent_runtime
 from edgepatent_runtime.bundle import GOLDEN, Bundle, write_info
 
 
@@ -80,3 +82,102 @@ def test_a_damaged_index_is_named_with_the_line_that_repairs_it(
     checks = diagnosed("--model", tiny_bundle.folder, "--index", copy, status=1)
     assert checks["index"]["status"] == "bad"
     assert "index verify --repair" in checks["index"]["detail"]
+
+
+# As sitecustomize: hides distributions and their modules from every process that is started.
+HIDING = """
+import importlib.metadata, os, sys
+
+gone = dict(pair.split("=") for pair in os.environ["GONE"].split(","))
+
+class Hiding:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in gone.values():
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Hiding())
+version = importlib.metadata.version
+
+def version_of_what_is_left(name):
+    if name in gone:
+        raise importlib.metadata.PackageNotFoundError(name)
+    return version(name)
+
+importlib.metadata.version = version_of_what_is_left
+"""
+
+
+@pytest.fixture
+def without(tmp_path):
+    """The environment of processes that lack distributions, given with the module of each."""
+
+    def hide(**modules):
+        site = tmp_path / "hiding"
+        site.mkdir()
+        (site / "sitecustomize.py").write_text(HIDING)
+        pairs = (f"{name.replace('_', '-')}={module}" for name, module in modules.items())
+        return {"PYTHONPATH": str(site), "GONE": ",".join(pairs)}
+
+    return hide
+
+
+def diagnosis(edgepatent, *arguments, status=1, **environment):
+    done = edgepatent("doctor", "--json", *arguments, status=status, **environment)
+    return {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+
+
+def test_what_is_missing_is_named_with_what_it_would_bring(edgepatent, without, index, tiny_bundle):
+    gone = without(hnswlib="hnswlib", edgepatent_synthetic="edgepatent_synthetic",
+                   pypdfium2="pypdfium2")  # fmt: skip
+    checks = diagnosis(
+        edgepatent, "--model", tiny_bundle.folder, "--index", index, status=0, **gone
+    )
+    for name, brings, line in (
+        ("graph", "C++ compiler", "pip install 'edgepatent[graph]'"),
+        ("synthetic", "demo", "pip install 'edgepatent-synthetic'"),
+        ("pdf", "PDF files", "pip install 'edgepatent[pdf]'"),
+    ):
+        assert checks[name]["status"] == "note"
+        assert brings in checks[name]["detail"]
+        assert checks[name]["detail"].endswith(line)
+    assert checks["index"]["status"] == "ok"
+
+
+def test_a_library_that_is_gone_is_named_and_nothing_else_falls(edgepatent, without, index, query):
+    gone = without(numpy="numpy")
+    checks = diagnosis(edgepatent, "--index", index, **gone)
+    assert checks["numpy"]["status"] == "bad"
+    assert checks["numpy"]["detail"] == "not installed: pip install --force-reinstall numpy"
+    assert checks["msgspec"]["status"] == "ok"
+    assert checks["model"]["status"] == checks["index"]["status"] == "note"
+    assert "numpy" in checks["index"]["detail"]
+    done = edgepatent("search", query, "--index", index, status=1, **gone)
+    assert "edgepatent doctor" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_libraries_that_fail_to_load_or_end_the_process_are_told_apart(edgepatent, tmp_path, index):
+    for name, code in (
+        ("cv2", "raise ImportError('libGL.so.1: cannot open shared object file')"),
+        ("onnxruntime", "import os; os.abort()"),
+        ("hnswlib", "raise SystemError('built for another Python')"),
+    ):
+        (tmp_path / f"{name}.py").write_text(code)
+    checks = diagnosis(edgepatent, "--index", index, PYTHONPATH=str(tmp_path))
+    assert "ImportError: libGL.so.1: cannot open" in checks["opencv"]["detail"]
+    assert "signal 6" in checks["onnxruntime"]["detail"]
+    assert "built for another Python" in checks["graph"]["detail"]
+    assert {checks[name]["status"] for name in ("opencv", "onnxruntime", "graph")} == {"bad"}
+    assert checks["numpy"]["status"] == "ok"
+
+
+def test_a_damaged_starter_is_named_with_what_brings_it_back(edgepatent, tmp_path, index):
+    package = tmp_path / "edgepatent_runtime"
+    shutil.copytree(Path(edgepatent_runtime.__file__).parent, package)
+    model = package / "starter" / "model.onnx"
+    model.write_bytes(model.read_bytes()[:-1])
+    checks = diagnosis(edgepatent, "--index", index, PYTHONPATH=str(tmp_path))
+    assert checks["model"]["status"] == "bad"
+    assert "model.onnx is damaged" in checks["model"]["detail"]
+    assert "pip install --force-reinstall edgepatent-runtime" in checks["model"]["detail"]
+    assert checks["index"]["status"] == "ok"
