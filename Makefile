@@ -39,8 +39,9 @@ format: setup ## format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: setup ## write docs/cli.md from --help
+docs: setup ## write docs/cli.md from --help, draw the pictures (the report needs chromium)
 	$(BIN)/python docs/make_cli_reference.py
+	$(BIN)/python docs/make_pictures.py
 
 demo: setup ## synthesise, train, export INT8, index, search: the whole chain in a few minutes
 	$(BIN)/edgepatent demo --train --out demo

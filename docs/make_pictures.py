@@ -1,0 +1,80 @@
+"""Draw the pictures of the docs: synthetic designs, and the page of a search in a browser."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from edgepatent_synthetic import render
+from edgepatent_synthetic.contact import contact_sheet
+
+DOCS = Path(__file__).parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# Of the demo: a table lamp, whose last view its index has not seen.
+QUERY = "SYN1-000031"
+
+
+def families() -> Image.Image:
+    """One drawing of each of 96 designs, most in perspective, every fourth from the front."""
+    pages = [render(f"synthetic:seed=7,design={n},view={int(n % 4 == 3)}") for n in range(96)]
+    return Image.fromarray(contact_sheet(pages, columns=12, cell=128))
+
+
+def sheets() -> Image.Image:
+    """The first three sheets of twelve designs, up to three figures a sheet."""
+    pages = [
+        render(f"synthetic:seed=7,design={design},view={view},figures=3")
+        for design in range(2, 98, 8)
+        for view in range(3)
+    ]
+    return Image.fromarray(contact_sheet(pages, columns=9, cell=180))
+
+
+def report(browser: str) -> Image.Image:
+    """The top of the page that a search of the demo's index writes."""
+    with tempfile.TemporaryDirectory(prefix="edgepatent-") as name:
+        desk = Path(name)
+        edgepatent(desk, "demo", "--out", "demo")
+        (desk / "demo" / "unseen" / f"{QUERY}.png").rename(desk / "sketch.png")
+        edgepatent(desk, "search", "sketch.png", "--index", "demo/index", "--top", "5",
+                   "--html", "report.html")  # fmt: skip
+        subprocess.run(
+            [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+             "--window-size=1280,960", f"--user-data-dir={desk / 'browser'}",
+             f"--screenshot={desk / 'report.png'}", (desk / "report.html").as_uri()],
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )  # fmt: skip
+        with Image.open(desk / "report.png") as picture:
+            return picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+
+
+def edgepatent(desk: Path, *arguments: str) -> None:
+    """Run the command in ``desk`` as its user would, without an index of the user's own."""
+    subprocess.run(
+        [sys.executable, "-m", "edgepatent", *arguments],
+        cwd=desk,
+        env={**os.environ, "HOME": str(desk)},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def main() -> None:
+    """Write all pictures beside this file."""
+    families().save(DOCS / "synthetic-families.png", optimize=True)
+    sheets().save(DOCS / "synthetic-sheets.png", optimize=True)
+    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if browser is None:
+        print(f"docs/report.png is left as it is: no browser ({', '.join(BROWSERS)})")
+        return
+    report(browser).save(DOCS / "report.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
