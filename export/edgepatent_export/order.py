@@ -17,8 +17,8 @@ import numpy.typing as npt
 import torch
 
 Matrix = npt.NDArray[np.float32]
-# The name by which runs keep the axes, and that of the array within.
-FILE, KEY = "rotation.npz", "rotation"
+# What runs of all versions call the file that keeps the axes.
+FILE = "rotation.npz"
 
 
 def principal_axes(embeddings: Matrix) -> Matrix:
@@ -46,7 +46,7 @@ def axes_of_run(folder: Path, weights: str, fit: Callable[[], Matrix]) -> Matrix
         # Read as a whole: of a damaged archive np.load would leave the file open.
         with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as kept:
             if str(kept["weights"]) == weights:
-                known: Matrix = kept[KEY]
+                known: Matrix = kept["rotation"]
                 return known
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         pass
@@ -54,7 +54,7 @@ def axes_of_run(folder: Path, weights: str, fit: Callable[[], Matrix]) -> Matrix
     part = file.with_suffix(f".{os.getpid()}.part")
     try:
         with part.open("wb") as stream:
-            np.savez(stream, **{KEY: axes}, weights=weights)
+            np.savez(stream, rotation=axes, weights=weights)
         part.replace(file)
     except OSError:
         part.unlink(missing_ok=True)
