@@ -16,8 +16,9 @@ from edgepatent_runtime.record import Skipped
     "--data",
     "sources",
     multiple=True,
-    metavar="SOURCE",
-    help="Drawings to train on: a folder, grants, synthetic:designs=N,seed=N … May be repeated.",
+    metavar="[NAME=]SOURCE",
+    help="Drawings to train on: a folder, grants, synthetic:designs=N,seed=N … May be repeated. "
+    "Where the recipe mixes several sources, NAME says which of them it is.",
 )
 @click.option(
     "--recipe",
@@ -88,7 +89,7 @@ def command(
         missing = "--recipe" if sources else "--data"
         raise click.UsageError(f"Missing option '{missing}' (only --resume goes without).")
     try:
-        from edgepatent_train.data import read_records
+        from edgepatent_train.data import read_mixture
         from edgepatent_train.recipe import load_recipe, override
         from edgepatent_train.run import Run
         from edgepatent_train.trainer import train
@@ -105,7 +106,7 @@ def command(
         with progress_bar() as progress:
             run = train(
                 recipe,
-                read_records(specs, skipped, progress),
+                read_mixture(specs, recipe, skipped, progress),
                 out,
                 sources=specs,
                 resume=resume,

@@ -64,9 +64,10 @@ TINY: dict[str, dict[str, Any]] = {
 def tiny() -> Callable[..., Recipe]:
     """A recipe that trains in seconds; tables given by name are merged into it."""
 
-    def make(seed: int = 0, **tables: dict[str, Any]) -> Recipe:
-        names = {**TINY, **tables}
-        merged = {name: {**TINY.get(name, {}), **tables.get(name, {})} for name in names}
+    def make(seed: int = 0, **tables: Any) -> Recipe:
+        merged: dict[str, Any] = {**TINY, **tables}
+        for name in TINY.keys() & tables:
+            merged[name] = {**TINY[name], **tables[name]}
         return parse_recipe({**merged, "seed": seed}, "tiny")
 
     return make

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from edgepatent_runtime.errors import TrainingError
 from edgepatent_train.data import DrawingSet, Ints
+from edgepatent_train.mixing import mixed_batches
 from edgepatent_train.recipe import Recipe
 from edgepatent_train.sampler import epoch_batches
 from edgepatent_train.split import held_out
@@ -23,13 +24,15 @@ class Curriculum:
 
     def __init__(self, recipe: Recipe, drawings: DrawingSet) -> None:
         self.recipe = recipe
-        self.held_patents = held_out(drawings.records, recipe.evaluation.holdout, recipe.seed)
+        judged = [r for r, s in zip(drawings.records, drawings.source, strict=True)
+                  if not recipe.sources or recipe.sources[s].holdout]  # fmt: skip
+        self.held_patents = held_out(judged, recipe.evaluation.holdout, recipe.seed)
         outside = np.array([r.patent_id in self.held_patents for r in drawings.records])
         self.training = drawings.subset(np.flatnonzero(~outside))
         self.held = drawings.subset(np.flatnonzero(outside))
         self.epoch_steps = 0
         self.sampler = recipe.sampler
-        self._sampled = (self.training.patent, self.training.subclass, self.training.klass)
+        self._sampled = (self.training.patent, self._kind(), self.training.klass)
         self.needs_labels = not recipe.distill.teachers or recipe.distill.labels > 0
         if not self.needs_labels:
             views, patents = self.sampler.views, self.sampler.patents
@@ -41,15 +44,35 @@ class Curriculum:
             self._sizes = [len(batch) for batch in self.batches(0)]
             self.epoch_steps = len(self._sizes)
 
+    def _kind(self) -> Ints:
+        """What holds patents together below the class [N]: the name where it is a level and others
+        have it too, else the subclass."""
+        if "name" not in self.recipe.loss.levels:
+            return self.training.subclass
+        name, subclass = self.training.level("name"), self.training.subclass
+        common = (name >= 0) & (np.bincount(name[name >= 0], minlength=1)[name] > 1)
+        return np.where(common, name + subclass.max() + 1, subclass)
+
     def labels(self) -> tuple[Tensor, Tensor]:
         """Of each training drawing its labels, int64 [N, L], finest level first, −1 unknown, and
         its weight as an anchor of the loss, float32 [N]."""
         columns = [self.training.level(level) for level in self.recipe.loss.levels]
-        return torch.from_numpy(np.stack(columns, 1)), torch.ones(len(self.training))
+        weights = [source.loss for source in self.recipe.sources] or [1.0]
+        weight = torch.tensor(weights)[torch.from_numpy(self.training.source)]
+        return torch.from_numpy(np.stack(columns, 1)), weight
 
     def batches(self, epoch: int) -> list[Ints]:
         """The batches of an epoch (from 0), as row numbers of the training drawings."""
         wanted = self.recipe.optimizer.epoch_steps or self.epoch_steps
+        if self.recipe.sources:
+            return mixed_batches(
+                self.training.source,
+                *self._sampled,
+                self.recipe.sources,
+                self.sampler,
+                count=wanted,
+                seed=(self.recipe.seed, epoch),
+            )
         found: list[Ints] = []
         turn = 0
         while not found or len(found) < wanted:

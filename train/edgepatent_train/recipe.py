@@ -6,6 +6,7 @@ overrides some of them. ``load_recipe`` gives a `Recipe`; ``dump_recipe`` writes
 so that a run folder says everything that made it.
 """
 
+import re
 import tomllib
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -99,6 +100,27 @@ class SamplerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def batch(self) -> int:
         """Drawings in a full batch."""
         return self.classes * self.subclasses * self.patents * self.views
+
+
+class SourceRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One of several sources of drawings: ``--data NAME=SPEC`` says where its drawings lie.
+
+    ``share`` is its part of every batch beside the other sources' (`mixing`), ``loss`` what its
+    drawings weigh as anchors of the labelled loss, ``views`` how many drawings of a patent stand in
+    a batch (0: the sampler's; 1 where drawings of one patent are nothing to learn from). Whether
+    patents are kept back for evaluation says ``holdout``. ``labels`` says of "class" and
+    "subclass" whose labels its are: those of all sources ("shared", the default), of this source
+    alone ("own"), or nobody's ("none"). ``title`` is the metadata column that holds the name of
+    the thing drawn, where that is not ``title``; "" for a source whose titles are no names.
+    """
+
+    name: str
+    share: float = 1.0
+    loss: float = 1.0
+    views: int = 0
+    holdout: bool = True
+    labels: dict[Literal["subclass", "class"], Literal["shared", "own", "none"]] = {}
+    title: str = "title"
 
 
 class AugmentRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -197,6 +219,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: ModelRecipe
     loss: LossRecipe = LossRecipe()
     sampler: SamplerRecipe = SamplerRecipe()
+    sources: tuple[SourceRecipe, ...] = ()
     augment: AugmentRecipe = AugmentRecipe()
     distill: DistillRecipe = DistillRecipe()
     optimizer: OptimizerRecipe = OptimizerRecipe()
@@ -304,6 +327,10 @@ def _refuse_unknown(struct: type, settings: dict[str, Any], where: str, table: s
             keys = [*known, "extends"] if not table else list(known)
             raise RecipeError(f"recipe {where}: unknown key {table}{key}: {_nearest(key, keys)}")
         inner = known[key]
+        if inner == tuple[SourceRecipe, ...] and isinstance(value, list):
+            for each in value:
+                if isinstance(each, dict):
+                    _refuse_unknown(SourceRecipe, each, where, f"{key}.")
         if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
             if not isinstance(value, dict):
                 raise RecipeError(f"recipe {where}: {table}{key} must be a table")
@@ -345,6 +372,15 @@ def _refuse_nonsense(recipe: Recipe, where: str) -> None:
         ),
         (sampler.batch >= 2, "sampler must give batches of at least 2 drawings"),
         (sampler.views_cap >= sampler.views, "sampler.views_cap must be at least sampler.views"),
+        (
+            len({source.name for source in recipe.sources}) == len(recipe.sources)
+            and all(re.fullmatch(r"[\w-]+", source.name) for source in recipe.sources),
+            "sources need names of letters, digits, - and _, each its own",
+        ),
+        (
+            all(s.share > 0 and s.loss >= 0 and s.views >= 0 for s in recipe.sources),
+            "sources need a share above 0, loss and views at least 0",
+        ),
         (
             all(0 <= value <= 1 for value in probabilities.values()),
             "augment settings must be in [0, 1]",

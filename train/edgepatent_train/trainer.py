@@ -3,7 +3,7 @@
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from edgepatent_train.checkpoint import (
     write_atomic,
 )
 from edgepatent_train.curriculum import Curriculum
-from edgepatent_train.data import DrawingSet, drawing_set
+from edgepatent_train.data import DrawingSet, Ints, drawing_set
 from edgepatent_train.distill import DistillLoss
 from edgepatent_train.embed import pooled_features
 from edgepatent_train.evaluation import describe, evaluate_set
@@ -61,7 +61,7 @@ Notify = Callable[[str], None]
 
 def train(
     recipe: Recipe,
-    records: Sequence[Record],
+    records: Sequence[Record] | Mapping[str, Sequence[Record]],
     out: Path,
     *,
     sources: Sequence[str] = (),
@@ -73,6 +73,7 @@ def train(
 ) -> Run:
     """Train on ``records`` as ``recipe`` says and write the run folder ``out``.
 
+    Where the recipe mixes sources, ``records`` are those of each by its name (`read_mixture`).
     With ``resume`` goes on from the folder's last checkpoint, which must be of the same recipe
     and data. ``notify`` gets a line for everything worth knowing; ``skipped`` counts drawings
     that cannot be used. Called by every process of an ``accelerate launch``, it trains one model
@@ -94,11 +95,12 @@ def train(
         raise TrainingError(
             f"{out} holds a run already: go on with --resume, or choose another --out"
         )
+    every, source = _flattened(records, recipe)
     # The model before the drawings: what is wrong with it shows at once, decoding takes minutes.
     encoder = build_model(without_weights(recipe) if resume else recipe).to(accelerator.device)
     with accelerator.main_process_first():  # one process decodes, the others find the cache
         drawings = drawing_set(
-            records, recipe.model.size, Skipped() if skipped is None else skipped, progress
+            every, recipe.model.size, Skipped() if skipped is None else skipped, progress, source
         )
     boards = out / "tensorboard" if tensorboard and accelerator.is_main_process else None
     journal = Journal(out / METRICS, boards)
@@ -111,6 +113,21 @@ def train(
 
 def _say_nothing(line: str) -> None:
     """What processes other than the first have to say."""
+
+
+def _flattened(
+    records: Sequence[Record] | Mapping[str, Sequence[Record]], recipe: Recipe
+) -> tuple[Sequence[Record], Ints]:
+    """All records, and of each the number of its source."""
+    mixture = records if isinstance(records, Mapping) else {"": records}
+    names = [source.name for source in recipe.sources] or [""]
+    if set(mixture) != set(names):
+        raise TrainingError(
+            f"the recipe mixes the sources {', '.join(names)}, the drawings are of "
+            f"{', '.join(mixture)}"
+        )
+    sizes = [len(mixture[name]) for name in names]
+    return [r for name in names for r in mixture[name]], np.repeat(np.arange(len(names)), sizes)
 
 
 def _must_match(begun: Recipe, asked: Recipe, out: Path) -> None:
