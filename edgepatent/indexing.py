@@ -44,9 +44,14 @@ def add_file(
     Raises `InputError` where one of the files cannot be used or they do not belong together.
     """
     try:
-        vectors = np.load(embeddings, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+        vectors = np.lib.format.open_memmap(embeddings, mode="r")
+    except (OSError, ValueError, ArithmeticError, EOFError, SyntaxError, TypeError) as error:
         raise InputError(f"{embeddings} is no file of embeddings: {error}") from error
+    if vectors.dtype.kind != "f" or vectors.ndim != 2:
+        raise InputError(
+            f"{embeddings} is no file of embeddings: it holds {vectors.dtype} "
+            f"{list(vectors.shape)}, not float32 [N,D]"
+        )
     records = _records(metadata or embeddings.with_suffix(".jsonl"))
     return collection.add_embeddings(records, vectors, skipped=skipped, progress=progress)
 
@@ -58,7 +63,7 @@ def _records(path: Path) -> Iterator[Record]:
             for number, line in enumerate(lines, start=1):
                 try:
                     yield decoder.decode(line)
-                except msgspec.DecodeError as error:
+                except (msgspec.DecodeError, RecursionError) as error:
                     raise InputError(f"{path}, line {number}: {error}") from error
     except OSError as error:
         raise InputError(

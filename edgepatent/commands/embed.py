@@ -33,6 +33,7 @@ def command(sources: tuple[str, ...], model: str, out: Path, threads: int, as_js
     import numpy as np
 
     from edgepatent.encoding import encode_records, open_model, read_records
+    from edgepatent_runtime import whole
     from edgepatent_runtime.errors import InputError
     from edgepatent_runtime.record import Skipped
 
@@ -44,9 +45,10 @@ def command(sources: tuple[str, ...], model: str, out: Path, threads: int, as_js
         records, embeddings = encode_records(
             read_records(sources, skipped), opened, skipped, progress
         )
-    np.save(out, embeddings)
     beside = out.with_suffix(".jsonl")
-    beside.write_bytes(msgspec.json.Encoder().encode_lines(records))
+    whole.write(beside, msgspec.json.Encoder().encode_lines(records))
+    with whole.replacing(out) as file:
+        np.save(file, embeddings)
     console.report_skipped(skipped)
     if as_json:
         console.print_json(

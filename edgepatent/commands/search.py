@@ -284,10 +284,12 @@ def _write(
     kept: Path | None,
 ) -> None:
     """The files that were asked for."""
+    from edgepatent_runtime import whole
+
     if html is not None:
         from edgepatent.report import build, page
 
-        html.write_text(page.render(build.page_content(result, searcher)), encoding="utf-8")
+        whole.write(html, page.render(build.page_content(result, searcher)).encode())
     if csv_file is not None:
         from edgepatent.report import table
 

@@ -8,6 +8,7 @@ import msgspec
 from edgepatent import console
 from edgepatent.report.document import document
 from edgepatent.searching import Query, Request, Searcher
+from edgepatent_runtime import whole
 from edgepatent_runtime.errors import DrawingError, InputError
 from edgepatent_runtime.record import Skipped
 
@@ -30,7 +31,7 @@ def search_folder(searcher: Searcher, request: Request, folder: Path, out: Path)
                 skipped.add(error.reason, file)
                 continue
             text = msgspec.json.encode(document(result, searcher))
-            (out / f"{file.name}.json").write_bytes(msgspec.json.format(text, indent=2) + b"\n")
+            whole.write(out / f"{file.name}.json", msgspec.json.format(text, indent=2) + b"\n")
             row = [file.name, "", "", ""]
             for hit in result.answer.hits[:1]:
                 row[1:] = [hit.patent_id, f"{hit.score:.3f}", hit.title or ""]

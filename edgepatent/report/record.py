@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from edgepatent.searching import Request
+from edgepatent_runtime import whole
 from edgepatent_runtime.errors import InputError
 
 FORMAT = 1
@@ -65,7 +66,7 @@ class SearchRecord(msgspec.Struct, frozen=True):
 
 def write(record: SearchRecord, path: Path) -> None:
     """Write the record as JSON that a person can read."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+    whole.write(path, msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
 
 
 def read(path: Path) -> SearchRecord:
@@ -74,10 +75,15 @@ def read(path: Path) -> SearchRecord:
         record = msgspec.json.decode(path.read_bytes(), type=SearchRecord)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise InputError(f"{path} is not a search record: {error}") from error
     if record.format > FORMAT:
         raise InputError(f"{path} has record format {record.format}: upgrade edgepatent")
+    asked = record.request
+    if not asked.indexes or len(record.indexes) != len(asked.indexes):
+        raise InputError(f"{path} is not a search record: its collections are not those searched")
+    if len(record.queries) != (0 if asked.like else len(asked.queries)):
+        raise InputError(f"{path} is not a search record: its views are not those searched with")
     return record
 
 

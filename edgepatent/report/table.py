@@ -1,12 +1,13 @@
 """Hits as a table: for the terminal and as CSV."""
 
 import csv
+from io import StringIO
 from pathlib import Path
 from textwrap import shorten
 
 from edgepatent.report.document import drawing_name
 from edgepatent.searching import Result
-from edgepatent_runtime import locarno
+from edgepatent_runtime import locarno, whole
 from edgepatent_runtime.query import Hit
 
 NAME_LENGTH = 48
@@ -54,22 +55,23 @@ def hit_table(result: Result) -> tuple[list[str], list[list[str]]]:
 
 def write_csv(result: Result, path: Path) -> None:
     """One row a hit: what the table shows, and the path of its best drawing."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+    text = StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(
+        ["rank", "score", "patent_id", "locarno", "title", "date", "figure", "path", "index"]
+    )
+    for hit in result.answer.hits:
         writer.writerow(
-            ["rank", "score", "patent_id", "locarno", "title", "date", "figure", "path", "index"]
+            [
+                hit.rank,
+                f"{hit.score:.6f}",
+                hit.patent_id,
+                hit.locarno or "",
+                hit.title or "",
+                hit.date or "",
+                hit.drawings[0].figure or "",
+                drawing_name(hit),
+                hit.collection,
+            ]
         )
-        for hit in result.answer.hits:
-            writer.writerow(
-                [
-                    hit.rank,
-                    f"{hit.score:.6f}",
-                    hit.patent_id,
-                    hit.locarno or "",
-                    hit.title or "",
-                    hit.date or "",
-                    hit.drawings[0].figure or "",
-                    drawing_name(hit),
-                    hit.collection,
-                ]
-            )
+    whole.write(path, text.getvalue().encode())

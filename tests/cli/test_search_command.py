@@ -411,3 +411,26 @@ def test_a_search_imports_no_more_than_it_needs(index, query):
     assert "onnxruntime" in loaded
     heavy = {"torch", "timm", "rich", "jinja2", "onnx", "optimum", "sklearn", "scipy", "pandas"}
     assert not loaded & (heavy | {"pypdfium2", "requests", "defusedxml"})
+
+
+@pytest.mark.parametrize("option", ["--html", "--csv", "--record"])
+def test_an_old_report_survives_a_full_disk(index, query, tmp_path, option):
+    old = tmp_path / "report"
+    old.write_text("old")
+    code = (
+        "import errno, sys\n"
+        "from edgepatent import cli\n"
+        "from edgepatent_runtime import faults\n"
+        "def full(name):\n"
+        "    if name == 'whole.written':\n"
+        "        raise OSError(errno.ENOSPC, 'No space left on device')\n"
+        "faults.hook = full\n"
+        "sys.exit(cli.run(sys.argv[1:]))\n"
+    )
+    command = [sys.executable, "-c", code, "search", query, "--index", index, option, old]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert old.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [old]

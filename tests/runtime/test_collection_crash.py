@@ -2,9 +2,11 @@
 
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import crash_worker
@@ -12,6 +14,8 @@ import pytest
 
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection, check
+from edgepatent_runtime.collection.catalog import NAME, exists
+from edgepatent_runtime.errors import CollectionError
 
 WORKER = Path(crash_worker.__file__)
 SEED = 20261122
@@ -97,28 +101,36 @@ def test_fifty_killed_writers_lose_nothing_that_was_committed(
     kill_again_and_again(tiny_bundle, tmp_path / "index", 50)
 
 
-def test_a_collection_that_was_killed_while_it_was_made_can_be_made(
+def test_a_catalog_left_with_a_hot_journal_while_it_was_made_can_be_made(
     tiny_bundle: Bundle, tmp_path: Path
 ) -> None:
-    code = (
-        "import sys\n"
-        "from edgepatent_runtime.bundle import Bundle\n"
-        "from edgepatent_runtime.collection import Collection\n"
-        "print('go', flush=True)\n"
-        "Collection.create(sys.argv[1], Bundle(sys.argv[2]))\n"
-    )
-    for number in range(4):
-        index = tmp_path / str(number)
-        command = [sys.executable, "-c", code, str(index), str(tiny_bundle.folder)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as maker:
-            assert maker.stdout is not None
-            maker.stdout.readline()
-            time.sleep(number * 0.008)
-            maker.kill()
-        try:
-            Collection.open(index, write=True).close()
-        except Exception:  # noqa: BLE001 - whatever state it is in, it can be made now
-            Collection.create(index, tiny_bundle).close()
-        with Collection.open(index) as collection:
-            assert collection.info().drawings == 0
-        assert check.verify(index) == []
+    # As a killed maker of the first version left it: pages in the file, and a journal that says
+    # that there were none before.
+    index, aside = tmp_path / "index", tmp_path / "aside"
+    index.mkdir()
+    aside.mkdir()
+    with closing(sqlite3.connect(aside / NAME, isolation_level=None)) as sql:
+        sql.execute("PRAGMA cache_size = 1")
+        sql.execute("BEGIN IMMEDIATE")
+        sql.execute("CREATE TABLE state (content BLOB)")
+        sql.executemany("INSERT INTO state VALUES (?)", [(bytes(5000),)] * 50)
+        for file in aside.iterdir():
+            shutil.copy(file, index)
+    assert (index / NAME).stat().st_size
+    assert (index / f"{NAME}-journal").stat().st_size
+    assert not exists(index)
+    with pytest.raises(CollectionError, match="there is no collection"):
+        Collection.open(index)
+    Collection.create(index, tiny_bundle).close()
+    with Collection.open(index) as collection:
+        assert collection.info().drawings == 0
+    assert check.verify(index) == []
+
+
+@pytest.mark.parametrize("left", ["", "-wal", "-journal", ".new", ".new-wal", ".new-journal"])
+def test_what_a_killed_maker_leaves_does_not_keep_from_making(
+    tiny_bundle: Bundle, tmp_path: Path, left: str
+) -> None:
+    (tmp_path / f"{NAME}{left}").write_bytes(b"")
+    Collection.create(tmp_path, tiny_bundle).close()
+    assert check.verify(tmp_path) == []

@@ -183,6 +183,25 @@ def test_what_vanished_stays_until_it_is_pruned(
     assert not collection.verify()
 
 
+def test_a_folder_that_is_not_mounted_is_not_pruned(
+    collection: Collection, drawings: Path, tmp_path: Path
+) -> None:
+    source = open_source(str(drawings))
+    encoder = Counting(collection.bundle)
+    add(collection, drawings)
+    shutil.move(drawings, tmp_path / "unmounted")
+    drawings.mkdir()
+    (drawings / "stray.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"remove all 18 drawings .* --allow-empty"):
+        add(collection, drawings, prune=True)
+    assert collection.info().drawings == 18
+    added = collection.add(
+        source.records(Skipped()), encoder, root=source.root, prune=True, allow_empty=True
+    )
+    assert added.removed == 18
+    assert not collection.verify()
+
+
 def test_unreadable_drawings_are_counted_and_named(collection: Collection, drawings: Path) -> None:
     (drawings / "P0001" / "text.png").write_text("this is text")
     cv2.imwrite(str(drawings / "P0001" / "blank.png"), np.full((80, 80), 255, np.uint8))

@@ -1,7 +1,6 @@
 """Files that are either the old ones or the new ones, whenever the power goes."""
 
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from edgepatent_runtime import whole
 from edgepatent_runtime.errors import TrainingError
 
 
@@ -19,21 +19,7 @@ def write_atomic(file: Path, data: bytes) -> None:
     Raises `OSError`, and then leaves the old file as it was.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.part")
-    try:
-        with part.open("wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(file)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    whole.write(file, data)
 
 
 def save_weights(file: Path, weights: Mapping[str, Tensor]) -> None:

@@ -70,17 +70,13 @@ def _written(records: "Iterable[Record]", out: Path) -> "Iterator[Record]":
     """Write each record as it goes by; the file appears when all are written."""
     import msgspec
 
+    from edgepatent_runtime import whole
     from edgepatent_runtime.sources.metadata import row
 
-    part = out.with_name(out.name + ".part")
-    try:
-        with part.open("wb") as file:
-            for record in records:
-                file.write(msgspec.json.encode(row(record, out.parent)) + b"\n")
-                yield record
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole.replacing(out) as file:
+        for record in records:
+            file.write(msgspec.json.encode(row(record, out.parent)) + b"\n")
+            yield record
 
 
 def _print(survey: "Survey", skipped: "Skipped", quick: bool) -> None:

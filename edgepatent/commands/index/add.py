@@ -27,6 +27,11 @@ from edgepatent_runtime.errors import InputError
 )
 @click.option("--prune", is_flag=True, help="Remove drawings whose files have vanished.")
 @click.option(
+    "--allow-empty",
+    is_flag=True,
+    help="Let --prune remove all drawings of a SOURCE in which nothing can be used.",
+)
+@click.option(
     "--thumbnails/--no-thumbnails",
     default=True,
     show_default=True,
@@ -46,6 +51,7 @@ def command(
     model: str | None,
     metadata: Path | None,
     prune: bool,
+    allow_empty: bool,
     thumbnails: bool,
     threads: int,
     as_json: bool,
@@ -89,6 +95,7 @@ def command(
                 skipped=skipped,
                 progress=progress,
                 prune=prune,
+                allow_empty=allow_empty,
                 keep_thumbnails=thumbnails,
                 total=totals.get(source.spec),
             )

@@ -27,6 +27,8 @@ DIGEST = 16
 """So many bytes of the SHA-256 of a file's content are kept."""
 
 
+_JOURNAL = bytes.fromhex("d9d505f920a163d7")
+
 MOST_ROWS = 1 << 32
 _MOST_PICTURE = 1 << 20
 
@@ -171,10 +173,11 @@ def require_inside(folder: Path, *, write: bool) -> None:
 def exists(folder: Path) -> bool:
     """Whether ``folder`` holds a catalog that was finished, or one that is damaged.
 
-    One whose making was interrupted before its first commit is none.
+    One whose making was interrupted before its first commit is none: a catalog gets its name when
+    it is whole, but earlier versions wrote it in place.
     """
     path = folder / NAME
-    if not path.is_file():
+    if not path.is_file() or _never_committed(path.with_name(f"{NAME}-journal")):
         return False
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as sql:
@@ -183,14 +186,27 @@ def exists(folder: Path) -> bool:
         return True
 
 
+def _never_committed(journal: Path) -> bool:
+    """Whether SQLite's rollback journal belongs to the transaction that made the catalog.
+
+    It says how many pages there were before: none. (https://sqlite.org/fileformat.html, section 3)
+    """
+    try:
+        with journal.open("rb") as file:
+            head = file.read(20)
+    except OSError:
+        return False
+    return len(head) == 20 and head[:8] == _JOURNAL and head[16:20] == bytes(4)
+
+
 class Catalog:
     """One connection to the catalog, for one thread at a time.
 
     Raises `CollectionError` where there is none, where it is damaged, or of a newer format.
     """
 
-    def __init__(self, folder: Path, *, write: bool = False) -> None:
-        self.path = folder / NAME
+    def __init__(self, folder: Path, *, write: bool = False, name: str = NAME) -> None:
+        self.path = folder / name
         self._folders: dict[int, str] = {}
         try:
             self.sql = self._connect(write)

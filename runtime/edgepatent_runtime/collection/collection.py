@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from edgepatent_runtime import names
+from edgepatent_runtime import faults, names
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import catalog, model, snapshot, thumbnails, vectors
 from edgepatent_runtime.collection.catalog import Catalog, State
@@ -24,6 +24,7 @@ from edgepatent_runtime.collection.writer import Writer, is_fresh, vectors_name
 from edgepatent_runtime.errors import CollectionError, SpaceMismatchError
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record, Skipped
+from edgepatent_runtime.whole import sync_folder
 
 if TYPE_CHECKING:
     from edgepatent_runtime.collection.check import Problem
@@ -260,6 +261,7 @@ class Collection:
         skipped: Skipped | None = None,
         progress: Progress = silent,
         prune: bool = False,
+        allow_empty: bool = False,
         keep_thumbnails: bool = True,
         total: int | None = None,
     ) -> "Added":
@@ -278,6 +280,7 @@ class Collection:
                 skipped=Skipped() if skipped is None else skipped,
                 progress=progress,
                 prune=prune,
+                allow_empty=allow_empty,
                 keep_thumbnails=keep_thumbnails,
                 total=total,
             )
@@ -346,6 +349,8 @@ class Collection:
             writer.compact(progress)
 
 
+_NEW = f"{catalog.NAME}.new"
+
 # What an interrupted creation may leave behind.
 _LEFT = re.compile(r"catalog\.sqlite(\.new)?(-wal|-shm|-journal)?|vectors-000001\.rows")
 
@@ -366,14 +371,19 @@ def _create(folder: Path, bundle: Bundle) -> None:
     copied = model.copy_in(bundle, folder, model.FIRST)
     state = State(copied.space, copied.dimensions, copied.bundle, vectors_name(1), 0, 0)
     vectors.create(folder / state.vectors, copied.dimensions)
-    model.sync_folder(folder)
-    edits = Edits(folder)
+    sync_folder(folder)
+    edits = Edits(folder, name=_NEW)
     try:
         with edits.failures():
             edits.begin()
             edits.migrate()
             edits.initialise(state, copied.rotation)
             edits.commit()
+            edits.checkpoint()
     finally:
         edits.close()
-    model.sync_folder(folder)
+    # Only now is there a collection: a name that appears with all that belongs to it.
+    faults.point("catalog.made")
+    (folder / _NEW).rename(folder / catalog.NAME)
+    faults.point("catalog.named")
+    sync_folder(folder)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from edgepatent_runtime.collection.catalog import Catalog, Derived, File, State, Words
+from edgepatent_runtime import faults
+from edgepatent_runtime.collection.catalog import NAME, Catalog, Derived, File, State, Words
 from edgepatent_runtime.collection.vectors import Floats, Rows
 from edgepatent_runtime.record import Record
 
@@ -27,8 +28,8 @@ class Model:
 class Edits(Catalog):
     """The writer's connection to the catalog."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, write=True)
+    def __init__(self, folder: Path, *, name: str = NAME) -> None:
+        super().__init__(folder, write=True, name=name)
         # 64 MB: content digests go into their index in random order, and it should stay in memory.
         self.sql.execute("PRAGMA cache_size = -65536")
         # Patents whose words were taken out of the full-text index in this transaction: to be put
@@ -52,7 +53,9 @@ class Edits(Catalog):
         """Make everything since `begin` exist, on the disk, with the next generation."""
         self._index_words()
         self.sql.execute("UPDATE state SET generation = generation + 1")
+        faults.point("catalog.changed")
         self.sql.execute("COMMIT")
+        faults.point("catalog.committed")
 
     def rollback(self) -> None:
         """Forget everything since `begin`."""
@@ -62,6 +65,7 @@ class Edits(Catalog):
     def checkpoint(self) -> None:
         """Move the log into the main file, so that the file alone is the catalog."""
         self.sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        faults.point("catalog.checkpointed")
 
     # -- state
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from edgepatent_runtime import faults
 from edgepatent_runtime.collection.vectors import Floats, Rows
 
 try:
@@ -133,11 +134,13 @@ class Graph:
         # hnswlib says nothing when the disk is full.
         if path.stat().st_size != self._index.index_file_size():
             raise OSError(errno.ENOSPC, "the graph could not be written wholly", str(path))
+        faults.point("graph.written")
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        faults.point("graph.synced")
         return file_digest(path)
 
     def nearest(self, query: Floats, count: int) -> Rows:

@@ -62,6 +62,7 @@ def add(
     skipped: Skipped,
     progress: Progress,
     prune: bool,
+    allow_empty: bool,
     keep_thumbnails: bool,
     total: int | None,
 ) -> Added:
@@ -69,11 +70,13 @@ def add(
 
     Unchanged files (size and mtime) cost a stat; renamed and copied ones are recognised by their
     content and not encoded again; changed ones are replaced. ``prune`` removes what is stored
-    below ``root`` and has vanished. Each batch of 64 is committed, so that an interruption loses
-    no more than that. ``total`` is only for ``progress``. What cannot be decoded is counted in
-    ``skipped``; its stored version stays.
+    below ``root`` and has vanished; where nothing there can be used at all, only with
+    ``allow_empty``, since a folder that is not mounted looks like that. Each batch of 64 is
+    committed, so that an interruption loses no more than that. ``total`` is only for
+    ``progress``. What cannot be decoded is counted in ``skipped``; its stored version stays.
 
-    Raises `SpaceMismatchError` where the encoder is not the collection's model.
+    Raises `SpaceMismatchError` where the encoder is not the collection's model, `InputError` where
+    pruning is refused.
     """
     if encoder.bundle.info.space != writer.state.space:
         raise SpaceMismatchError(
@@ -117,7 +120,7 @@ def add(
                 rows = writer.quantise(encoder.encode(np.stack(drawings)[:, None]))
                 stored, replaced = commit(writer, wanted, rows, pictures)
                 result = result.plus(added=stored - replaced, replaced=replaced)
-        result = result.plus(removed=known.tidy(prune))
+        result = result.plus(removed=known.tidy(prune, allow_empty))
         writer.commit()
     return result
 

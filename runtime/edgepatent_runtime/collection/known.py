@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from edgepatent_runtime.collection.catalog import DIGEST, File, part_of
 from edgepatent_runtime.collection.writer import Writer
+from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.record import Record, Skipped
 from edgepatent_runtime.sources import plugins
 
@@ -36,6 +37,17 @@ def content_digest(data: bytes | Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()[:DIGEST]
 
 
+def _is_gone(path: Path) -> bool:
+    """Whether no file is there. One that cannot be looked at (no permission) is not gone."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
 @dataclass(frozen=True)
 class _Found:
     """The stored file of a record, and older versions of it that lie under the same path."""
@@ -57,6 +69,7 @@ class Known:
             self._root = self._edits.root(self._root_path)
         self._seen: set[int | tuple[int, str]] = set()
         self._failed: set[int] = set()
+        self._looked_at = self._unusable = 0
         self._superseded: dict[int, list[int]] = {}
         self._rows = writer.vectors()
         # The drawings of one file mostly follow each other.
@@ -74,6 +87,7 @@ class Known:
             if not self._see(key, part):
                 skipped.add("listed twice", record.image)
                 return None, None
+            self._looked_at += 1
             row = self._edits.drawing_at(key, part)
             if row is not None:
                 if self._edits.update_drawing(row, record):
@@ -106,14 +120,20 @@ class Known:
     def failed(self, file: int) -> None:
         """A drawing of ``file`` could not be decoded."""
         self._failed.add(file)
+        self._unusable += 1
 
-    def tidy(self, prune: bool) -> int:
-        """Remove what changed files no longer hold and, with ``prune``, what has vanished."""
+    def tidy(self, prune: bool, allow_empty: bool) -> int:
+        """Remove what changed files no longer hold and, with ``prune``, what has vanished.
+
+        Raises `InputError` where everything would go and nothing of the source could be used,
+        unless ``allow_empty``.
+        """
         with self._edits.failures():
             gone: list[int] = []
             for file, older in self._superseded.items():
                 if file not in self._failed:
                     gone += [row for old in older for row, _ in self._edits.drawings_in(old)]
+            kept = len(gone)
             if prune:
                 for key, path in self._edits.files_below(self._root):
                     if key in self._seen:
@@ -122,8 +142,14 @@ class Known:
                             for row, part in self._edits.drawings_in(key)
                             if part and (key, part) not in self._seen
                         ]
-                    elif self._root_path and not Path(self._root_path, path).exists():
+                    elif self._root_path and _is_gone(Path(self._root_path, path)):
                         gone += [row for row, _ in self._edits.drawings_in(key)]
+            if len(gone) > kept and self._looked_at == self._unusable and not allow_empty:
+                raise InputError(
+                    f"nothing in {self._root_path or 'the source'} can be used, so --prune would "
+                    f"remove all {len(gone) - kept} drawings that came from it: if it is not "
+                    "mounted, mount it; if they shall go, add --allow-empty"
+                )
             rows = np.unique(np.array(gone, np.int64))
             self._edits.remove_drawings(rows)
             self._edits.drop_unused([], sorted(self._failed))
@@ -178,7 +204,7 @@ class Known:
             edits.move_file(known[0].key, root, relative, size, mtime)
             return _Found(known[0], known[1:])
         for file, folder, name in edits.files_like(digest):
-            if not Path(folder, name).exists():
+            if _is_gone(Path(folder, name)):
                 edits.move_file(file.key, root, relative, size, mtime)
                 return _Found(file, known, moved=True)
         return _Found(edits.add_file(root, relative, size, mtime, digest), known)

@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
-from edgepatent_runtime import names
+from edgepatent_runtime import faults, names
 from edgepatent_runtime.bundle import INFO, Bundle
 from edgepatent_runtime.collection.edits import Model
 from edgepatent_runtime.collection.rotation import random_rotation
+from edgepatent_runtime.whole import sync_folder
 
 FIRST = "bundle-000001"
 
@@ -34,17 +35,10 @@ def copy_in(bundle: Bundle, folder: Path, name: str) -> Model:
     return Model(bundle.info.space, name, dimensions, random_rotation(dimensions))
 
 
-def sync_folder(folder: Path) -> None:
-    """Make new and removed names in ``folder`` last."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _write_synced(path: Path, data: bytes) -> None:
     with path.open("wb") as file:
         file.write(data)
         file.flush()
+        faults.point("model.written")
         os.fsync(file.fileno())
+    faults.point("model.synced")

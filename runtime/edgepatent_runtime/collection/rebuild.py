@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edgepatent_runtime import faults
 from edgepatent_runtime.collection import vectors
 from edgepatent_runtime.collection.ingest import BATCH, Encodes
 from edgepatent_runtime.collection.model import copy_in, new_name
@@ -88,6 +89,7 @@ class _Encoded:
         entries["number"], entries["row"] = numbers, rows
         with self._path.open("ab") as file:
             file.write(entries.tobytes())
+        faults.point("encoded.written")
 
     def chunks(self, live: Rows) -> Iterator[tuple[Rows, npt.NDArray[np.void]]]:
         """What `Writer.rewrite` takes: the rows of ``live`` that were encoded, ascending."""

@@ -8,6 +8,7 @@ there is none, and SQLite's own check has to do.
 import zlib
 from pathlib import Path
 
+from edgepatent_runtime import faults, whole
 from edgepatent_runtime.collection.catalog import NAME
 from edgepatent_runtime.collection.graph import file_digest
 
@@ -17,15 +18,14 @@ SEAL = "catalog.sha256"
 def put(folder: Path, generation: int) -> None:
     """Seal the catalog, whose log must have been checkpointed. Raises `OSError`."""
     line = f"{generation} {file_digest(folder / NAME)}"
-    new = folder / f"{SEAL}.new"
-    new.write_text(f"{line} {zlib.crc32(line.encode())}\n")
-    new.replace(folder / SEAL)
+    whole.write(folder / SEAL, f"{line} {zlib.crc32(line.encode())}\n".encode())
+    faults.point("seal.put")
 
 
 def lift(folder: Path) -> None:
     """Remove the seal, before anything is changed."""
     (folder / SEAL).unlink(missing_ok=True)
-    (folder / f"{SEAL}.new").unlink(missing_ok=True)
+    faults.point("seal.lifted")
 
 
 def broken(folder: Path, generation: int) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edgepatent_runtime import faults
 from edgepatent_runtime.collection.vectors import Floats, Rows
 
 Words = npt.NDArray[np.uint64]
@@ -41,7 +42,9 @@ def write(path: Path, words: Words, start: int) -> None:
         file.seek(start * words.shape[1] * 8)
         file.write(words.tobytes())
         file.flush()
+        faults.point("signs.written")
         os.fsync(file.fileno())
+    faults.point("signs.synced")
 
 
 def load(path: Path, dimensions: int, count: int) -> Words | None:

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edgepatent_runtime import faults
+
 SIDE = 128
 
 
@@ -45,6 +47,7 @@ def append(path: Path, pictures: Sequence[bytes | None]) -> list[tuple[int, int]
             file.write(struct.pack("<I", zlib.crc32(picture)) + picture)
             places.append((offset, len(picture) + 4))
             offset += len(picture) + 4
+    faults.point("thumbnails.written")
     return places
 
 

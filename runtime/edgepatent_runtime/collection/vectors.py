@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from edgepatent_runtime import faults
 from edgepatent_runtime.errors import CollectionError
 
 HEADER = 64
@@ -64,6 +65,7 @@ def create(path: Path, dimensions: int) -> None:
     with path.open("xb") as file:
         file.write(_HEAD.pack(_MAGIC, dimensions).ljust(HEADER, b"\0"))
         file.flush()
+        faults.point("vectors.created")
         os.fsync(file.fileno())
 
 
@@ -77,7 +79,9 @@ def append(path: Path, rows: npt.NDArray[np.void], start: int) -> None:
         file.seek(HEADER + start * rows.dtype.itemsize)
         file.write(rows.tobytes())
         file.flush()
+        faults.point("vectors.written")
         os.fsync(file.fileno())
+    faults.point("vectors.synced")
 
 
 class Vectors:

@@ -10,17 +10,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgepatent_runtime import names
+from edgepatent_runtime import faults, names
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import derive, graph, seal, thumbnails, vectors
 from edgepatent_runtime.collection.catalog import Derived, State, require_inside
 from edgepatent_runtime.collection.edits import Edits, Model
 from edgepatent_runtime.collection.lock import WriterLock
-from edgepatent_runtime.collection.model import copy_in, new_name, sync_folder
+from edgepatent_runtime.collection.model import copy_in, new_name
 from edgepatent_runtime.collection.vectors import Floats, Rows, Vectors
 from edgepatent_runtime.errors import SpaceMismatchError
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record
+from edgepatent_runtime.whole import sync_folder
 
 EXACT_ROWS = 20_000
 """Up to so many rows a search is exact, and no graph is built."""
@@ -37,6 +38,7 @@ _DEAD_SHARE = 0.2
 _BLOCK = 16_384
 _OWN_FILES = re.compile(
     r"vectors-\d{6,9}\.rows|thumbnails-\d{6,9}\.bin|(signs|graph)-\d{6,9}(-\d+){1,2}"
+    r"|\.catalog\.sha256\.\w+\.part"
 )
 _BUNDLES = re.compile(r"bundle-\d{6,9}")
 
@@ -53,6 +55,12 @@ def is_fresh(graph: Derived | None, state: State) -> bool:
         and graph.vectors == state.vectors
         and state.rows - graph.rows <= GRAPH_LAG
     )
+
+
+def _goes_on(unfinished: Path, vectors: str) -> bool:
+    """Whether a rebuild that was interrupted was one of these rows: its first line ends so."""
+    with unfinished.open("rb") as file:
+        return file.readline(400).endswith(f" {vectors}\n".encode())
 
 
 class Writer:
@@ -326,6 +334,7 @@ class Writer:
         for name in outdated:
             if name:
                 names.remove_file(self.folder, name)
+                faults.point("old.removed")
 
     def _sweep(self) -> None:
         """Remove files that an interrupted writer left behind: named by no committed state."""
@@ -337,6 +346,8 @@ class Writer:
         for path in list(self.folder.iterdir()):
             if path.name in wanted:
                 continue
+            if path.name == UNFINISHED and not _goes_on(path, self.state.vectors):
+                names.remove_file(self.folder, path.name)
             if _OWN_FILES.fullmatch(path.name):
                 names.remove_file(self.folder, path.name)
             elif _BUNDLES.fullmatch(path.name) and path.name != self.state.bundle:
