@@ -18,10 +18,10 @@ import numpy as np
 
 from edgepatent.encoding import encode_records, open_model, read_records
 from edgepatent.options import open_bundle
-from edgepatent_runtime.classify import Classifier, expected_calibration_error
 from edgepatent_runtime.collection import Collection
 from edgepatent_runtime.progress import silent
 from edgepatent_runtime.record import Record, Skipped
+from edgepatent_runtime.search.kinds import Classifier, expected_calibration_error
 
 FOLDS = 5
 

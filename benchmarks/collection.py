@@ -29,8 +29,9 @@ import numpy.typing as npt
 from edgepatent_runtime.bundle import Bundle, BundleInfo, write_info
 from edgepatent_runtime.collection import Collection
 from edgepatent_runtime.collection.graph import GRAPH_CANDIDATES, choose_leading, held
-from edgepatent_runtime.collection.nearest import Scope, nearest
+from edgepatent_runtime.collection.nearest import Reach, nearest
 from edgepatent_runtime.record import ImageRef, Record
+from edgepatent_runtime.search import ranking
 
 Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
@@ -231,7 +232,7 @@ def truth(stored: Callable[[slice], Floats], rows: int, queries: Floats) -> Ids:
 def ours(collection: Collection, seconds: dict[str, Took], sizes: dict[str, float]) -> list[Way]:
     """The three plans, on rows alone; and the whole search, with the catalog, by each."""
     with collection.reading() as (_, snapshot):
-        scope = Scope(snapshot, np.zeros(0, np.int64))
+        scope = Reach(snapshot, np.zeros(0, np.int64))
     common = sizes["rows"]
 
     def plan(name: str) -> Callable[[Floats], Ids]:
@@ -331,8 +332,9 @@ import sys, time
 import cv2, onnxruntime
 import numpy as np
 from edgepatent_runtime.collection import Collection
+from edgepatent_runtime.search import ranking
 with Collection.open(sys.argv[1]) as collection:
-    answer = collection.search(np.load(sys.argv[2]), plan=sys.argv[3])
+    answer = ranking.search([collection], np.load(sys.argv[2]), plan=sys.argv[3])
 assert len(answer.hits) == 10
 peak = [line for line in open("/proc/self/status") if line.startswith("VmHWM")][0].split()[1]
 print(time.process_time() * 1000, int(peak) / 1024, answer.milliseconds)
@@ -385,11 +387,11 @@ def build(folder: Path, stored: Floats) -> tuple[dict[str, Took], dict[str, floa
 
 def whole_search(collection: Collection, queries: Floats, plan: str) -> list[str]:
     """Median milliseconds of a search with catalog, patents and checksums: wall, processor."""
-    collection.search(queries[0], plan=plan)
+    ranking.search([collection], queries[0], plan=plan)
     walls, processor = [], []
     for query in queries[1 : 21 if plan == "exact" else 201]:
         before = time.thread_time()
-        walls.append(collection.search(query, plan=plan).milliseconds)
+        walls.append(ranking.search([collection], query, plan=plan).milliseconds)
         processor.append((time.thread_time() - before) * 1000)
     return [plan, f"{np.median(walls):.1f}", f"{np.median(processor):.1f}"]
 

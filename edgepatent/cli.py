@@ -47,6 +47,8 @@ VERBS = {
     "embed": "Write the embeddings of drawings to a .npy file.",
     "index": "Make drawings searchable: add, remove, info, verify, rebuild, merge.",
     "search": "Find the patents whose drawings look like an image.",
+    "batch": "Search with every image of a folder, each by itself.",
+    "replay": "Search again as recorded in FILE (search --record) and say what differs.",
     "classify": "Suggest Locarno subclasses for a drawing, from its neighbours.",
     "bench": "Measure encoding and search on this machine.",
     "doctor": "Check that model, index and machine are in order.",

@@ -1,7 +1,9 @@
 """Options and arguments that several verbs share, and the resolving of what they name."""
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import platformdirs
@@ -49,6 +51,97 @@ indexes_option = click.option(
     help="The folder of a collection; repeat it to search several of one model at once. "
     "$EDGEPATENT_INDEX names another default.",
 )
+
+
+threads_option = click.option(
+    "--threads", default=1, show_default=True, metavar="N", help="Cores that the model may use."
+)
+
+_REQUEST_OPTIONS = (
+    click.option(
+        "--top",
+        type=click.IntRange(min=1),
+        default=10,
+        show_default=True,
+        metavar="N",
+        help="How many hits to show.",
+    ),
+    click.option(
+        "--text",
+        metavar="WORDS",
+        help="Only patents with all these words in title or figure descriptions; without IMG, "
+        "search by the words alone.",
+    ),
+    click.option(
+        "--fuse",
+        is_flag=True,
+        help="Let --text rank beside the images (reciprocal rank fusion) instead of filtering.",
+    ),
+    click.option(
+        "--locarno",
+        multiple=True,
+        metavar="CODE",
+        help="Only this Locarno subclass (06-01) or class (06); may be repeated.",
+    ),
+    click.option(
+        "--not-locarno", multiple=True, metavar="CODE", help="Without this subclass or class."
+    ),
+    click.option(
+        "--since", metavar="DATE", help="Only patents of this date (YYYY-MM-DD) or later."
+    ),
+    click.option(
+        "--before", metavar="DATE", help="Only patents older than this date: the priority date."
+    ),
+    click.option(
+        "--patent",
+        "patents",
+        multiple=True,
+        metavar="ID",
+        help="Only this patent; may be repeated.",
+    ),
+    click.option("--not-patent", "not_patents", multiple=True, metavar="ID", help="Without it."),
+    click.option(
+        "--by",
+        type=click.Choice(["patent", "drawing"]),
+        default="patent",
+        show_default=True,
+        help="What a hit is: a patent with all its views, or one drawing.",
+    ),
+    click.option(
+        "--plan",
+        type=click.Choice(["auto", "exact", "scan", "graph"]),
+        default="auto",
+        show_default=True,
+        help="How candidates are found; auto is exact up to 20,000 drawings.",
+    ),
+    click.option(
+        "--any-rotation",
+        is_flag=True,
+        help="Try the image in all four quarter turns, keep the best.",
+    ),
+    click.option(
+        "--anyway", is_flag=True, help="Search even if the image does not look like a drawing."
+    ),
+)
+_REQUEST_FIELDS = (
+    "top", "text", "fuse", "locarno", "not_locarno", "since", "before", "patents", "not_patents",
+    "by", "plan", "any_rotation", "anyway",
+)  # fmt: skip
+
+
+def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a search, handed to ``command`` as one argument ``request``."""
+
+    @wraps(command)
+    def call(**arguments: Any) -> Any:
+        from edgepatent_runtime.search.request import Request
+
+        fields = {name: arguments.pop(name) for name in _REQUEST_FIELDS}
+        return command(request=Request(**fields), **arguments)
+
+    for option in reversed(_REQUEST_OPTIONS):
+        call = option(call)
+    return call
 
 
 def is_run(model: str) -> bool:

@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from stored import records_of_designs, views_of_designs
 
 from edgepatent_runtime.collection import Collection, writer
-from edgepatent_runtime.collection.filters import Filters
+from edgepatent_runtime.filters import Filters
+from edgepatent_runtime.search.ranking import search
 
 DESIGNS, VIEWS = 240, 2
 RECORDS = records_of_designs(DESIGNS, VIEWS)
@@ -92,7 +93,7 @@ def check_answer(collection: Collection, plan: str, seed: int) -> bool:
     """Search, and compare with brute force; False where the collection changed meanwhile."""
     query = views_of_designs(1, 1, 64, seed=seed)
     before, numbers = stored_records(collection)
-    answer = collection.search(query, top=5, plan=plan)
+    answer = search([collection], query, top=5, plan=plan)
     if stored_records(collection)[0] != before:
         return False
     expected = dict(ranking(numbers, query[0], len(numbers)))

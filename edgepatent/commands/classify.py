@@ -42,15 +42,12 @@ def command(
     """
     import sys
 
-    from edgepatent.report.classified import ClassifyDocument, classified, table
-    from edgepatent.searching import Query, Searcher
+    from edgepatent.report.classified import classified, table
+    from edgepatent_runtime.index import Index
 
-    standard_input = sys.stdin.buffer.read() if "-" in images else b""
-    with Searcher(tuple(map(str, indexes)), threads=threads) as searcher:
-        views, embeddings = searcher.embed(
-            [Query(image) for image in images], standard_input=standard_input, anyway=anyway
-        )
-        document: ClassifyDocument = classified(searcher, views, embeddings, top)
+    given = {"-": sys.stdin.buffer.read()} if "-" in images else {}
+    with Index.open(indexes, threads=threads) as index:
+        document = classified(index.classify(images, anyway=anyway, given=given), index, top)
     if as_json:
         console.print_json(document)
         return

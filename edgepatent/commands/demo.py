@@ -65,13 +65,12 @@ def command(ctx: click.Context, out: Path, train: bool, model: str) -> None:
         model = str(out / "bundle")
     index = out / "index"
     _run(ctx, "index", "add", out / "designs", "--index", index, "--model", model)
-    _run(ctx, "search", "--batch", out / "unseen", "--out", out / "results", "--index", index)
+    _run(ctx, "batch", out / "unseen", "--out", out / "results", "--index", index)
     right = _first_hits(unseen, out / "results")
 
     by_hand = _redraw(unseen, out / "by-hand")
     click.echo(f"\nThe same views as if drawn by a shaky hand lie in {out / 'by-hand'}.")
-    _run(ctx, "search", "--batch", out / "by-hand", "--out", out / "results-by-hand",
-         "--index", index)  # fmt: skip
+    _run(ctx, "batch", out / "by-hand", "--out", out / "results-by-hand", "--index", index)
     again = _first_hits(by_hand, out / "results-by-hand")
 
     patent, view = list(unseen.items())[EXAMPLE]

@@ -3,20 +3,20 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgepatent import console
-from edgepatent.options import indexes_option, json_option
+from edgepatent.options import indexes_option, json_option, request_options, threads_option
 
 if TYPE_CHECKING:
-    from edgepatent.searching import Result, Searcher
+    from edgepatent_runtime.index import Index
+    from edgepatent_runtime.search.request import Crop, Request
+    from edgepatent_runtime.search.results import Result
 
-Crop = tuple[int, int, int, int]
 
-
-def _crop(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Crop | None:
+def _crop(ctx: click.Context, parameter: click.Parameter, value: str | None) -> "Crop | None":
     if value is None:
         return None
     try:
@@ -28,63 +28,37 @@ def _crop(ctx: click.Context, parameter: click.Parameter, value: str | None) -> 
     return x, y, width, height
 
 
-@click.command()
+class _Search(click.Command):
+    """Hands on what used to be options of this verb to the verbs that they have become."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """The context of this verb, or of ``batch`` or ``replay``."""
+        for place, argument in enumerate(args):
+            option, given, value = argument.partition("=")
+            if option in ("--batch", "--replay"):
+                verb = option[2:]
+                from edgepatent.cli import command as edgepatent
+
+                other = edgepatent.get_command(parent or click.Context(edgepatent), verb)
+                assert other is not None
+                click.echo(f"search {option} is a verb now: edgepatent {verb}", err=True)
+                moved = [value] if given else args[place + 1 : place + 2]
+                rest = args[place + 1 :] if given else args[place + 2 :]
+                return other.make_context(verb, [*moved, *args[:place], *rest], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command(cls=_Search)
 @click.argument("images", nargs=-1, metavar="[IMG]...")
 @indexes_option
-@click.option(
-    "--top",
-    type=click.IntRange(min=1),
-    default=10,
-    show_default=True,
-    metavar="N",
-    help="How many hits to show.",
-)
 @click.option("--like", metavar="PATENT_ID", help="Search with all views of an indexed patent.")
-@click.option(
-    "--text",
-    metavar="WORDS",
-    help="Only patents with all these words in title or figure descriptions; without IMG, "
-    "search by the words alone.",
-)
-@click.option(
-    "--fuse",
-    is_flag=True,
-    help="Let --text rank beside the images (reciprocal rank fusion) instead of filtering.",
-)
-@click.option(
-    "--locarno",
-    multiple=True,
-    metavar="CODE",
-    help="Only this Locarno subclass (06-01) or class (06); may be repeated.",
-)
-@click.option(
-    "--not-locarno", multiple=True, metavar="CODE", help="Without this subclass or class."
-)
-@click.option("--since", metavar="DATE", help="Only patents of this date (YYYY-MM-DD) or later.")
-@click.option(
-    "--before", metavar="DATE", help="Only patents older than this date: the priority date."
-)
-@click.option(
-    "--patent", "patents", multiple=True, metavar="ID", help="Only this patent; may be repeated."
-)
-@click.option("--not-patent", "not_patents", multiple=True, metavar="ID", help="Without it.")
-@click.option(
-    "--by",
-    type=click.Choice(["patent", "drawing"]),
-    default="patent",
-    show_default=True,
-    help="What a hit is: a patent with all its views, or one drawing.",
-)
-@click.option(
-    "--plan",
-    type=click.Choice(["auto", "exact", "scan", "graph"]),
-    default="auto",
-    show_default=True,
-    help="How candidates are found; auto is exact up to 20,000 drawings.",
-)
-@click.option(
-    "--any-rotation", is_flag=True, help="Try the image in all four quarter turns, keep the best."
-)
+@request_options
 @click.option(
     "--crop",
     metavar="X,Y,W,H",
@@ -99,24 +73,7 @@ def _crop(ctx: click.Context, parameter: click.Parameter, value: str | None) -> 
     metavar="N",
     help="The page of a PDF or TIFF.",
 )
-@click.option(
-    "--anyway", is_flag=True, help="Search even if the image does not look like a drawing."
-)
-@click.option(
-    "--threads", default=1, show_default=True, metavar="N", help="Cores that the model may use."
-)
-@click.option(
-    "--batch",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    metavar="DIR",
-    help="Search with every image of a folder, each by itself; needs --out.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Where --batch writes one JSON file an image.",
-)
+@threads_option
 @click.option(
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -134,14 +91,7 @@ def _crop(ctx: click.Context, parameter: click.Parameter, value: str | None) -> 
     "--record",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write what was searched, with what and what came of it, for --replay.",
-)
-@click.option(
-    "--replay",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Search again as recorded (IMG replaces query images that have moved) and say what "
-    "differs; exits with 1 if the hits do.",
+    help="Write what was searched, with what and what came of it, for edgepatent replay.",
 )
 @click.option("--paths", is_flag=True, help="Print the paths of the best drawings only.")
 @click.option(
@@ -152,35 +102,17 @@ def _crop(ctx: click.Context, parameter: click.Parameter, value: str | None) -> 
     help="Small pictures of the hits, in terminals that can show them.",
 )
 @json_option
-@click.pass_context
 def command(
-    ctx: click.Context,
-    /,
+    request: "Request",
     images: tuple[str, ...],
     indexes: tuple[Path, ...],
-    top: int,
     like: str | None,
-    text: str | None,
-    fuse: bool,
-    locarno: tuple[str, ...],
-    not_locarno: tuple[str, ...],
-    since: str | None,
-    before: str | None,
-    patents: tuple[str, ...],
-    not_patents: tuple[str, ...],
-    by: str,
-    plan: str,
-    any_rotation: bool,
-    crop: Crop | None,
+    crop: "Crop | None",
     page: int,
-    anyway: bool,
     threads: int,
-    batch: Path | None,
-    out: Path | None,
     html: Path | None,
     csv_file: Path | None,
     record: Path | None,
-    replay: Path | None,
     paths: bool,
     previews: str,
     as_json: bool,
@@ -189,99 +121,40 @@ def command(
 
     Several images are views of one design: a patent's score is the mean over the views of its
     most similar drawing, a cosine between -1 and 1. IMG may be "-" for standard input. The
-    collection's own model is used. An indexed query image is never its own hit.
+    index's own model is used. An indexed query image is never its own hit.
     """
-    from edgepatent.searching import Query, Request, Searcher
+    import msgspec
 
-    _require_combination(images, like, text, fuse, by, batch, out, html, csv_file, record, replay)
-    request = Request(
-        indexes=tuple(map(str, indexes)),
-        queries=tuple(Query(image, page - 1, crop) for image in images),
-        like=like,
-        text=text,
-        fuse=fuse,
-        top=top,
-        by="drawing" if by == "drawing" else "patent",
-        plan=plan,
-        any_rotation=any_rotation,
-        anyway=anyway,
-        locarno=locarno,
-        not_locarno=not_locarno,
-        since=since,
-        before=before,
-        patents=patents,
-        not_patents=not_patents,
-    )
-    if replay is not None:
-        from edgepatent.report.replay import replay_record
+    from edgepatent_runtime.index import Index
+    from edgepatent_runtime.search.request import Query
 
-        moved = ctx.get_parameter_source("indexes") == click.core.ParameterSource.COMMANDLINE
-        ctx.exit(replay_record(replay, request, moved, threads, as_json))
-    with Searcher(request.indexes, threads=threads, resident=batch is not None) as searcher:
-        if batch is not None:
-            from edgepatent.report.batch import search_folder
-
-            assert out is not None
-            search_folder(searcher, request, batch, out)
-            return
-        standard_input = sys.stdin.buffer.read() if "-" in images else b""
-        result = searcher.run(request, standard_input)
-        _write(result, searcher, html, csv_file, record)
+    queries = tuple(Query(image, page, crop) for image in images)
+    request = msgspec.structs.replace(request, queries=queries, like=like)
+    if problem := request.contradiction():
+        raise click.UsageError(problem)
+    with Index.open(indexes, threads=threads) as index:
+        given = {"-": sys.stdin.buffer.read()} if "-" in images else {}
+        result = index.search(request, given=given)
+        _write(result, index, html, csv_file, record)
         if as_json:
             from edgepatent.report.document import document
 
-            console.print_json(document(result, searcher))
+            console.print_json(document(result))
         elif paths:
             from edgepatent.report.document import drawing_name
 
-            for hit in result.answer.hits:
+            for hit in result:
                 click.echo(drawing_name(hit))
         else:
-            _show(result, searcher, previews)
-
-
-def _require_combination(
-    images: tuple[str, ...],
-    like: str | None,
-    text: str | None,
-    fuse: bool,
-    by: str,
-    batch: Path | None,
-    out: Path | None,
-    html: Path | None,
-    csv_file: Path | None,
-    record: Path | None,
-    replay: Path | None,
-) -> None:
-    """Raise `click.UsageError` for options that do not go together."""
-    if replay is not None:
-        return
-    if batch is not None:
-        if images or like or html or csv_file or record:
-            raise click.UsageError(
-                "--batch writes JSON for a folder of images: it goes with filters and --out only"
-            )
-        if out is None:
-            raise click.UsageError("--batch needs --out DIR for its results")
-        return
-    if out is not None:
-        raise click.UsageError("--out belongs to --batch")
-    if images and like:
-        raise click.UsageError("name images or --like, not both")
-    if not images and not like and not text:
-        raise click.UsageError("name an image to search with, or use --like or --text")
-    if fuse and (not text or not (images or like)):
-        raise click.UsageError("--fuse needs --text and an image (or --like)")
-    if by == "drawing" and (fuse or not (images or like)):
-        raise click.UsageError("--by drawing goes with images, not with a ranking by words")
+            _show(result, previews)
 
 
 def _write(
     result: "Result",
-    searcher: "Searcher",
+    index: "Index",
     html: Path | None,
     csv_file: Path | None,
-    kept: Path | None,
+    record: Path | None,
 ) -> None:
     """The files that were asked for."""
     from edgepatent_runtime import whole
@@ -289,28 +162,27 @@ def _write(
     if html is not None:
         from edgepatent.report import build, page
 
-        whole.write(html, page.render(build.page_content(result, searcher)).encode())
+        whole.write(html, page.render(build.page_content(result, index)).encode())
     if csv_file is not None:
         from edgepatent.report import table
 
         table.write_csv(result, csv_file)
-    if kept is not None:
-        from edgepatent.report import document, record
+    if record is not None:
+        from edgepatent.report import filing
 
-        record.write(document.record(result, searcher), kept)
+        filing.write(filing.file(result, index), record)
 
 
-def _show(result: "Result", searcher: "Searcher", previews: str) -> None:
+def _show(result: "Result", previews: str) -> None:
     """The table, the pictures where the terminal can show them, and how it was found."""
     from edgepatent.report.table import hit_table
 
-    hits = result.answer.hits
-    if not hits:
+    if not result.hits:
         click.echo("no hit: no indexed drawing passes the filters")
         return
     columns, rows = hit_table(result)
     console.print_table(columns, rows)
-    _print_previews(result, searcher, previews)
+    _print_previews(result, previews)
     turned = [
         f"{view.name} turned by {90 * view.quarters}°" for view in result.views if view.quarters
     ]
@@ -323,17 +195,16 @@ def _show(result: "Result", searcher: "Searcher", previews: str) -> None:
     click.echo(", ".join(details), err=True)
 
 
-def _print_previews(result: "Result", searcher: "Searcher", wanted: str) -> None:
+def _print_previews(result: "Result", wanted: str) -> None:
     if wanted == "off" or (wanted == "auto" and not sys.stdout.isatty()):
         return
-    from edgepatent.report import build
     from edgepatent.report.previews import PROTOCOLS, detect
 
     protocol = detect(os.environ, True) if wanted == "auto" else wanted
     if protocol is None:
         return
-    for hit in result.answer.hits:
-        pixels = build.pixels(hit, hit.drawings[0], searcher)
+    for hit in result:
+        pixels = hit.drawings[0].pixels()
         if pixels is not None:
             click.echo(f"{hit.rank}. {hit.patent_id}")
             click.echo(PROTOCOLS[protocol](pixels), nl=False)

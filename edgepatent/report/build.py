@@ -1,59 +1,37 @@
 """From a result to what the page shows: pictures, facts, cards."""
 
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from edgepatent.report.document import drawing_name
 from edgepatent.report.page import LARGE, SMALL, Card, PageContent, Picture, picture
-from edgepatent.searching import Result, Searcher
-from edgepatent_runtime import drawing, locarno, sources
-from edgepatent_runtime.errors import DrawingError
-from edgepatent_runtime.query import DrawingHit, Hit
-
-Page = npt.NDArray[np.uint8]
+from edgepatent_runtime import locarno
+from edgepatent_runtime.index import Index
+from edgepatent_runtime.search.results import Drawing, Hit, Result
 
 
-def pixels(hit: Hit, found: DrawingHit, searcher: Searcher) -> Page | None:
-    """A stored drawing's pixels: its file if it is here, else its thumbnail, else None."""
-    try:
-        return drawing.crop(sources.read_page(found.image), found.image.box)
-    except DrawingError:
-        pass
-    if found.thumbnail is None:
-        return None
-    collection = next(c for c in searcher.collections if str(c.folder) == hit.collection)
-    png = collection.thumbnail(found.thumbnail)
-    if png is None:
-        return None
-    from PIL import Image
-
-    return np.asarray(Image.open(BytesIO(png)).convert("L"))
-
-
-def page_content(result: Result, searcher: Searcher) -> PageContent:
+def page_content(result: Result, index: Index) -> PageContent:
     """All that the page of a result shows."""
     return PageContent(
         title="Patent drawing search",
-        facts=_facts(result, searcher),
+        facts=_facts(result, index),
         notes=_notes(result),
-        queries=_queries(result, searcher),
-        cards=[_card(hit, result, searcher) for hit in result.answer.hits],
+        queries=_queries(result, index),
+        cards=[_card(hit, result) for hit in result.hits],
     )
 
 
-def _facts(result: Result, searcher: Searcher) -> list[tuple[str, str]]:
+def _facts(result: Result, index: Index) -> list[tuple[str, str]]:
     from datetime import datetime
 
     from edgepatent import __version__
 
-    info = searcher.bundle.info
+    info = index.bundle.info
     request = result.request
     facts = [
         ("Searched", datetime.now().astimezone().isoformat(" ", timespec="minutes")),
-        ("In", ", ".join(request.indexes)),
+        ("In", ", ".join(result.indexes)),
         ("Drawings", f"{result.answer.searched:,}"),
         ("Model", f"{info.name}, space {info.space[:12]}"),
         ("Program", f"edgepatent {__version__}"),
@@ -77,12 +55,12 @@ def _notes(result: Result) -> list[str]:
         for view in result.views
         if view.quarters
     ]
-    if not result.answer.hits:
+    if not result.hits:
         notes.append("No indexed drawing passes the filters.")
     return notes
 
 
-def _queries(result: Result, searcher: Searcher) -> list[Picture]:
+def _queries(result: Result, index: Index) -> list[Picture]:
     """The query's views: the images that were given, or the drawings of ``--like``."""
     if result.request.like is None:
         return [
@@ -94,22 +72,22 @@ def _queries(result: Result, searcher: Searcher) -> list[Picture]:
             )
             for number, view in enumerate(result.views, start=1)
         ]
-    hit = searcher.drawings_of(result.request.like)
+    patent = index[result.request.like]
     return [
         picture(
-            pixels(hit, found, searcher),
+            found.pixels(),
             LARGE,
-            label=f"{hit.patent_id} {_figure(found)}",
-            where=drawing_name(hit, place),
+            label=f"{patent.patent_id} {_figure(found)}",
+            where=str(found.image),
         )
-        for place, found in enumerate(hit.drawings)
+        for found in patent.drawings
     ]
 
 
-def _card(hit: Hit, result: Result, searcher: Searcher) -> Card:
+def _card(hit: Hit, result: Result) -> Card:
     pictures = [
         picture(
-            pixels(hit, found, searcher),
+            found.pixels(),
             LARGE if place == 0 else SMALL,
             label=f"{hit.patent_id} {_figure(found)}" if place == 0 else _figure(found),
             where=drawing_name(hit, place) if place == 0 else Path(found.path).name,
@@ -126,13 +104,13 @@ def _card(hit: Hit, result: Result, searcher: Searcher) -> Card:
         locarno_name=locarno.name(hit.locarno) if hit.locarno else None,
         title=hit.title,
         date=hit.date,
-        index=hit.collection if len(result.request.indexes) > 1 else None,
+        index=hit.index if len(result.indexes) > 1 else None,
         best=pictures[0],
         others=pictures[1:],
     )
 
 
-def _figure(found: DrawingHit) -> str:
+def _figure(found: Drawing) -> str:
     parts = [f"FIG. {found.figure}" if found.figure else "drawing"]
     if found.view:
         parts.append(found.view)

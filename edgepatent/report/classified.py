@@ -1,16 +1,12 @@
 """What ``classify`` prints: suggestions and the drawings that speak for them."""
 
 import os
-from collections.abc import Sequence
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from edgepatent.report.document import drawing_name
-from edgepatent.searching import Searcher, View
 from edgepatent_runtime import locarno
-from edgepatent_runtime.classify import Classifier
+from edgepatent_runtime.index import Classification, Index
 
 # Drawings shown for each suggestion.
 EVIDENCE = 3
@@ -44,7 +40,7 @@ class ClassEntry(msgspec.Struct, frozen=True):
 
 
 class CalibrationEntry(msgspec.Struct, frozen=True):
-    """How the confidence was calibrated: see `edgepatent_runtime.classify.Calibration`."""
+    """How the confidence was calibrated: see `edgepatent_runtime.search.kinds.Calibration`."""
 
     patents: int
     accuracy: float
@@ -64,13 +60,9 @@ class ClassifyDocument(msgspec.Struct, frozen=True):
     calibration: CalibrationEntry
 
 
-def classified(
-    searcher: Searcher, views: Sequence[View], embeddings: npt.NDArray[np.float32], top: int
-) -> ClassifyDocument:
-    """Classify the views of one design. Raises `CollectionError` where nothing has a label."""
-    classifier = Classifier(searcher.collections, views=len(views))
-    exclude = [bytes.fromhex(view.sha256) for view in views]
-    suggestions = classifier.suggest(embeddings, exclude)
+def classified(result: Classification, index: Index, top: int) -> ClassifyDocument:
+    """The ``top`` suggestions for a design, with what speaks for them."""
+    suggestions = result.suggestions
     entries = []
     for suggestion in suggestions[:top]:
         drawings = [
@@ -92,11 +84,11 @@ def classified(
         klass = suggestion.evidence[0].klass
         if klass is not None:
             classes[klass] = classes.get(klass, 0.0) + suggestion.confidence
-    fitted = classifier.calibration
+    fitted = result.calibration
     return ClassifyDocument(
-        query=[view.name for view in views],
-        space=searcher.bundle.info.space,
-        index=os.pathsep.join(str(collection.folder) for collection in searcher.collections),
+        query=[view.name for view in result.views],
+        space=index.bundle.info.space,
+        index=os.pathsep.join(store.name for store in index.stores),
         suggestions=entries,
         classes=[
             ClassEntry(klass, _name(klass), round(confidence, 4))

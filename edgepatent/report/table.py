@@ -6,9 +6,8 @@ from pathlib import Path
 from textwrap import shorten
 
 from edgepatent.report.document import drawing_name
-from edgepatent.searching import Result
 from edgepatent_runtime import locarno, whole
-from edgepatent_runtime.query import Hit
+from edgepatent_runtime.search.results import Hit, Result
 
 NAME_LENGTH = 48
 
@@ -35,7 +34,7 @@ def figure(hit: Hit) -> str:
 
 def hit_table(result: Result) -> tuple[list[str], list[list[str]]]:
     """Columns and rows; the collection is named where there are several."""
-    several = len(result.request.indexes) > 1
+    several = len(result.indexes) > 1
     columns = ["#", "score", "patent", "Locarno", "title", "date", "best drawing"]
     rows = [
         [
@@ -46,9 +45,9 @@ def hit_table(result: Result) -> tuple[list[str], list[list[str]]]:
             hit.title or "",
             hit.date or "",
             figure(hit),
-            *([hit.collection] if several else []),
+            *([hit.index] if several else []),
         ]
-        for hit in result.answer.hits
+        for hit in result.hits
     ]
     return columns + (["index"] if several else []), rows
 
@@ -60,7 +59,7 @@ def write_csv(result: Result, path: Path) -> None:
     writer.writerow(
         ["rank", "score", "patent_id", "locarno", "title", "date", "figure", "path", "index"]
     )
-    for hit in result.answer.hits:
+    for hit in result.hits:
         writer.writerow(
             [
                 hit.rank,
@@ -71,7 +70,7 @@ def write_csv(result: Result, path: Path) -> None:
                 hit.date or "",
                 hit.drawings[0].figure or "",
                 drawing_name(hit),
-                hit.collection,
+                hit.index,
             ]
         )
     whole.write(path, text.getvalue().encode())

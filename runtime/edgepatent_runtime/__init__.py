@@ -12,15 +12,32 @@ if TYPE_CHECKING:
     from edgepatent_runtime.collection import Collection as Collection
     from edgepatent_runtime.drawing import read_drawing as read_drawing
     from edgepatent_runtime.encoder import Encoder as Encoder
+    from edgepatent_runtime.index import Index as Index
+    from edgepatent_runtime.record import Record as Record
+    from edgepatent_runtime.search.request import Query as Query
+    from edgepatent_runtime.search.request import Request as Request
 
 _HOMES = {
     "Bundle": "edgepatent_runtime.bundle",
     "Collection": "edgepatent_runtime.collection",
     "Encoder": "edgepatent_runtime.encoder",
+    "Index": "edgepatent_runtime.index",
+    "Query": "edgepatent_runtime.search.request",
+    "Record": "edgepatent_runtime.record",
+    "Request": "edgepatent_runtime.search.request",
     "read_drawing": "edgepatent_runtime.drawing",
 }
 
-__all__ = ["Bundle", "Collection", "Encoder", "read_drawing"]
+__all__ = [
+    "Bundle",
+    "Collection",
+    "Encoder",
+    "Index",
+    "Query",
+    "Record",
+    "Request",
+    "read_drawing",
+]
 __version__ = "0.1.0"
 
 

@@ -108,6 +108,11 @@ class Bundle:
                 "make one with: edgepatent export RUN --out BUNDLE"
             ) from error
 
+    @classmethod
+    def named(cls, model: Path | str) -> "Bundle":
+        """The bundle in a folder, or the starter for the word "starter"."""
+        return cls.starter() if model == "starter" else cls(model)
+
     def read(self, name: str) -> bytes:
         """The bytes of one file, checked. Raises `BundleError` if they are not as exported."""
         listed = next((one for one in self.files if one == name), None)

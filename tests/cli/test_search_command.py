@@ -263,18 +263,24 @@ def test_the_page_of_every_kind_of_search(inside, index, query, first, rows, tmp
         assert word in html
 
 
-def test_batch_writes_one_result_a_query(edgepatent, index, query, tmp_path):
+def test_batch_writes_one_result_a_query(edgepatent, index, query, tmp_path, first):
     folder = tmp_path / "queries"
     folder.mkdir()
     shutil.copy(query, folder / "one.png")
     Image.open(query).resize((260, 260)).save(folder / "two.jpg")
     (folder / "broken.png").write_text("no image")
-    done = edgepatent("search", "--index", index, "--batch", folder, "--out", tmp_path / "out")
+    done = edgepatent("batch", folder, "--index", index, "--out", tmp_path / "out")
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["one.png.json", "two.jpg.json"]
     assert "skipped 1: not an image" in done.stderr
     document = json.loads((tmp_path / "out" / "two.jpg.json").read_text())
     assert document["hits"][0]["score"] > 0.5
     assert "one.png" in done.stdout
+    # As it was spelled before, with filters and a line that names the verb.
+    old = ("search", "--not-patent", first, "--batch", folder, f"--out={tmp_path / 'old'}")
+    done = edgepatent(*old, EDGEPATENT_INDEX=str(index))
+    assert "search --batch is a verb now: edgepatent batch" in done.stderr
+    document = json.loads((tmp_path / "old" / "two.jpg.json").read_text())
+    assert first not in names(document)
 
 
 def test_record_and_replay(inside, index, query, designs, tmp_path, tiny_bundle):
@@ -287,24 +293,28 @@ def test_record_and_replay(inside, index, query, designs, tmp_path, tiny_bundle)
     assert len(kept["queries"][0]["sha256"]) == 64
     assert kept["indexes"][0]["drawings"] == 30
     assert len(kept["hits"]) == 5
-    same = inside("search", "--replay", record)
+    # The format of earlier versions: the request names the indexes, pages count from 0.
+    assert kept["request"]["indexes"] == [str(copy)]
+    assert kept["request"]["queries"] == [{"path": str(query), "page": 0, "crop": None}]
+    same = inside("replay", record)
     assert "the same 5 hits" in same.stdout
 
     extra = tmp_path / "extra" / "P1"
     extra.mkdir(parents=True)
     Image.open(query).resize((250, 250)).save(extra / "a.png")
     inside("index", "add", extra.parent, "--index", copy)
-    changed = inside("search", "--replay", record, status=1)
+    changed = inside("replay", record, status=1)
     assert "changed: " in changed.stdout
     assert "31 of 11 now" in changed.stdout.replace("holds ", "").replace(" (", " now (")
     assert "differs: P1 is new" in changed.stdout
-    document = json.loads(inside("search", "--replay", record, "--json", status=1).stdout)
+    document = json.loads(inside("replay", record, "--json", status=1).stdout)
     assert document["same"] is False
 
     moved = tmp_path / "moved.png"
     shutil.copy(query, moved)
-    again = inside("search", "--replay", record, moved, "--index", index)
+    again = inside("search", f"--replay={record}", moved, "--index", index)
     assert "the same 5 hits" in again.stdout
+    assert "search --replay is a verb now: edgepatent replay" in again.stderr
     record.write_text("{}")
     assert "not a search record" in inside("search", "--replay", record, status=1).stderr
 
@@ -324,14 +334,15 @@ def test_previews(edgepatent, index, query, protocol, start):
     [
         ((), "name an image"),
         (("a.png", "--like", "X"), "not both"),
-        (("a.png", "--out", "x"), "--out belongs to --batch"),
+        (("a.png", "--out", "x"), "No such option"),
         (("--text", "chair", "--fuse"), "--fuse needs"),
         (("--text", "chair", "--by", "drawing"), "--by drawing"),
         (("a.png", "--crop", "1,2,3"), "four whole numbers"),
         (("a.png", "--crop", "1,2,0,3"), "at least 1"),
         (("a.png", "--top", "0"), "0 is not in the range"),
-        (("--batch", "."), "--batch needs --out"),
-        (("--batch", ".", "--out", "x", "a.png"), "--batch writes"),
+        (("--batch", "."), "Missing option '--out'"),
+        (("--batch", ".", "--out", "x", "a.png"), "unexpected extra argument (a.png)"),
+        (("--batch", ".", "--out", "x", "--fuse"), "--fuse needs"),
     ],
 )
 def test_wrong_usage(arguments, message, capsys):

@@ -14,10 +14,11 @@ from stored import draw_patents, records_of_designs, views_of_designs
 
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection, check
-from edgepatent_runtime.collection.filters import Filters
 from edgepatent_runtime.encoder import Encoder
 from edgepatent_runtime.errors import CollectionError, EdgepatentError
+from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.record import Skipped
+from edgepatent_runtime.search import ranking
 from edgepatent_runtime.sources import open_source
 
 Answers = list[list[tuple[str, float]]]
@@ -30,7 +31,7 @@ def answers(folder: Path, plan: str = "exact") -> Answers:
     with Collection.open(folder, resident=True) as collection:
         for seed in range(5):
             query = views_of_designs(1, 1, 64, seed=seed)
-            hits = collection.search(query, plan=plan, top=5).hits
+            hits = ranking.search([collection], query, plan=plan, top=5).hits
             found.append([(hit.patent_id, round(hit.score, 3)) for hit in hits])
     return found
 
@@ -95,7 +96,9 @@ def test_damaged_rows_are_encoded_again(
 
 def test_a_damaged_row_is_never_reported(index: Path) -> None:
     with Collection.open(index) as collection:
-        row = collection.search(views_of_designs(1, 1, 64), top=1).hits[0].drawings[0].row
+        row = (
+            ranking.search([collection], views_of_designs(1, 1, 64), top=1).hits[0].drawings[0].row
+        )
     path = index / "vectors-000001.rows"
     data = bytearray(path.read_bytes())
     data[64 + row * 72 + 66] ^= 1
@@ -103,7 +106,7 @@ def test_a_damaged_row_is_never_reported(index: Path) -> None:
     with Collection.open(index) as collection:
         for plan in ("exact", "scan"):
             with pytest.raises(CollectionError, match=rf"row {row} .*--repair"):
-                collection.search(views_of_designs(1, 1, 64), top=1, plan=plan)
+                ranking.search([collection], views_of_designs(1, 1, 64), top=1, plan=plan)
 
 
 def test_rows_that_nothing_can_restore_are_given_up_and_named(index: Path) -> None:
@@ -213,13 +216,13 @@ def test_hnswlib_never_gets_a_damaged_graph(
     damage(next(index.glob("graph-*")), at)
     query = views_of_designs(1, 1, 64, seed=1)
     with Collection.open(index, resident=True) as collection:
-        assert collection.search(query).plan == "scan"
+        assert ranking.search([collection], query).plan == "scan"
     assert [problem.part for problem in check.verify(index)] == ["graph"]
     if at == 0.55:
         check.repair(index)
         assert check.verify(index) == []
         with Collection.open(index, resident=True) as collection:
-            assert collection.search(query).plan == "graph"
+            assert ranking.search([collection], query).plan == "graph"
 
 
 WORK = """
@@ -228,7 +231,7 @@ from pathlib import Path
 sys.path[:0] = [{tests!r}]
 from stored import records_of_designs, views_of_designs
 from edgepatent_runtime.collection import Collection, writer
-from edgepatent_runtime.collection.filters import Filters
+from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.errors import EdgepatentError
 import resource, sqlite3
 writer.EXACT_ROWS, writer.GRAPH_LAG = 100, 0

@@ -11,10 +11,8 @@ import pytest
 from bundles import write_tiny_bundle
 from stored import draw, draw_patents, records_of_designs, views_of_designs
 
-from edgepatent_runtime import query
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection, catalog
-from edgepatent_runtime.collection.filters import Filters
 from edgepatent_runtime.collection.ingest import Added
 from edgepatent_runtime.collection.known import content_digest
 from edgepatent_runtime.encoder import Encoder
@@ -24,7 +22,9 @@ from edgepatent_runtime.errors import (
     LockedError,
     SpaceMismatchError,
 )
+from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.record import ImageRef, Record, Skipped
+from edgepatent_runtime.search import ranking
 from edgepatent_runtime.sources import load, open_source
 
 
@@ -74,7 +74,7 @@ def found(collection: Collection, path: Path) -> str:
     """The path of the drawing that is most like the one at ``path``."""
     drawing = load(ImageRef(str(path)), collection.bundle.info.size)
     embedding = Encoder(collection.bundle).encode(drawing[None])
-    hit = collection.search(embedding, top=1).hits[0]
+    hit = ranking.search([collection], embedding, top=1).hits[0]
     assert hit.score > 0.999
     return hit.drawings[0].path
 
@@ -279,7 +279,7 @@ def test_the_query_image_is_not_its_own_result(collection: Collection, drawings:
     drawing = load(ImageRef(str(path)), collection.bundle.info.size)
     embedding = Encoder(collection.bundle).encode(drawing[None])
     for plan in ("exact", "scan"):
-        answer = query.search(
+        answer = ranking.search(
             [collection], embedding, plan=plan, exclude=[content_digest(path)], top=100
         )
         paths = {found.path for hit in answer.hits for found in hit.drawings}
@@ -382,7 +382,7 @@ def test_a_rebuild_with_another_model_changes_the_space(
     with Collection.open(collection.folder) as reader:
         assert collection.rebuild(Encoder(other), Skipped()) == 18
         with pytest.raises(SpaceMismatchError, match="open it again"):
-            reader.search(views_of_designs(1, 1, 64))
+            ranking.search([reader], views_of_designs(1, 1, 64))
     assert collection.info().space == other.info.space
     assert collection.dimensions == 96
     assert found(collection, drawings / "P0003" / "view1.png") == "P0003/view1.png"
@@ -478,7 +478,7 @@ def test_a_folder_that_cannot_be_written_can_be_searched(
     try:
         with Collection.open(index) as reader:
             assert reader.info().drawings == 18
-            assert reader.search(views_of_designs(1, 1, 64)).hits
+            assert ranking.search([reader], views_of_designs(1, 1, 64)).hits
     finally:
         index.chmod(0o700)
     if os.geteuid():  # root may write everywhere

@@ -63,13 +63,12 @@ def command(
     more than that, and the same command goes on where it stopped. SOURCE may also be a .npy file
     of embeddings, as edgepatent embed writes it.
     """
-    import os
     import sys
     from dataclasses import asdict
 
-    from edgepatent.indexing import add_file, open_or_create
+    from edgepatent_runtime import embeddings_file
     from edgepatent_runtime.collection.ingest import Added
-    from edgepatent_runtime.encoder import Encoder
+    from edgepatent_runtime.index import Index
     from edgepatent_runtime.record import Skipped
     from edgepatent_runtime.sources import open_source
 
@@ -83,24 +82,24 @@ def command(
         totals = {s.spec: sum(1 for _ in s.records(Skipped())) for s in opened}
     skipped = Skipped()
     result = Added()
-    with open_or_create(index, model) as collection, console.progress_bar() as progress:
+    with Index.ready(index, model) as target, console.progress_bar() as progress:
         for path in ready:
-            result += add_file(collection, path, metadata, skipped, progress)
-        encoder = Encoder(collection.bundle, threads=threads or os.cpu_count() or 1)
-        for source in opened:
-            result += collection.add(
-                source.records(skipped),
-                encoder,
-                root=source.root,
+            records, embeddings = embeddings_file.read(path, metadata)
+            result += target.add(
+                records, embeddings=embeddings, threads=threads, skipped=skipped, progress=progress
+            )
+        if opened:
+            result += target.add(
+                *opened,
+                prune=prune,
+                thumbnails=thumbnails,
+                threads=threads,
                 skipped=skipped,
                 progress=progress,
-                prune=prune,
                 allow_empty=allow_empty,
-                keep_thumbnails=thumbnails,
-                total=totals.get(source.spec),
+                totals=totals,
             )
-        collection.finish(progress, threads)
-        info = collection.info()
+        info = target.info()
     console.report_skipped(skipped)
     counts = {name: count for name, count in asdict(result).items() if count}
     if as_json:

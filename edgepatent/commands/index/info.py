@@ -18,10 +18,10 @@ def command(index: Path, as_json: bool) -> None:
     "graph" is fresh, stale (found by scan instead, until the next add) or none (not needed up to
     20,000 drawings); "dead" rows are given back by index rebuild.
     """
-    from edgepatent_runtime.collection.collection import Collection
+    from edgepatent_runtime.index import Index
 
-    with Collection.open(index) as collection:
-        info = collection.info()
+    with Index.open(index) as opened:
+        info = opened.info()
     if as_json:
         console.print_json(info)
         return

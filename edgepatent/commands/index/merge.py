@@ -25,21 +25,14 @@ def command(others: tuple[Path, ...], index: Path, as_json: bool) -> None:
     All must be of one model; nothing is encoded again, and the others stay as they are. Where the
     index named by --index does not exist, it is made with the model of the first OTHER.
     """
-    from edgepatent_runtime.collection import Collection
-    from edgepatent_runtime.collection.catalog import exists
-    from edgepatent_runtime.collection.ingest import Added
+    from contextlib import ExitStack
 
-    result = Added()
-    if exists(index):
-        target = Collection.open(index, write=True)
-    else:
-        with Collection.open(others[0]) as first:
-            target = Collection.create(index, first.bundle)
-    with target, console.progress_bar() as progress:
-        for folder in others:
-            with Collection.open(folder) as other:
-                result += target.merge(other, progress)
-        target.finish(progress)
+    from edgepatent_runtime.index import Index
+
+    with ExitStack() as stack, console.progress_bar() as progress:
+        opened = [stack.enter_context(Index.open(folder)) for folder in others]
+        target = stack.enter_context(Index.ready(index, new=opened[0].bundle))
+        result = target.merge(*opened, progress=progress)
         info = target.info()
     if as_json:
         console.print_json({**asdict(result), "index": info})

@@ -1,12 +1,11 @@
 """``edgepatent index rebuild``: make an index anew."""
 
-import os
 from pathlib import Path
 
 import click
 
 from edgepatent import console
-from edgepatent.options import index_option, json_option, open_bundle
+from edgepatent.options import index_option, json_option
 
 
 @click.command()
@@ -23,19 +22,15 @@ def command(index: Path, model: str | None, threads: int, as_json: bool) -> None
     graph are made again. With it every image must still be there. Searches go on meanwhile, in
     what was there before. Interrupted, the same command goes on where it stopped.
     """
-    from edgepatent_runtime.collection import Collection
-    from edgepatent_runtime.encoder import Encoder
+    from edgepatent_runtime.index import Index
     from edgepatent_runtime.record import Skipped
 
     skipped = Skipped()
-    with Collection.open(index, write=True) as collection, console.progress_bar() as progress:
-        if model is None:
-            collection.compact(progress)
-        else:
-            encoder = Encoder(open_bundle(model), threads=threads or os.cpu_count() or 1)
-            collection.rebuild(encoder, skipped, progress)
-        collection.finish(progress, threads)
-        info = collection.info()
+    with console.progress_bar() as progress:
+        with Index.open(index) as opened:
+            opened.rebuild(model, threads=threads, skipped=skipped, progress=progress)
+        with Index.open(index) as opened:
+            info = opened.info()
     console.report_skipped(skipped)
     if as_json:
         console.print_json({"skipped": skipped.counts, "index": info})

@@ -28,31 +28,16 @@ def command(
     Conditions narrow each other. The images themselves are not touched; the room of forgotten
     drawings is given back when a fifth of an index is such room, or by index rebuild.
     """
-    from edgepatent_runtime import dates
-    from edgepatent_runtime import locarno as codes
-    from edgepatent_runtime.collection import Collection
-    from edgepatent_runtime.collection.filters import Filters
     from edgepatent_runtime.errors import InputError
-    from edgepatent_runtime.patent_id import canonical
+    from edgepatent_runtime.index import Index
 
-    def date(text: str | None) -> str | None:
-        found = dates.parse(text) if text else None
-        if text and found is None:
-            raise InputError(f"{text!r} is not a date: write YYYY-MM-DD")
-        return found
-
-    filters = Filters(
-        locarno=tuple(codes.parse(code) or code for code in locarno),
-        since=date(since),
-        before=date(before),
-        patents=tuple(map(canonical, patents)),
-    )
-    if not filters:
+    if not (patents or locarno or since or before):
         raise click.UsageError("name patents, --locarno, --since or --before")
-    with Collection.open(index, write=True) as collection, console.progress_bar() as progress:
-        removed = collection.remove(filters)
-        collection.finish(progress)
-        info = collection.info()
+    with Index.open(index) as opened, console.progress_bar() as progress:
+        removed = opened.remove(
+            patents, locarno=locarno, since=since, before=before, progress=progress
+        )
+        info = opened.info()
     if as_json:
         console.print_json({"removed": removed, "index": info})
     else:

@@ -15,10 +15,11 @@ import numpy as np
 from edgepatent_runtime import names
 from edgepatent_runtime.bundle import MOST_DIMENSIONS
 from edgepatent_runtime.collection import schema
-from edgepatent_runtime.collection.filters import Filters, match_words, where
+from edgepatent_runtime.collection.filters import match_words, where
 from edgepatent_runtime.collection.schema import MIGRATIONS
 from edgepatent_runtime.collection.vectors import Floats, Rows
 from edgepatent_runtime.errors import CollectionError
+from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.record import ImageRef, Record
 
 NAME = "catalog.sqlite"
@@ -406,6 +407,10 @@ class Catalog:
             "SELECT (SELECT count(*) FROM drawings), (SELECT count(*) FROM patents)"
         ).fetchone()
         return drawings, patents
+
+    def patents(self) -> list[tuple[str, str | None]]:
+        """Id and subclass of every patent, in the order in which they came."""
+        return self.sql.execute("SELECT patent_id, subclass FROM patents ORDER BY id").fetchall()
 
     # -- finding
 

@@ -16,20 +16,20 @@ from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import catalog, model, snapshot, thumbnails, vectors
 from edgepatent_runtime.collection.catalog import Catalog, State
 from edgepatent_runtime.collection.edits import Edits
-from edgepatent_runtime.collection.filters import Filters
 from edgepatent_runtime.collection.lock import HOLDER, LOCK, WriterLock
+from edgepatent_runtime.collection.moment import Moment
 from edgepatent_runtime.collection.snapshot import Snapshot
 from edgepatent_runtime.collection.vectors import Floats
 from edgepatent_runtime.collection.writer import Writer, is_fresh, vectors_name
 from edgepatent_runtime.errors import CollectionError, SpaceMismatchError
+from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.progress import Progress, silent
-from edgepatent_runtime.record import Record, Skipped
+from edgepatent_runtime.record import ImageRef, Record, Skipped
 from edgepatent_runtime.whole import sync_folder
 
 if TYPE_CHECKING:
     from edgepatent_runtime.collection.check import Problem
     from edgepatent_runtime.collection.ingest import Added, Encodes
-    from edgepatent_runtime.query import Answer
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -55,12 +55,15 @@ class Collection:
 
     def __init__(self, folder: Path, *, write: bool, resident: bool) -> None:
         self.folder = folder
-        self.resident = resident
+        self._resident = resident
         self._writer: Writer | None = None
-        self._local = threading.local()
-        self._catalogs: list[Catalog] = []
+        # Connections that no thread uses now.
+        self._free: list[Catalog] = []
         self._guard = threading.Lock()
+        self._closed = False
         self._snapshot: Snapshot | None = None
+        # The same with its graph, once a question asked for it.
+        self._graphed: Snapshot | None = None
         if folder.is_dir():
             catalog.require_inside(folder, write=write)
         if not catalog.exists(folder):
@@ -109,10 +112,12 @@ class Collection:
 
     def close(self) -> None:
         """Close all connections; what is not committed is given up."""
-        for connection in self._catalogs:
+        with self._guard:
+            self._closed = True
+            free, self._free = self._free, []
+            self._snapshot = self._graphed = None
+        for connection in free:
             connection.close()
-        self._catalogs.clear()
-        self._snapshot = None
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -130,20 +135,23 @@ class Collection:
 
     # -- reading
 
+    @property
+    def name(self) -> str:
+        """The folder, as it was named."""
+        return str(self.folder)
+
     @contextmanager
     def reading(self) -> Iterator[tuple[Catalog, Snapshot]]:
         """One consistent state: the catalog inside a read transaction, and the rows it speaks of.
 
         Keep it for one search, not longer: while it is open the log cannot be checkpointed.
         """
-        connection = self._catalog()
-        taken = self._begin(connection)
-        try:
-            yield connection, taken
-        except sqlite3.Error as error:
-            raise connection.failure(error) from error
-        finally:
-            connection.end()
+        with self._connection() as connection:
+            taken = self._begin(connection)
+            try:
+                yield connection, taken
+            except sqlite3.Error as error:
+                raise connection.failure(error) from error
 
     def _begin(self, connection: Catalog) -> Snapshot:
         """Start a read transaction and take the state it sees."""
@@ -153,10 +161,9 @@ class Collection:
             try:
                 connection.sql.execute("BEGIN")
                 with self._guard:
-                    self._snapshot = snapshot.take(
-                        self.folder, connection, self._snapshot, self.resident
+                    self._snapshot = taken = snapshot.take(
+                        self.folder, connection, self._snapshot, self._resident
                     )
-                    taken = self._snapshot
                 self._same_space(taken)
                 return taken
             except sqlite3.Error as error:
@@ -169,21 +176,41 @@ class Collection:
                     connection.end()
                     raise
 
+    def _with_graph(self, connection: Catalog, taken: Snapshot) -> Snapshot:
+        """The state ``taken``, which ``connection``'s transaction sees, with the graph loaded."""
+        if taken.resident:
+            return taken
+        with self._guard:
+            self._graphed = snapshot.take(self.folder, connection, self._graphed or taken, True)
+            return self._graphed
+
     def _same_space(self, taken: Snapshot) -> None:
         if self.space and taken.state.space != self.space:
             raise SpaceMismatchError(
                 f"{self.folder} was rebuilt with another model meanwhile: open it again"
             )
 
-    def _catalog(self) -> Catalog:
-        """This thread's connection."""
-        connection: Catalog | None = getattr(self._local, "catalog", None)
+    @contextmanager
+    def _connection(self) -> Iterator[Catalog]:
+        """A connection for one question: as many are open as questions were asked at once."""
+        with self._guard:
+            if self._closed:
+                raise CollectionError(f"{self.folder} is closed: open it again")
+            connection = self._free.pop() if self._free else None
         if connection is None:
             connection = Catalog(self.folder)
-            self._local.catalog = connection
-            with self._guard:
-                self._catalogs.append(connection)
-        return connection
+        try:
+            yield connection
+            connection.end()
+        except BaseException:
+            # Whatever went wrong with it, the next question gets a new one.
+            connection.close()
+            raise
+        with self._guard:
+            if not self._closed:
+                self._free.append(connection)
+                return
+        connection.close()
 
     @property
     def bundle(self) -> Bundle:
@@ -199,23 +226,20 @@ class Collection:
                 f"{space[:12]}): use its own model, or run edgepatent index rebuild --model"
             )
 
-    def search(
-        self,
-        embeddings: Floats,
-        *,
-        top: int = 10,
-        filters: Filters | None = None,
-        plan: str = "auto",
-    ) -> "Answer":
-        """The ``top`` patents most like the views ``embeddings`` [V, D]: see `query.search`."""
-        from edgepatent_runtime import query
+    @contextmanager
+    def moment(self) -> Iterator[Moment]:
+        """One consistent state, for one question: see `moment.Moment`."""
+        with self.reading() as (known, taken):
+            yield Moment(known, taken, lambda: self._with_graph(known, taken))
 
-        return query.search([self], embeddings, top=top, filters=filters, plan=plan)
-
-    def thumbnail(self, place: tuple[int, int]) -> bytes | None:
-        """The PNG of a drawing (`Stored.thumbnail` says where); None where it was lost."""
-        with self.reading() as (_, taken):
-            return thumbnails.read(self.folder / thumbnails.file_name(taken.state.vectors), place)
+    def thumbnail(self, row: int, image: ImageRef) -> bytes | None:
+        """The PNG of the drawing ``image`` that was at ``row``; None where there is none (now)."""
+        with self.reading() as (known, taken):
+            entry = known.stored([row]).get(row)
+            if entry is None or entry.thumbnail is None or entry.record.image != image:
+                return None
+            file = self.folder / thumbnails.file_name(taken.state.vectors)
+            return thumbnails.read(file, entry.thumbnail)
 
     def info(self) -> Info:
         """What the collection holds."""
@@ -231,7 +255,7 @@ class Collection:
                 bytes=sum(p.stat().st_size for p in self.folder.rglob("*") if p.is_file()),
                 generation=taken.state.generation,
                 graph="fresh" if fresh else "stale" if graph else "none",
-                model=self.bundle.info.name,
+                model=Bundle(self.folder / taken.state.bundle).info.name,
                 dead=len(taken.dead),
                 roots=known.roots(),
             )
@@ -319,8 +343,9 @@ class Collection:
         """Copy the drawings of ``other`` in: see `merge.merge`."""
         from edgepatent_runtime.collection import merge
 
-        with self._writing() as writer:
-            return merge.merge(writer, other, progress)
+        other.require_space(self.space)
+        with self._writing() as writer, other.reading() as (known, taken):
+            return merge.merge(writer, known, taken, progress)
 
     def rebuild(self, encoder: "Encodes", skipped: Skipped, progress: Progress = silent) -> int:
         """Encode all drawings again, with another model: see `rebuild.rebuild`."""

@@ -1,31 +1,10 @@
-"""Which drawings may be found: conditions on their patents."""
+"""Filters as conditions of the catalog."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-
-@dataclass(frozen=True)
-class Filters:
-    """Which drawings may be found. Empty fields let everything pass.
-
-    ``locarno`` and ``not_locarno``: Locarno codes, "06-01" or a whole class "06" (or the labels of
-    a source's own taxonomy); ``since`` and ``before``: ISO dates, the first included, the second
-    not (a drawing without a date passes neither); ``patents`` and ``not_patents``: canonical ids;
-    ``text``: words that title or figure descriptions must hold (all of them, stemmed).
-    """
-
-    locarno: tuple[str, ...] = ()
-    not_locarno: tuple[str, ...] = ()
-    since: str | None = None
-    before: str | None = None
-    patents: tuple[str, ...] = ()
-    not_patents: tuple[str, ...] = ()
-    text: str | None = None
-
-    def __bool__(self) -> bool:
-        return self != Filters()
+from edgepatent_runtime.filters import Filters
 
 
 def match_words(text: str) -> str:

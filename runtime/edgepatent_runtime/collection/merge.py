@@ -3,54 +3,51 @@
 import numpy as np
 
 from edgepatent_runtime.collection import thumbnails
-from edgepatent_runtime.collection.catalog import Stored, part_of
-from edgepatent_runtime.collection.collection import Collection
+from edgepatent_runtime.collection.catalog import Catalog, Stored, part_of
 from edgepatent_runtime.collection.ingest import Added, commit
 from edgepatent_runtime.collection.known import Job
+from edgepatent_runtime.collection.snapshot import Snapshot
 from edgepatent_runtime.collection.writer import Writer
 from edgepatent_runtime.progress import Progress
 
 _BLOCK = 4096
 
 
-def merge(writer: Writer, other: Collection, progress: Progress) -> Added:
-    """Copy what ``other`` holds and ``writer``'s collection does not: rows, records, thumbnails.
+def merge(writer: Writer, catalog: Catalog, taken: Snapshot, progress: Progress) -> Added:
+    """Copy what one state of another collection holds and ``writer``'s does not.
 
-    A drawing is known by its file (root and path) and part; one whose file has another content
-    replaces it. Raises `SpaceMismatchError` where the models differ, `CollectionError` where a
-    row is damaged.
+    That is rows, records, thumbnails. A drawing is known by its file (root and path) and part; one
+    whose file has another content replaces it. Raises `CollectionError` where a row is damaged.
     """
-    other.require_space(writer.state.space)
     result = Added()
-    with other.reading() as (catalog, taken):
-        live = taken.live_rows()
-        alike = np.array_equal(taken.rotation, writer.rotation)
-        source = other.folder / thumbnails.file_name(taken.state.vectors)
-        for start in range(0, len(live), _BLOCK):
-            numbers = live[start : start + _BLOCK]
-            taken.vectors.require(numbers)
-            stored = catalog.stored(numbers.tolist())
-            jobs: list[Job] = []
-            rows: list[int] = []
-            pictures: list[bytes | None] = []
-            for row in numbers.tolist():
-                job = _place(writer, stored[row])
-                if job is None:
-                    result = result.plus(unchanged=1)
-                    continue
-                jobs.append(job)
-                rows.append(row)
-                place = stored[row].thumbnail
-                pictures.append(thumbnails.read(source, place) if place else None)
-            if jobs:
-                wanted = np.array(rows)
-                if alike:
-                    new = np.array(taken.vectors.rows[wanted])
-                else:
-                    new = writer.quantise(taken.vectors.read(wanted) @ taken.rotation)
-                count, replaced = commit(writer, jobs, new, pictures)
-                result = result.plus(added=count - replaced, replaced=replaced)
-            progress("merging", start + len(numbers), len(live))
+    live = taken.live_rows()
+    alike = np.array_equal(taken.rotation, writer.rotation)
+    source = catalog.path.parent / thumbnails.file_name(taken.state.vectors)
+    for start in range(0, len(live), _BLOCK):
+        numbers = live[start : start + _BLOCK]
+        taken.vectors.require(numbers)
+        stored = catalog.stored(numbers.tolist())
+        jobs: list[Job] = []
+        rows: list[int] = []
+        pictures: list[bytes | None] = []
+        for row in numbers.tolist():
+            job = _place(writer, stored[row])
+            if job is None:
+                result = result.plus(unchanged=1)
+                continue
+            jobs.append(job)
+            rows.append(row)
+            place = stored[row].thumbnail
+            pictures.append(thumbnails.read(source, place) if place else None)
+        if jobs:
+            wanted = np.array(rows)
+            if alike:
+                new = np.array(taken.vectors.rows[wanted])
+            else:
+                new = writer.quantise(taken.vectors.read(wanted) @ taken.rotation)
+            count, replaced = commit(writer, jobs, new, pictures)
+            result = result.plus(added=count - replaced, replaced=replaced)
+        progress("merging", start + len(numbers), len(live))
     writer.commit()
     return result
 

@@ -1,6 +1,7 @@
 """The stored rows nearest to one query: candidates by a plan, then an exact score for each."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -10,13 +11,11 @@ from edgepatent_runtime.collection.snapshot import Snapshot
 from edgepatent_runtime.collection.vectors import Floats, Rows
 from edgepatent_runtime.collection.writer import EXACT_ROWS
 
-PLANS = ("auto", "exact", "scan", "graph")
-
 SCAN_CANDIDATES = 1000
 
 
 @dataclass(frozen=True)
-class Scope:
+class Reach:
     """The rows that may be found: all living ones, or only ``allowed``; never ``excluded``.
 
     Both ascending; ``allowed`` holds living rows only, and none of ``excluded``.
@@ -31,6 +30,13 @@ class Scope:
         """How many rows may be found (the excluded counted in where nothing else is filtered)."""
         return self.snapshot.live if self.allowed is None else len(self.allowed)
 
+    @cached_property
+    def rows(self) -> Rows:
+        """The rows that may be found, ascending."""
+        if self.allowed is not None:
+            return self.allowed
+        return self.visible(self.snapshot.live_rows())
+
     def visible(self, rows: Rows) -> Rows:
         """Those of the living ``rows`` that may be found."""
         if self.allowed is not None:
@@ -38,14 +44,14 @@ class Scope:
         return rows[~np.isin(rows, self.excluded)] if len(self.excluded) else rows
 
 
-def choose(scope: Scope, plan: str) -> str:
+def choose(reach: Reach, plan: str) -> str:
     """The plan to carry out: signs and graph may be missing, and a graph knows no filter."""
-    snapshot = scope.snapshot
-    if plan == "auto" and scope.size <= EXACT_ROWS:
+    snapshot = reach.snapshot
+    if plan == "auto" and reach.size <= EXACT_ROWS:
         return "exact"
     usable = (
         snapshot.graph is not None
-        and scope.allowed is None
+        and reach.allowed is None
         and snapshot.state.rows - snapshot.graph.count <= EXACT_ROWS
     )
     if plan in ("auto", "graph") and usable:
@@ -55,32 +61,30 @@ def choose(scope: Scope, plan: str) -> str:
     return "exact"
 
 
-def nearest(scope: Scope, plan: str, query: Floats, count: int) -> tuple[Rows, Floats, bool]:
+def nearest(reach: Reach, plan: str, query: Floats, count: int) -> tuple[Rows, Floats, bool]:
     """About the ``count`` best rows for ``query`` [D], in no order, and their cosines.
 
     Also whether no row but these may be found. "exact" never misses one; "scan" and "graph" may.
     """
-    snapshot = scope.snapshot
+    snapshot = reach.snapshot
     # Rows are stored rotated: the query is rotated once instead.
     rotated = (snapshot.rotation @ query)[None]
     if plan == "graph":
-        rows = _by_graph(scope, query, count)
+        rows = _by_graph(reach, query, count)
     elif plan == "scan":
-        rows = _by_scan(scope, rotated, count)
-    elif scope.allowed is not None:
-        rows = scope.allowed
+        rows = _by_scan(reach, rotated, count)
     else:
-        rows = scope.visible(snapshot.live_rows())
+        rows = reach.rows
     scores = snapshot.vectors.scores(rotated, rows)[0]
     complete = plan == "exact" or count >= snapshot.state.rows
     if len(rows) > count:
         kept = np.argpartition(-scores, count - 1)[:count]
         return rows[kept], scores[kept], False
-    return rows, scores, complete or len(rows) >= scope.size
+    return rows, scores, complete or len(rows) >= reach.size
 
 
-def _by_graph(scope: Scope, query: Floats, count: int) -> Rows:
-    graph, snapshot = scope.snapshot.graph, scope.snapshot
+def _by_graph(reach: Reach, query: Floats, count: int) -> Rows:
+    graph, snapshot = reach.snapshot.graph, reach.snapshot
     assert graph is not None
     rows = graph.nearest(query, max(count, GRAPH_CANDIDATES))
     if graph.count < snapshot.state.rows:
@@ -88,18 +92,18 @@ def _by_graph(scope: Scope, query: Floats, count: int) -> Rows:
         rows = np.concatenate([rows, np.arange(graph.count, snapshot.state.rows)])
     if len(snapshot.dead):
         rows = rows[~np.isin(rows, snapshot.dead)]
-    return scope.visible(rows)
+    return reach.visible(rows)
 
 
-def _by_scan(scope: Scope, rotated: Floats, count: int) -> Rows:
-    snapshot = scope.snapshot
+def _by_scan(reach: Reach, rotated: Floats, count: int) -> Rows:
+    snapshot = reach.snapshot
     assert snapshot.signs is not None
     assert snapshot.mean is not None
     distance = signs.distances(snapshot.signs, signs.pack(rotated, snapshot.mean)[0])
-    if scope.allowed is not None:
+    if reach.allowed is not None:
         hidden = np.ones(len(distance), bool)
-        hidden[scope.allowed] = False
+        hidden[reach.allowed] = False
         distance[hidden] = signs.NEVER
     distance[snapshot.dead] = signs.NEVER
-    distance[scope.excluded] = signs.NEVER
+    distance[reach.excluded] = signs.NEVER
     return signs.nearest(distance, max(count, SCAN_CANDIDATES))

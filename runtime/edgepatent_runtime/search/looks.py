@@ -3,8 +3,8 @@
 An encoder gives an embedding for anything, and a search always finds something: a person should
 hear that the query was no drawing instead of reading confident nonsense. Properties of the
 page and a multinomial logistic regression tell the three kinds apart, without a model file and in
-a few milliseconds. ``benchmarks/domain.py`` fits the coefficients below, measures them on pages
-they were not fitted to, and says what the pages were (``benchmarks/domain.md``).
+a few milliseconds. ``benchmarks/looks.py`` fits the coefficients below, measures them on pages
+they were not fitted to, and says what the pages were (``benchmarks/looks.md``).
 """
 
 from typing import Literal

@@ -1,6 +1,6 @@
-"""How well `edgepatent_runtime.domain` tells drawings from pages of text and photographs.
+"""How well `edgepatent_runtime.search.looks` tells drawings from pages of text and photographs.
 
-    python benchmarks/domain.py [--shared ../shared] [--fit] [--out benchmarks/domain.md]
+    python benchmarks/looks.py [--shared ../shared] [--fit] [--out benchmarks/looks.md]
 
 Pages: every drawing goes through `drawing.decode`, as a query does. Drawings are real sheets
 (uspto-grants, uspto-sheets, deeppatent2-sheets), icons, synthetic designs, simulated photographs
@@ -30,9 +30,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 
-from edgepatent_runtime import domain, drawing, sources
+from edgepatent_runtime import drawing, sources
 from edgepatent_runtime.errors import DrawingError
 from edgepatent_runtime.record import Record, Skipped
+from edgepatent_runtime.search import looks
 
 Page = npt.NDArray[np.uint8]
 
@@ -64,9 +65,9 @@ def main() -> None:
 def fit(samples: list[Sample]) -> npt.NDArray[np.float64]:
     """Coefficients [3, 14]; each kind weighs the same, and each origin within its kind."""
     x = np.array([sample.features for sample in samples])
-    y = np.array([domain.KINDS.index(sample.kind) for sample in samples])
+    y = np.array([looks.KINDS.index(sample.kind) for sample in samples])
     origins = [(sample.kind, sample.origin) for sample in samples]
-    of_kind = {kind: len({o for o in origins if o[0] == kind}) for kind in domain.KINDS}
+    of_kind = {kind: len({o for o in origins if o[0] == kind}) for kind in looks.KINDS}
     weight = np.array([1 / origins.count(o) / of_kind[o[0]] for o in origins])
     scaler = StandardScaler().fit(x)
     model = LogisticRegression(C=10.0, max_iter=5000)
@@ -95,8 +96,8 @@ def report(samples: list[Sample]) -> str:
     lines = [
         "# Drawings, pages of text, photographs",
         "",
-        f"`python benchmarks/domain.py` over {len(samples)} pages, ten folds by patent, font and",
-        f"photograph. A page below P(drawing) = {domain.THRESHOLD} is refused. Blank pages are not",
+        f"`python benchmarks/looks.py` over {len(samples)} pages, ten folds by patent, font and",
+        f"photograph. A page below P(drawing) = {looks.THRESHOLD} is refused. Blank pages are not",
         "in the table: decoding refuses them by name.",
         "",
         f"Area under the curve, drawings against all others: **{roc_auc_score(y, p):.4f}**",
@@ -109,7 +110,7 @@ def report(samples: list[Sample]) -> str:
         both = mine | (y != (kind == "drawing"))
         auc = roc_auc_score(y[both], p[both])
         lines.append(
-            f"| {kind} | {origin} | {mine.sum()} | {(p[mine] < domain.THRESHOLD).mean():.1%} "
+            f"| {kind} | {origin} | {mine.sum()} | {(p[mine] < looks.THRESHOLD).mean():.1%} "
             f"| {np.median(p[mine]):.3f} | {auc:.4f} |"
         )
     lines += ["", "Fitted without any real page of a kind, scored on the real ones:", ""]
@@ -119,7 +120,7 @@ def report(samples: list[Sample]) -> str:
         scores = probability(fit(kept), real)
         auc = roc_auc_score(np.append(y[y], np.zeros(len(real))), np.append(p[y], scores))
         lines.append(
-            f"- {kind}: {(scores < domain.THRESHOLD).mean():.1%} of {len(real)} refused, "
+            f"- {kind}: {(scores < looks.THRESHOLD).mean():.1%} of {len(real)} refused, "
             f"AUC {auc:.4f}"
         )
     return "\n".join(lines) + "\n"
@@ -154,7 +155,7 @@ def collect(data: Path) -> Iterator[Sample]:
 
 
 def sample(kind: str, origin: str, group: str, page: Page) -> Sample:
-    return Sample(kind, origin, group, domain.features(page))
+    return Sample(kind, origin, group, looks.features(page))
 
 
 def subset(spec: str, limit: int | None, random: np.random.Generator) -> list[Record]:

@@ -1,4 +1,4 @@
-"""Drawings, text and photographs are told apart (measured in full by benchmarks/domain.py)."""
+"""Drawings, text and photographs are told apart (measured in full by benchmarks/looks.py)."""
 
 import io
 
@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from edgepatent_runtime import domain, drawing, sources
+from edgepatent_runtime import drawing, sources
 from edgepatent_runtime.errors import DrawingError
 from edgepatent_runtime.record import Skipped
+from edgepatent_runtime.search import looks
 
 
 def pages(spec):
@@ -38,50 +39,50 @@ def landscape():
 
 def test_synthetic_drawings_are_drawings():
     for page in pages("synthetic:designs=12,seed=4,views=1"):
-        assert domain.assess(page).kind == "drawing"
+        assert looks.assess(page).kind == "drawing"
 
 
 def test_real_sheets_are_drawings(shared):
     folder = shared / "data" / "deeppatent2-sheets"
-    kinds = [domain.assess(page).kind for page in pages(str(folder))]
+    kinds = [looks.assess(page).kind for page in pages(str(folder))]
     assert kinds.count("drawing") == len(kinds) == 15
 
 
 def test_a_real_front_page_is_text(shared):
     page = drawing.decode(shared / "data" / "uspto-pdf" / "D659180.pdf", 0)
-    assert domain.assess(page).kind == "text"
+    assert looks.assess(page).kind == "text"
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_page_of_text_is_called_so(seed):
-    text = domain.assess(text_page(seed))
+    text = looks.assess(text_page(seed))
     assert text.kind == "text"
-    assert text.drawing < domain.THRESHOLD
+    assert text.drawing < looks.THRESHOLD
 
 
 def test_a_photograph_of_a_landscape_is_called_so():
-    seen = domain.assess(landscape())
+    seen = looks.assess(landscape())
     assert seen.kind == "photograph"
-    assert seen.drawing < domain.THRESHOLD
+    assert seen.drawing < looks.THRESHOLD
 
 
 def test_a_blank_page_is_refused():
     with pytest.raises(DrawingError, match="blank page"):
-        domain.assess(np.full((300, 200), 255, np.uint8))
+        looks.assess(np.full((300, 200), 255, np.uint8))
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (20, 900), (3000, 40), (5, 5)])
 def test_any_shape_is_assessed(shape):
     page = np.full(shape, 255, np.uint8)
     page[shape[0] // 2, :] = 0
-    seen = domain.assess(page)
+    seen = looks.assess(page)
     assert 0 <= seen.drawing <= 1
 
 
 def test_every_feature_is_finite_and_small():
     for page in (text_page(), landscape(), *pages("synthetic:designs=3,seed=1,views=1")):
-        values = domain.features(page)
-        assert values.shape == (len(domain.FEATURES),)
+        values = looks.features(page)
+        assert values.shape == (len(looks.FEATURES),)
         assert np.isfinite(values).all()
         assert ((values >= 0) & (values <= 1.5)).all()
-    assert domain.COEFFICIENTS.shape == (len(domain.KINDS), len(domain.FEATURES) + 1)
+    assert looks.COEFFICIENTS.shape == (len(looks.KINDS), len(looks.FEATURES) + 1)

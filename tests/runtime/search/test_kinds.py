@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from edgepatent_runtime import classify
 from edgepatent_runtime.collection import Collection
 from edgepatent_runtime.errors import CollectionError
 from edgepatent_runtime.record import ImageRef, Record
+from edgepatent_runtime.search import kinds
 
 
 def designs(count, *, kinds=15, views=2, dimensions=64, spread=1.0, seed=0):
@@ -54,13 +54,13 @@ def test_confidence_is_calibrated_on_designs_held_out(tmp_path, tiny_bundle, spr
     # Ten bins of a perfectly calibrated guess are off by .03 with 1,500 cases, .05 with 600.
     every = designs(2300, spread=spread)
     with fill(tmp_path / "index", tiny_bundle, every[:800]) as collection:
-        classifier = classify.Classifier([collection])
+        classifier = kinds.Classifier([collection])
         sure, right = [], []
         for rows, subclass in every[800:]:
             best = classifier.suggest(rows[:1])[0]
             sure.append(best.confidence)
             right.append(best.subclass == subclass)
-        assert classify.expected_calibration_error(sure, right) <= 0.05
+        assert kinds.expected_calibration_error(sure, right) <= 0.05
         assert classifier.calibration.accuracy == pytest.approx(np.mean(right), abs=0.08)
         # It does better than always naming the commonest kind.
         commonest = max(np.mean([s == k for _, s in every]) for k in {s for _, s in every})
@@ -70,7 +70,7 @@ def test_confidence_is_calibrated_on_designs_held_out(tmp_path, tiny_bundle, spr
 def test_suggestions_name_their_witnesses(tmp_path, tiny_bundle):
     items = designs(100, spread=0.5)
     with fill(tmp_path / "index", tiny_bundle, items) as collection:
-        suggestions = classify.Classifier([collection], views=2).suggest(items[0][0])
+        suggestions = kinds.Classifier([collection], views=2).suggest(items[0][0])
         assert suggestions[0].subclass == items[0][1]
         assert suggestions[0].confidence > 0.5
         assert [s.confidence for s in suggestions] == sorted(
@@ -84,7 +84,7 @@ def test_suggestions_name_their_witnesses(tmp_path, tiny_bundle):
 def test_patents_without_a_label_neither_vote_nor_count(tmp_path, tiny_bundle):
     items = designs(100, spread=0.5)
     with fill(tmp_path / "index", tiny_bundle, items, labelled=0.5) as collection:
-        classifier = classify.Classifier([collection])
+        classifier = kinds.Classifier([collection])
         assert classifier.calibration.patents < 75
         for suggestion in classifier.suggest(items[0][0][:1]):
             assert suggestion.subclass is not None
@@ -95,11 +95,11 @@ def test_without_labels_it_says_what_is_missing(tmp_path, tiny_bundle):
         fill(tmp_path / "index", tiny_bundle, designs(20), labelled=0) as collection,
         pytest.raises(CollectionError, match="Locarno subclass"),
     ):
-        classify.Classifier([collection])
+        kinds.Classifier([collection])
 
 
 def test_expected_calibration_error_by_hand():
-    error = classify.expected_calibration_error
+    error = kinds.expected_calibration_error
     assert error([0.95, 0.95, 0.95, 0.95], [True] * 4) == pytest.approx(0.05)
     # Two bins: half the cases off by .2, half by .35.
     assert error([0.8, 0.8, 0.15, 0.15], [True, True, True, False]) == pytest.approx(

@@ -19,11 +19,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from edgepatent_runtime import query
-from edgepatent_runtime.collection import Collection
-from edgepatent_runtime.collection.filters import Filters
 from edgepatent_runtime.errors import CollectionError
-from edgepatent_runtime.query import Hit
+from edgepatent_runtime.filters import Filters
+from edgepatent_runtime.search import ranking
+from edgepatent_runtime.search.results import Hit
+from edgepatent_runtime.search.searchable import Searchable
 
 NEIGHBOURS = 40
 # Cases that confidence is fitted to. With 300 the calibration error on other designs was .02 to
@@ -69,15 +69,15 @@ class _Votes(NamedTuple):
 
 
 class Classifier:
-    """Suggests subclasses from the patents of open collections.
+    """Suggests subclasses from the patents of stores.
 
     ``views`` is how many drawings of a design will be shown at once: the sample is classified
     with as many. Raises `CollectionError` where fewer than two patents have a subclass.
     """
 
-    def __init__(self, collections: Sequence[Collection], *, views: int = 1, seed: int = 0) -> None:
-        self.collections = collections
-        labelled, self._frequency = _labels(collections)
+    def __init__(self, stores: Sequence[Searchable], *, views: int = 1, seed: int = 0) -> None:
+        self.stores = stores
+        labelled, self._frequency = _labels(stores)
         self.subclasses = list(self._frequency)
         self._number = {name: number for number, name in enumerate(self.subclasses)}
         if len(labelled) < 2:
@@ -94,10 +94,10 @@ class Classifier:
     ) -> list[Suggestion]:
         """Subclasses for the views ``embeddings`` [V, D] of one design, likeliest first.
 
-        ``exclude`` as in `query.search`. Those that no neighbour speaks for are left out; their
+        ``exclude`` as in `ranking.search`. Those that no neighbour speaks for are left out; their
         confidence is what is missing to 1.
         """
-        answer = query.search(self.collections, embeddings, top=NEIGHBOURS, exclude=exclude)
+        answer = ranking.search(self.stores, embeddings, top=NEIGHBOURS, exclude=exclude)
         hits = [hit for hit in answer.hits if hit.subclass in self._number]
         fitted = self.calibration
         shares = self._shares(self._votes(hits), fitted.temperature, fitted.prior)
@@ -134,8 +134,8 @@ class Classifier:
         cases: list[tuple[_Votes, int]] = []
         for place in chosen[:SAMPLE].tolist():
             which, number, subclass = labelled[place]
-            vectors = _some_views(self.collections[which], number, views, random)
-            answer = query.search(self.collections, vectors, top=NEIGHBOURS + 1)
+            vectors = _some_views(self.stores[which], number, views, random)
+            answer = ranking.search(self.stores, vectors, top=NEIGHBOURS + 1)
             others = [hit for hit in answer.hits if hit.patent_id != number]
             hits = [hit for hit in others if hit.subclass in self._number][:NEIGHBOURS]
             cases.append((self._votes(hits), self._number[subclass]))
@@ -218,16 +218,15 @@ def expected_calibration_error(
 
 
 def _labels(
-    collections: Sequence[Collection],
+    stores: Sequence[Searchable],
 ) -> tuple[list[tuple[int, str, str]], dict[str, int]]:
-    """(collection, patent id, subclass) of every labelled patent, and how many have which."""
+    """(store, patent id, subclass) of every labelled patent, and how many have which."""
     found: dict[str, tuple[int, str, str]] = {}
-    for which, collection in enumerate(collections):
-        with collection.reading() as (catalog, _):
-            for number, subclass in catalog.sql.execute(
-                "SELECT patent_id, subclass FROM patents WHERE subclass IS NOT NULL ORDER BY id"
-            ):
-                found.setdefault(number, (which, number, subclass))
+    for which, store in enumerate(stores):
+        with store.moment() as moment:
+            for number, subclass in moment.patents():
+                if subclass is not None:
+                    found.setdefault(number, (which, number, subclass))
     frequency: dict[str, int] = {}
     for _, _, subclass in found.values():
         frequency[subclass] = frequency.get(subclass, 0) + 1
@@ -235,10 +234,9 @@ def _labels(
 
 
 def _some_views(
-    collection: Collection, number: str, views: int, random: np.random.Generator
+    store: Searchable, number: str, views: int, random: np.random.Generator
 ) -> npt.NDArray[np.float32]:
     """The stored embeddings [≤ views, D] of some drawings of a patent."""
-    with collection.reading() as (catalog, taken):
-        rows = catalog.matching(Filters(patents=(number,)))
-        rows = random.permutation(rows)[:views]
-        return taken.vectors.read(rows) @ taken.rotation
+    with store.moment() as moment:
+        rows = moment.scope(Filters(patents=(number,))).rows()
+        return moment.embeddings(random.permutation(rows)[:views])

@@ -1,0 +1,74 @@
+"""``edgepatent batch``: every image of a folder, one search each."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgepatent import console
+from edgepatent.options import indexes_option, request_options, threads_option
+
+if TYPE_CHECKING:
+    from edgepatent_runtime.search.request import Request
+
+
+@click.command()
+@click.argument(
+    "folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False, exists=True)
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where one JSON file an image goes.",
+)
+@indexes_option
+@request_options
+@threads_option
+def command(
+    request: "Request", folder: Path, out: Path, indexes: tuple[Path, ...], threads: int
+) -> None:
+    """Search with every image of a folder, each by itself.
+
+    Writes what search --json would print into one JSON file an image, and a table of the best
+    hits on stdout. What is no drawing is skipped and counted.
+    """
+    import msgspec
+
+    from edgepatent.report.document import document
+    from edgepatent_runtime import whole
+    from edgepatent_runtime.errors import DrawingError, InputError
+    from edgepatent_runtime.index import Index
+    from edgepatent_runtime.record import Skipped
+    from edgepatent_runtime.search.request import Query
+
+    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    asked = [msgspec.structs.replace(request, queries=(Query(str(file)),)) for file in files]
+    if asked and (problem := asked[0].contradiction()):
+        raise click.UsageError(problem)
+    skipped = Skipped()
+    rows = []
+    with (
+        Index.open(indexes, threads=threads, resident=True) as index,
+        console.progress_bar() as progress,
+    ):
+        out.mkdir(parents=True, exist_ok=True)
+        for number, (file, one) in enumerate(zip(files, asked, strict=True), start=1):
+            try:
+                result = index.search(one)
+            except DrawingError as error:
+                skipped.add(error.reason, file)
+                continue
+            text = msgspec.json.encode(document(result))
+            whole.write(out / f"{file.name}.json", msgspec.json.format(text, indent=2) + b"\n")
+            row = [file.name, "", "", ""]
+            for hit in result[:1]:
+                row[1:] = [hit.patent_id, f"{hit.score:.3f}", hit.title or ""]
+            rows.append(row)
+            progress("searching", number, len(files))
+    console.report_skipped(skipped)
+    if not rows:
+        raise InputError(f"no image in {folder} can be searched with")
+    console.print_table(["query", "best hit", "score", "title"], rows)
+    click.echo(f"{len(rows)} results in {out}", err=True)

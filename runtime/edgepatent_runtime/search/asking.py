@@ -1,0 +1,171 @@
+"""One question from start to end: views read and embedded, patents found, answers fused."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from edgepatent_runtime import patent_id
+from edgepatent_runtime.errors import InputError
+from edgepatent_runtime.filters import Filters
+from edgepatent_runtime.search import ranking
+from edgepatent_runtime.search.embedder import Embedder
+from edgepatent_runtime.search.request import Request
+from edgepatent_runtime.search.results import Answer, DrawingHit, Hit, Result, View
+from edgepatent_runtime.search.searchable import Floats, Searchable
+from edgepatent_runtime.search.views import Given
+
+
+class Question:
+    """A request to ``stores``; ``given`` holds the query images that are no files."""
+
+    def __init__(
+        self,
+        stores: Sequence[Searchable],
+        embedder: Embedder,
+        request: Request,
+        given: Mapping[str, Given],
+    ) -> None:
+        self.stores = stores
+        self.embedder = embedder
+        self.request = request
+        self.given = given
+        self.filters = request.filters()
+        self.exclude: list[bytes] = []
+
+    def ask(self) -> Result:
+        """Search. Raises `DrawingError` for a query that is no drawing, `InputError` for more."""
+        request = self.request
+        started = time.perf_counter()
+        timings = dict.fromkeys(("decode", "encode", "search", "total"), 0.0)
+        seen: list[View] = []
+        embeddings: Floats | None = None
+        if request.like is not None:
+            embeddings = stored_views(self.stores, request.like)
+            hidden = (*self.filters.not_patents, patent_id.canonical(request.like))
+            self.filters = replace(self.filters, not_patents=hidden)
+        elif request.queries:
+            seen = self.embedder.read(request.queries, self.given, anyway=request.anyway)
+            self.exclude = [bytes.fromhex(view.sha256) for view in seen]
+            decoded = time.perf_counter()
+            timings["decode"] = (decoded - started) * 1000
+            if request.any_rotation:
+                embeddings, seen = self._upright(seen)
+            else:
+                embeddings = self.embedder.embed(request.queries, seen, self.given)
+            timings["encode"] = (time.perf_counter() - decoded) * 1000
+        before = time.perf_counter()
+        if embeddings is not None:
+            answer = self._by_images(embeddings)
+        elif request.text is not None:
+            answer = self._by_words(request.text, request.top)
+        else:
+            raise InputError("nothing to search for: give an image, like= or text=")
+        now = time.perf_counter()
+        timings["search"] = (now - before) * 1000
+        timings["total"] = (now - started) * 1000
+        return Result(
+            request=request,
+            views=seen,
+            answer=answer,
+            timings_ms=timings,
+            indexes=tuple(store.name for store in self.stores),
+            space=self.stores[0].space,
+        )
+
+    def _find(self, embeddings: Floats, top: int, filters: Filters) -> Answer:
+        return ranking.search(
+            self.stores,
+            embeddings,
+            top=top,
+            filters=filters,
+            plan=self.request.plan,
+            exclude=self.exclude,
+        )
+
+    def _by_images(self, embeddings: Floats) -> Answer:
+        request = self.request
+        if request.by == "drawing":
+            answers = [self._find(one[None], request.top, self.filters) for one in embeddings]
+            return _by_drawing(answers, request.top)
+        if request.text is None or not request.fuse:
+            return self._find(embeddings, request.top, self.filters)
+        from edgepatent_runtime.search import fusion
+
+        images = self._find(embeddings, fusion.DEPTH, self.filters)
+        texts = self._by_words(request.text, fusion.DEPTH)
+        ranked = {hit.patent_id for hit in images.hits}
+        missing = tuple(hit.patent_id for hit in texts.hits if hit.patent_id not in ranked)
+        if missing:
+            # Found by words alone: their drawings' scores are still worth showing.
+            scored = self._find(embeddings, len(missing), replace(self.filters, patents=missing))
+            drawings = {hit.patent_id: hit.drawings for hit in scored.hits}
+            hits = [
+                replace(hit, drawings=drawings.get(hit.patent_id, hit.drawings))
+                for hit in texts.hits
+            ]
+            texts = replace(texts, hits=hits)
+        return fusion.fuse(images, texts, top=request.top)
+
+    def _by_words(self, text: str, top: int) -> Answer:
+        from edgepatent_runtime.search import words
+
+        return words.search_words(self.stores, text, top=top, filters=self.filters)
+
+    def _upright(self, seen: Sequence[View]) -> tuple[Floats, list[View]]:
+        """Each view turned to where its best match scores highest."""
+        if len(seen) < len(self.request.queries):
+            raise InputError("an embedding cannot be turned: give the image")
+        chosen, turned = [], []
+        for view in seen:
+            turns = [np.rot90(view.drawing, quarters) for quarters in range(4)]
+            vectors = self.embedder.encode(np.stack(turns))
+            best = []
+            for vector in vectors:
+                answer = ranking.search(self.stores, vector[None], top=1, filters=self.filters)
+                best.append(answer.hits[0].score if answer.hits else -1.0)
+            quarters = int(np.argmax(best))
+            chosen.append(vectors[quarters])
+            turned.append(replace(view, page=np.rot90(view.page, quarters), quarters=quarters))
+        return np.stack(chosen), turned
+
+
+def stored_views(stores: Sequence[Searchable], number: str) -> Floats:
+    """The stored embeddings [V, D] of a patent in the first store that holds it.
+
+    Raises `InputError` where none does.
+    """
+    number = patent_id.canonical(number)
+    for store in stores:
+        with store.moment() as moment:
+            rows = moment.scope(Filters(patents=(number,))).rows()
+            if len(rows):
+                moment.require(rows)
+                return moment.embeddings(rows)
+    raise InputError(f"{number} is not indexed: --like takes the number of an indexed patent")
+
+
+def _by_drawing(answers: Sequence[Answer], top: int) -> Answer:
+    """The best drawings of all views' answers, each a hit of its own."""
+    best: dict[tuple[str, int], tuple[Hit, DrawingHit]] = {}
+    for answer in answers:
+        for hit, found in _drawings_of(answer):
+            key = (hit.index, found.row)
+            if key not in best or found.score > best[key][1].score:
+                best[key] = (hit, found)
+    ranked = sorted(best.values(), key=lambda one: -one[1].score)[:top]
+    return replace(
+        answers[0],
+        hits=[
+            replace(hit, rank=rank, score=found.score, drawings=[found])
+            for rank, (hit, found) in enumerate(ranked, start=1)
+        ],
+        milliseconds=sum(answer.milliseconds for answer in answers),
+    )
+
+
+def _drawings_of(answer: Answer) -> Iterator[tuple[Hit, DrawingHit]]:
+    for hit in answer.hits:
+        for found in hit.drawings:
+            yield hit, found

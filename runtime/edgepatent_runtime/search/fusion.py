@@ -1,0 +1,35 @@
+"""One ranking from two: by images and by words."""
+
+from dataclasses import replace
+
+from edgepatent_runtime.search.results import Answer, Hit
+
+# Reciprocal rank fusion adds 1 / (60 + rank): Cormack, Clarke and Büttcher, "Reciprocal rank
+# fusion outperforms Condorcet and individual rank learning methods", 2009.
+RRF = 60
+# How deep both rankings are looked at when they are fused.
+DEPTH = 200
+
+
+def fuse(images: Answer, words: Answer, *, top: int) -> Answer:
+    """Each hit scores Σ 1 / (60 + rank) over the rankings that hold it.
+
+    Where both hold a patent, its drawings and their scores are those of the image ranking.
+    """
+    scores: dict[str, float] = {}
+    hits: dict[str, Hit] = {}
+    for answer in (images, words):
+        for hit in answer.hits:
+            scores[hit.patent_id] = scores.get(hit.patent_id, 0) + 1 / (RRF + hit.rank)
+            hits.setdefault(hit.patent_id, hit)
+    # Ties (first here, first there) go to the image ranking, whose hits came first.
+    order = sorted(hits, key=lambda number: -scores[number])[:top]
+    return Answer(
+        hits=[
+            replace(hits[number], rank=rank, score=scores[number])
+            for rank, number in enumerate(order, start=1)
+        ],
+        plan=f"{images.plan}+{words.plan}",
+        milliseconds=images.milliseconds + words.milliseconds,
+        searched=max(images.searched, words.searched),
+    )

@@ -1,0 +1,242 @@
+"""Which patents look like these views of a design?
+
+Candidates, then an exact score over the stored rows. Three plans find candidates: ``exact`` (all
+rows), ``scan`` (Hamming distance of signs, straight from the disk) and ``graph`` (HNSW, loaded
+into memory). Each answer is grouped to patents.
+
+A patent's score for several query views is the mean over the views of its best matching drawing
+(MaxSim: Khattab and Zaharia, "ColBERT", 2020, section 3.3, divided by the number of views, so
+that it stays a cosine). Every patent that is found is scored over all of its drawings, not only
+over those that were candidates.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgepatent_runtime.errors import InputError, SpaceMismatchError
+from edgepatent_runtime.filters import Filters
+from edgepatent_runtime.search.results import Answer, DrawingHit, Hit
+from edgepatent_runtime.search.searchable import (
+    PLANS,
+    Facts,
+    Floats,
+    Moment,
+    Rows,
+    Scope,
+    Searchable,
+)
+
+CANDIDATES = 200
+"""So many candidates a view are asked for at first; all of them are then scored exactly."""
+
+# As far from length 1 as rounding to 16 bits takes an embedding, and a little.
+_TOLERANCE = 0.01
+
+
+def search(
+    stores: Sequence[Searchable],
+    embeddings: Floats,
+    *,
+    top: int = 10,
+    filters: Filters | None = None,
+    plan: str = "auto",
+    exclude: Iterable[bytes] = (),
+) -> Answer:
+    """The ``top`` patents whose drawings are most like the views ``embeddings`` [V, D].
+
+    ``embeddings`` are unit vectors of the stores' own model. ``exclude`` are the SHA-256 digests
+    of files that shall not be found: the query images themselves. ``plan`` "auto" is exact for up
+    to 20,000 rows, or where the filters leave no more; otherwise the graph where the store was
+    opened with it and there is no filter; otherwise the scan. "graph" loads it where it is not,
+    for this question. A patent in several stores is reported once, where it scores best. Safe from
+    several threads.
+
+    Raises `SpaceMismatchError` where the stores are of several models, `InputError` for
+    embeddings that are not theirs or an unknown plan, `CollectionError` for damage.
+    """
+    if plan not in PLANS:
+        raise InputError(f"there is no plan {plan!r}: use one of {', '.join(PLANS)}")
+    if not stores:
+        raise InputError("no collection to search in")
+    started = time.perf_counter()
+    require_one_space(stores)
+    queries = checked(embeddings, stores[0].dimensions)
+    digests = list(exclude)
+    found: list[_Found] = []
+    plans = []
+    searched = 0
+    for store in stores:
+        with store.moment() as moment:
+            scope = moment.scope(filters or Filters(), digests, plan)
+            found += _best(store, moment, scope, queries, top)
+            plans.append(scope.plan)
+            searched += scope.size
+    # A patent counts where it scores best, ties where it was found first.
+    found.sort(key=lambda one: -one.score)
+    best: dict[str, _Found] = {}
+    for one in found:
+        best.setdefault(one.patent_id, one)
+    hits = [one.hit(rank) for rank, one in enumerate(list(best.values())[:top], start=1)]
+    taken = (time.perf_counter() - started) * 1000
+    return Answer(
+        hits=hits, plan="+".join(dict.fromkeys(plans)), milliseconds=taken, searched=searched
+    )
+
+
+def checked(embeddings: Floats, dimensions: int) -> Floats:
+    """Views [V, D] as float32, from [V, D] or [D].
+
+    Raises `InputError` where they are not V ≥ 1 unit vectors of ``dimensions``.
+    """
+    queries = np.atleast_2d(np.asarray(embeddings, np.float32))
+    if queries.ndim != 2 or queries.shape[1] != dimensions or not len(queries):
+        raise InputError(f"expected embeddings [V,{dimensions}], got {list(queries.shape)}")
+    lengths = np.linalg.norm(queries, axis=1)
+    # Written so that NaN is no unit length either.
+    wrong = ~(np.abs(lengths - 1) <= _TOLERANCE)
+    if wrong.any():
+        view = int(np.argmax(wrong))
+        raise InputError(
+            f"embedding {view + 1} is no unit vector (its length is {lengths[view]:.3g}): "
+            "divide it by its length, or embed the drawing again"
+        )
+    return queries
+
+
+def require_one_space(stores: Sequence[Searchable]) -> None:
+    """Raise `SpaceMismatchError` unless the embeddings of all ``stores`` can be compared."""
+    for other in stores[1:]:
+        if other.space != stores[0].space:
+            raise SpaceMismatchError(
+                f"{other.name} holds embeddings of another model than {stores[0].name}, and those "
+                "of different models cannot be compared: run edgepatent index rebuild --model on "
+                "one of them"
+            )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A patent of one store: its rows [N], the best score [N] of each, what is known of them."""
+
+    store: Searchable
+    score: float
+    rows: Rows
+    scores: Floats
+    facts: dict[int, Facts]
+
+    @property
+    def patent_id(self) -> str:
+        return self.facts[int(self.rows[0])].record.patent_id
+
+    def hit(self, rank: int) -> Hit:
+        order = np.argsort(-self.scores, kind="stable").tolist()
+        drawings = [
+            drawing_hit(self.store, row, self.facts[row], float(self.scores[place]))
+            for place, row in zip(order, self.rows[order].tolist(), strict=True)
+        ]
+        known = self.facts[drawings[0].row]
+        return patent_hit(self.store, known, drawings, rank=rank, score=self.score)
+
+
+def drawing_hit(store: Searchable, row: int, facts: Facts, score: float) -> DrawingHit:
+    """The drawing at ``row`` of ``store`` as a part of a hit."""
+    record = facts.record
+    return DrawingHit(
+        path=facts.path,
+        figure=record.figure,
+        view=record.view,
+        text=record.text,
+        image=record.image,
+        row=row,
+        store=store,
+        score=score,
+    )
+
+
+def patent_hit(
+    store: Searchable, facts: Facts, drawings: Sequence[DrawingHit], *, rank: int, score: float
+) -> Hit:
+    """A hit with ``drawings``, one of which ``facts`` are of."""
+    record = facts.record
+    return Hit(
+        patent_id=record.patent_id,
+        locarno=record.locarno,
+        klass=record.klass,
+        subclass=record.subclass,
+        title=record.title,
+        date=record.date,
+        index=store.name,
+        drawings=drawings,
+        rank=rank,
+        score=score,
+    )
+
+
+def _best(
+    store: Searchable, moment: Moment, scope: Scope, queries: Floats, top: int
+) -> list[_Found]:
+    """The best ``top`` patents in scope, best first."""
+    if not scope.size or top < 1:
+        return []
+    count = max(CANDIDATES, 4 * top)
+    ranking = _rank(moment, scope, queries, count, top)
+    while not ranking.complete:
+        count *= 4
+        ranking = _rank(moment, scope, queries, count, top)
+    best = ranking.first(top)
+    rows = np.concatenate([rows for _, rows, _ in best]) if best else np.zeros(0, np.int64)
+    moment.require(rows)
+    facts = dict(moment.facts(rows.tolist()))
+    return [_Found(store, score, rows, scores, facts) for score, rows, scores in best]
+
+
+def _rank(moment: Moment, scope: Scope, queries: Floats, count: int, top: int) -> "_Ranking":
+    """The patents of ``count`` candidates a view, each scored over all of its drawings.
+
+    The ranking is complete where more candidates could not change the first ``top``, by the
+    threshold of Fagin, Lotem and Naor ("Optimal aggregation algorithms for middleware", 2001):
+    a patent without a candidate scores at most the mean of the views' last candidates.
+    """
+    candidates: list[Rows] = []
+    threshold = 0.0
+    exhausted = True
+    for query in queries:
+        rows, scores, complete = scope.nearest(query, count)
+        exhausted = exhausted and complete
+        threshold += float(scores.min(initial=1.0)) / len(queries)
+        candidates.append(rows)
+    patents, rows = scope.siblings(np.unique(np.concatenate(candidates)))
+    scores = moment.scores(queries, rows)
+    starts = np.flatnonzero(np.diff(patents, prepend=-1))
+    if not len(starts):
+        return _Ranking(rows, scores, starts, np.zeros(0, np.float32), exhausted)
+    means = np.maximum.reduceat(scores, starts, axis=1).mean(axis=0)
+    enough = len(means) >= top and np.partition(means, -top)[-top] >= threshold
+    return _Ranking(rows, scores, starts, means, exhausted or bool(enough))
+
+
+@dataclass(frozen=True)
+class _Ranking:
+    """Patents with a score each; the rows [N] of each follow each other from ``starts`` on."""
+
+    rows: Rows
+    scores: Floats
+    starts: Rows
+    means: Floats
+    complete: bool
+
+    def first(self, top: int) -> list[tuple[float, Rows, Floats]]:
+        """Score, rows and the rows' best scores with any view, of the best patents in order."""
+        ends = np.append(self.starts[1:], len(self.rows))
+        order = np.lexsort((self.rows[self.starts], -self.means))[:top]
+        return [
+            (
+                float(self.means[patent]),
+                self.rows[self.starts[patent] : ends[patent]],
+                self.scores[:, self.starts[patent] : ends[patent]].max(axis=0),
+            )
+            for patent in order.tolist()
+        ]

@@ -1,0 +1,129 @@
+"""What a person asks."""
+
+from collections.abc import Sequence
+from typing import Literal, TypedDict
+
+import msgspec
+
+from edgepatent_runtime.errors import InputError
+from edgepatent_runtime.filters import Filters, listed
+from edgepatent_runtime.search.searchable import PLANS
+
+Crop = tuple[int, int, int, int]
+
+
+class Query(msgspec.Struct, frozen=True):
+    """One query image: a file or, by a name, an image that is given beside the request.
+
+    "-" names standard input. ``page`` counts from 1 in a PDF or TIFF; ``crop`` is the part that is
+    meant: x, y, width, height in pixels of the page.
+
+    Raises `InputError` for a page or a crop that cannot be.
+    """
+
+    path: str
+    page: int = 1
+    crop: Crop | None = None
+
+    def __post_init__(self) -> None:
+        if self.page < 1:
+            raise InputError(f"pages count from 1: there is no page {self.page} of {self.path}")
+        if self.crop is not None and (len(self.crop) != 4 or min(self.crop[2:]) < 1):
+            raise InputError(f"crop takes x, y, width and height in pixels, got {self.crop}")
+
+    def __str__(self) -> str:
+        text = "standard input" if self.path == "-" else self.path
+        if self.page > 1:
+            text += f"#page={self.page}"
+        if self.crop:
+            text += "#xywh={},{},{},{}".format(*self.crop)
+        return text
+
+
+class Options(TypedDict, total=False):
+    """The fields of a `Request` as keywords of `Index.search`, without its query images."""
+
+    like: str | None
+    text: str | None
+    fuse: bool
+    top: int
+    by: Literal["patent", "drawing"]
+    plan: str
+    any_rotation: bool
+    anyway: bool
+    locarno: Sequence[str]
+    not_locarno: Sequence[str]
+    since: str | None
+    before: str | None
+    patents: Sequence[str]
+    not_patents: Sequence[str]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides the result of a search in given indexes.
+
+    The views ``queries`` of one design, or those of the indexed patent ``like``, or ``text``
+    alone. ``text`` beside images filters, or is fused with their ranking (``fuse``). A hit is a
+    patent with its drawings or, ``by`` "drawing", one drawing. ``any_rotation`` tries each image
+    in all four quarter turns; ``anyway`` takes images that do not look like drawings.
+    ``locarno`` to ``not_patents`` as in `Filters`, in any usual spelling.
+
+    Raises `InputError` for values that cannot be: a date that is none, a plain string in place of
+    a list, ``top`` below 1.
+    """
+
+    queries: tuple[Query, ...] = ()
+    like: str | None = None
+    text: str | None = None
+    fuse: bool = False
+    top: int = 10
+    by: Literal["patent", "drawing"] = "patent"
+    plan: str = "auto"
+    any_rotation: bool = False
+    anyway: bool = False
+    locarno: Sequence[str] = ()
+    not_locarno: Sequence[str] = ()
+    since: str | None = None
+    before: str | None = None
+    patents: Sequence[str] = ()
+    not_patents: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if self.top < 1:
+            raise InputError(f"top must be at least 1, got {self.top}")
+        if self.by not in ("patent", "drawing"):
+            raise InputError(f"by is 'patent' or 'drawing', not {self.by!r}")
+        if self.plan not in PLANS:
+            raise InputError(f"there is no plan {self.plan!r}: use one of {', '.join(PLANS)}")
+        for name in ("locarno", "not_locarno", "patents", "not_patents"):
+            msgspec.structs.force_setattr(self, name, listed(name, getattr(self, name)))
+        self.filters()
+
+    def filters(self) -> Filters:
+        """The filters in their canonical spelling, ``text`` among them where it filters."""
+        images = bool(self.queries) or self.like is not None
+        return Filters.read(
+            locarno=self.locarno,
+            not_locarno=self.not_locarno,
+            since=self.since,
+            before=self.before,
+            patents=self.patents,
+            not_patents=self.not_patents,
+            text=self.text if images and not self.fuse else None,
+        )
+
+    def contradiction(self) -> str | None:
+        """What in this request does not go together, in words; None where all does.
+
+        Options are named as on the command line.
+        """
+        images = bool(self.queries) or self.like is not None
+        if self.queries and self.like is not None:
+            return "name images or --like, not both"
+        if not images and not self.text:
+            return "name an image to search with, or use --like or --text"
+        if self.fuse and not (self.text and images):
+            return "--fuse needs --text and an image (or --like)"
+        if self.by == "drawing" and (self.fuse or not images):
+            return "--by drawing goes with images, not with a ranking by words"
+        return None

@@ -1,0 +1,159 @@
+"""What comes of a question: patents with their drawings, complete from the moment they exist."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, overload
+
+from edgepatent_runtime.errors import DrawingError
+from edgepatent_runtime.record import ImageRef
+from edgepatent_runtime.search.request import Request
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from edgepatent_runtime.search.searchable import Searchable
+
+    Page = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """A stored drawing.
+
+    ``path`` is relative to the source it came from, ``image`` where it should lie on this
+    machine; ``row`` is the store's number for it, until the store changes.
+    """
+
+    path: str
+    figure: str | None
+    view: str | None
+    text: str | None
+    image: ImageRef
+    row: int
+    store: "Searchable" = field(repr=False, compare=False)
+
+    def thumbnail(self) -> bytes | None:
+        """Its small picture as the store keeps it, a PNG; None where there is none."""
+        return self.store.thumbnail(self.row, self.image)
+
+    def pixels(self) -> "Page | None":
+        """Its pixels [H, W], paper 255: its file if it is here, else its thumbnail, else None."""
+        from edgepatent_runtime import drawing, sources
+
+        try:
+            return drawing.crop(sources.read_page(self.image), self.image.box)
+        except DrawingError:
+            png = self.thumbnail()
+        return None if png is None else _grey(png)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawingHit(Drawing):
+    """A drawing of a patent that was found; ``score`` is its best cosine with any query view.
+
+    It is NaN where nothing was compared (a search by words).
+    """
+
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patent:
+    """A patent with its drawings, in the order in which they came; ``index`` is who holds it.
+
+    ``locarno``, ``klass``, ``subclass`` and ``date`` as in `Record`.
+    """
+
+    patent_id: str
+    locarno: str | None
+    klass: str | None
+    subclass: str | None
+    title: str | None
+    date: str | None
+    index: str
+    drawings: Sequence[Drawing]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit(Patent):
+    """A patent that was found, with its drawings, best first.
+
+    ``rank`` counts from 1. ``score`` is a cosine in [-1, 1], BM25 where words alone were searched,
+    or a sum of reciprocal ranks where both were fused.
+    """
+
+    rank: int
+    score: float
+    drawings: Sequence[DrawingHit]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """Hits by falling score, and the plan that found them.
+
+    ``milliseconds`` is wall time; ``searched`` is how many drawings could have been found.
+    """
+
+    hits: list[Hit]
+    plan: str
+    milliseconds: float
+    searched: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A query image as it was searched.
+
+    ``sha256`` is of its file; ``page`` the part that was meant, [H, W]; ``drawing`` the same
+    normalised, [S, S]; ``quarters`` turns to the left of the page were searched with.
+    """
+
+    name: str
+    sha256: str
+    page: "Page" = field(repr=False)
+    drawing: "Page" = field(repr=False)
+    quarters: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(Sequence[Hit]):
+    """What came of a request: a sequence of hits, best first.
+
+    ``indexes`` are the names of what was searched, ``space`` is that of their model,
+    ``timings_ms`` are milliseconds of wall time.
+    """
+
+    request: Request
+    views: list[View]
+    answer: Answer
+    timings_ms: dict[str, float]
+    indexes: tuple[str, ...]
+    space: str
+
+    @property
+    def hits(self) -> list[Hit]:
+        """The hits of the answer."""
+        return self.answer.hits
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    @overload
+    def __getitem__(self, place: int) -> Hit: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Hit]: ...
+    def __getitem__(self, place: int | slice) -> Hit | list[Hit]:
+        return self.hits[place]
+
+
+def _grey(png: bytes) -> "Page":
+    from io import BytesIO
+
+    import numpy as np
+    from PIL.PngImagePlugin import PngImageFile
+
+    return np.asarray(PngImageFile(BytesIO(png)).convert("L"))

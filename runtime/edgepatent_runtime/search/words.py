@@ -1,0 +1,51 @@
+"""Search by words: titles and figure descriptions."""
+
+import time
+from collections.abc import Sequence
+
+from edgepatent_runtime.errors import InputError
+from edgepatent_runtime.filters import Filters
+from edgepatent_runtime.search.ranking import drawing_hit, patent_hit
+from edgepatent_runtime.search.results import Answer, DrawingHit
+from edgepatent_runtime.search.searchable import Facts, Searchable
+
+
+def search_words(
+    stores: Sequence[Searchable],
+    text: str,
+    *,
+    top: int = 10,
+    filters: Filters | None = None,
+) -> Answer:
+    """The ``top`` patents whose words match ``text`` best.
+
+    All words must occur, in the title or in a figure description, in any form that stems alike.
+    A hit's score is BM25, larger is better, titles weighing twice; its drawings come in stored
+    order and have no score (NaN). Raises `InputError` for a text without a word.
+    """
+    if not any(character.isalnum() for character in text):
+        raise InputError(f"there is no word to search for in {text!r}")
+    started = time.perf_counter()
+    found: dict[str, tuple[float, Searchable, Facts, list[DrawingHit]]] = {}
+    searched = 0
+    for store in stores:
+        with store.moment() as moment:
+            scope = moment.scope(filters or Filters())
+            searched += scope.size
+            matches = scope.words(text, top)
+            facts = moment.facts([row for _, rows in matches for row in rows.tolist()])
+            for score, rows in matches:
+                drawings = [
+                    drawing_hit(store, row, facts[row], float("nan")) for row in rows.tolist()
+                ]
+                known = facts[drawings[0].row]
+                other = found.get(known.record.patent_id)
+                if other is None or score > other[0]:
+                    found[known.record.patent_id] = (score, store, known, drawings)
+    best = sorted(found.values(), key=lambda one: -one[0])[:top]
+    hits = [
+        patent_hit(store, known, drawings, rank=rank, score=score)
+        for rank, (score, store, known, drawings) in enumerate(best, start=1)
+    ]
+    taken = (time.perf_counter() - started) * 1000
+    return Answer(hits=hits, plan="words", milliseconds=taken, searched=searched)
