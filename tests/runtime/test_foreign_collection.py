@@ -17,6 +17,7 @@ from edgepatent_runtime.collection.catalog import NAME
 from edgepatent_runtime.encoder import Encoder
 from edgepatent_runtime.errors import CollectionError, EdgepatentError
 from edgepatent_runtime.record import Skipped
+from edgepatent_runtime.search import ranking
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def use(index: Path, bundle: Bundle) -> None:
     def search() -> None:
         with Collection.open(index, resident=True) as collection:
             for plan in ("exact", "scan", "graph"):
-                collection.search(views_of_designs(1, 1, 64), top=5, plan=plan)
+                ranking.search([collection], views_of_designs(1, 1, 64), top=5, plan=plan)
             with collection.reading() as (known, _):
                 places = [one.thumbnail for one in known.stored(known.live().tolist()).values()]
             for place in places:
