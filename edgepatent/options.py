@@ -36,7 +36,7 @@ index_option = click.option(
     default=default_index,
     show_default="the user's data folder",
     metavar="DIR",
-    help="The folder of the collection; $EDGEPATENT_INDEX names another default.",
+    help="The folder of the index; $EDGEPATENT_INDEX names another default.",
 )
 
 indexes_option = click.option(
@@ -48,7 +48,7 @@ indexes_option = click.option(
     default=lambda: [default_index()],
     show_default="the user's data folder",
     metavar="DIR",
-    help="The folder of a collection; repeat it to search several of one model at once. "
+    help="The folder of an index; repeat it to search several of one model at once. "
     "$EDGEPATENT_INDEX names another default.",
 )
 

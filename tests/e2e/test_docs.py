@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 from PIL import Image
+from stored import draw_patents
 
 from edgepatent.cli import LazyGroup, command
 from edgepatent_runtime import sources
@@ -19,7 +20,8 @@ from edgepatent_runtime.record import Skipped
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-RUN = [page for page in PAGES if re.search(r"^```(sh|python)$", page.read_text(), re.M)]
+SH = [page for page in PAGES if re.search(r"^```sh$", page.read_text(), re.M)]
+PYTHON = [page for page in PAGES if re.search(r"^```python$", page.read_text(), re.M)]
 
 
 def blocks(page: Path, *kinds: str) -> list[str]:
@@ -88,15 +90,40 @@ def run_blocks(page: Path, desk: Path, *kinds: str) -> None:
         assert done.returncode == 0, f"{body}\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
 
 
-@pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
-def test_examples_run(page, desk, tmp_path, monkeypatch):
+@pytest.fixture
+def fuller_desk(desk, tmp_path) -> Path:
+    """A desk without an index, whose drawings are so many that processes share the decoding."""
+    folder = tmp_path / "desk"
+    shutil.copytree(desk, folder, ignore=shutil.ignore_patterns("*index", "bin"))
+    more = draw_patents(folder / "drawings", 60)
+    with (folder / "drawings" / "metadata.csv").open("a") as file:
+        for path in more:
+            file.write(f"{path.relative_to(folder / 'drawings')},{path.parent.name},06-01,,,,\n")
+    rows = (folder / "drawings" / "metadata.csv").read_text().count("\n") - 1
+    assert rows > 200
+    return folder
+
+
+@pytest.mark.parametrize("page", SH, ids=lambda page: page.name)
+def test_commands_run(page, desk):
     run_blocks(page, desk, "sh")
-    fresh = tmp_path / "desk"
-    shutil.copytree(desk, fresh, ignore=shutil.ignore_patterns("index", "*-index"))
-    monkeypatch.chdir(fresh)
-    names: dict[str, object] = {}
+
+
+@pytest.mark.parametrize("page", PYTHON, ids=lambda page: page.name)
+def test_python_examples_run_as_scripts_of_their_own(page, fuller_desk):
     for body in blocks(page, "python"):
-        exec(compile(body, str(page), "exec"), names)
+        script = fuller_desk / "example.py"
+        script.write_text(body)
+        done = subprocess.run(
+            [sys.executable, "-W", "error", script],
+            cwd=fuller_desk,
+            env=surroundings(fuller_desk),
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+        assert done.returncode == 0, f"{body}\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
 
 
 @pytest.mark.slow

@@ -438,7 +438,7 @@ def test_a_newer_format_is_refused_in_words(collection: Collection) -> None:
 
 
 def test_folders_that_are_no_collection_are_refused(tmp_path: Path, tiny_bundle: Bundle) -> None:
-    with pytest.raises(CollectionError, match="there is no collection in"):
+    with pytest.raises(CollectionError, match="there is no index in"):
         Collection.open(tmp_path / "nowhere")
     (tmp_path / "file.txt").write_text("mine")
     with pytest.raises(CollectionError, match="holds other files"):

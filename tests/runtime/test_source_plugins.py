@@ -112,7 +112,7 @@ def test_it_is_drawn_in_other_processes_too(install: Install) -> None:
 
 
 def test_a_name_that_nobody_knows_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugins, "entry_points", lambda group: ())
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: ())
     plugins._installed.cache_clear()
     with pytest.raises(SourceError) as caught:
         open_source("synthetic:designs=3")
@@ -156,7 +156,7 @@ def test_ordinary_paths_never_look_for_packages(
     def refuse(group: str) -> None:
         raise AssertionError("looked through the installed packages")
 
-    monkeypatch.setattr(plugins, "entry_points", refuse)
+    monkeypatch.setattr("importlib.metadata.entry_points", refuse)
     plugins._installed.cache_clear()
     path = tmp_path / "x:y.png"
     picture = Image.new("L", (40, 40), 255)

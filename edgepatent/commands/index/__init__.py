@@ -1,4 +1,4 @@
-"""The verbs around a collection: what is made searchable, and its care."""
+"""The verbs around an index: what is made searchable, and its care."""
 
 from edgepatent.cli import LazyGroup
 

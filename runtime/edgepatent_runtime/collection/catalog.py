@@ -216,14 +216,14 @@ class Catalog:
             raise self.failure(error) from error
         if version > len(MIGRATIONS):
             raise CollectionError(
-                f"{folder} has collection format {version}, this version reads up to "
+                f"{folder} has index format {version}, this version reads up to "
                 f"{len(MIGRATIONS)}: upgrade edgepatent"
             )
         if version == len(MIGRATIONS):
             self.require_schema()
         elif not write:
             raise CollectionError(
-                f"{folder} has an older collection format: run edgepatent index add or verify "
+                f"{folder} has an older index format: run edgepatent index add or verify "
                 "--repair once to bring it up to date"
             )
 
@@ -294,7 +294,7 @@ class Catalog:
         """What ``error`` means to the person who asked."""
         if not self.path.is_file():
             return CollectionError(
-                f"there is no collection in {self.path.parent}: make one with "
+                f"there is no index in {self.path.parent}: make one with "
                 "edgepatent index add SOURCE"
             )
         return CollectionError(f"{self.path} cannot be used ({error})")
@@ -325,7 +325,7 @@ class Catalog:
             "SELECT space, dimensions, bundle, vectors, rows, generation FROM state"
         ).fetchone()
         if row is None:
-            raise CollectionError(f"{self.path} is empty: make the collection again")
+            raise CollectionError(f"{self.path} is empty: make the index again")
         return self.checked(row, State, "state")
 
     def rotation(self) -> Floats:

@@ -68,7 +68,7 @@ class Collection:
             catalog.require_inside(folder, write=write)
         if not catalog.exists(folder):
             raise CollectionError(
-                f"there is no collection in {folder}: make one with edgepatent index add SOURCE"
+                f"there is no index in {folder}: make one with edgepatent index add SOURCE"
             )
         if write:
             self._writer = Writer(folder)
@@ -385,7 +385,7 @@ def _create(folder: Path, bundle: Bundle) -> None:
     known = {LOCK, HOLDER, model.FIRST}
     others = [p.name for p in folder.iterdir() if p.name not in known]
     if catalog.exists(folder):
-        raise CollectionError(f"there is a collection in {folder} already")
+        raise CollectionError(f"there is an index in {folder} already")
     strange = [name for name in others if not _LEFT.fullmatch(name)]
     if strange:
         raise CollectionError(

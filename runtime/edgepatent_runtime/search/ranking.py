@@ -60,7 +60,7 @@ def search(
     if plan not in PLANS:
         raise InputError(f"there is no plan {plan!r}: use one of {', '.join(PLANS)}")
     if not stores:
-        raise InputError("no collection to search in")
+        raise InputError("no index to search in")
     started = time.perf_counter()
     require_one_space(stores)
     queries = checked(embeddings, stores[0].dimensions)

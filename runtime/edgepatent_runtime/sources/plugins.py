@@ -6,11 +6,14 @@ Looking through the installed packages takes milliseconds: it is left until a pa
 
 import re
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgepatent_runtime.errors import SourceError
 from edgepatent_runtime.sources.source import Plugin
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "edgepatent.sources"
 # One letter is a drive of Windows.
@@ -53,12 +56,14 @@ def _prefix(text: str) -> str | None:
 
 
 @cache
-def _installed() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+def _installed() -> "dict[str, EntryPoint]":
+    from importlib import metadata
+
+    return {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
 
 
 @cache
-def _load(entry: EntryPoint) -> Plugin:
+def _load(entry: "EntryPoint") -> Plugin:
     try:
         plugin: Plugin = entry.load()
     except Exception as error:  # what a stranger's module may raise is its own affair
