@@ -84,6 +84,7 @@ def test_wheels_hold_what_they_need_and_nothing_of_each_other(wheels):
     assert any(name.endswith(".toml") for name in names["edgepatent_train"])
 
 
+@pytest.mark.timeout(1500)
 def test_edgepatent_alone_searches_and_nothing_is_compiled(wheels, tmp_path, tiny_bundle):
     commands = environment(tmp_path / "venv", wheels, "edgepatent")
     draw_patents(tmp_path / "drawings", 4)
@@ -114,6 +115,7 @@ def test_edgepatent_alone_searches_and_nothing_is_compiled(wheels, tmp_path, tin
         assert len(refused.stderr.splitlines()) == 1
 
 
+@pytest.mark.timeout(1500)
 def test_the_runtime_alone_indexes_and_searches(wheels, tmp_path):
     commands = environment(tmp_path / "venv", wheels, "edgepatent-runtime")
     installed = installed_in(commands)
