@@ -44,6 +44,7 @@ VERBS = {
     "train": "Fine-tune a backbone with the hierarchical contrastive loss.",
     "evaluate": "Score a model's retrieval at patent, subclass and class level.",
     "export": "Turn the training run RUN into a bundle.",
+    "bundle": "Sign bundles and verify their signatures: key, sign, verify.",
     "embed": "Write the embeddings of drawings to a .npy file.",
     "index": "Make drawings searchable: add, remove, info, verify, rebuild, merge.",
     "search": "Find the patents whose drawings look like an image.",
@@ -70,6 +71,7 @@ EXTRAS = {
     "onnxscript": "export",
     "optimum": "export",
     "pypdfium2": "pdf",
+    "cryptography": "sign",
 }
 
 command = LazyGroup(

@@ -20,6 +20,7 @@ INFO = Name("bundle.json")
 MODEL = Name("model.onnx")
 GOLDEN = Name("golden.npz")
 CARD = Name("MODEL_CARD.md")
+SIGNATURE = Name("bundle.json.sig")
 
 MOST_PIXELS = 4096
 MOST_DIMENSIONS = 65_536
@@ -27,6 +28,7 @@ MOST_BYTES = 1 << 30
 """No file of a bundle is larger, and `golden` does not grow beyond a quarter of it."""
 
 _INFO_BYTES = 16 << 20
+_SIGNATURE_BYTES = 4096
 _FILES = 64
 
 _Words = Annotated[str, msgspec.Meta(max_length=4096)]
@@ -89,7 +91,7 @@ class Bundle:
             self.files = {Name(name): sha256 for name, sha256 in self.info.files.items()}
         except (ValueError, RecursionError) as error:
             raise BundleError(f"{self.folder / INFO} is damaged: {error}") from error
-        if INFO in self.files:
+        if INFO in self.files or SIGNATURE in self.files:
             raise BundleError(f"{self.folder / INFO} is damaged: it lists itself")
 
     @classmethod
@@ -112,6 +114,17 @@ class Bundle:
     def named(cls, model: Path | str) -> "Bundle":
         """The bundle in a folder, or the starter for the word "starter"."""
         return cls.starter() if model == "starter" else cls(model)
+
+    def signature(self) -> bytes | None:
+        """``bundle.json.sig``, if there is one: see `signature`. Raises `BundleError`."""
+        try:
+            return names.read(self.folder, SIGNATURE, _SIGNATURE_BYTES)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise BundleError(
+                f"{self.folder / SIGNATURE} cannot be read ({error.strerror})"
+            ) from error
 
     def read(self, name: str) -> bytes:
         """The bytes of one file, checked. Raises `BundleError` if they are not as exported."""
@@ -175,6 +188,9 @@ class Bundle:
 
 def write_info(folder: Path, info: BundleInfo) -> None:
     """Write ``bundle.json`` into ``folder``, with the digest of every other file there."""
-    files = {p.name: digest(p.read_bytes()) for p in sorted(folder.iterdir()) if p.name != INFO}
+    unlisted = (INFO, SIGNATURE)
+    files = {
+        p.name: digest(p.read_bytes()) for p in sorted(folder.iterdir()) if p.name not in unlisted
+    }
     info = msgspec.structs.replace(info, files=files)
     (folder / INFO).write_bytes(msgspec.json.format(msgspec.json.encode(info), indent=2) + b"\n")

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from edgepatent_runtime import faults, names
-from edgepatent_runtime.bundle import INFO, Bundle
+from edgepatent_runtime.bundle import INFO, SIGNATURE, Bundle
 from edgepatent_runtime.collection.edits import Model
 from edgepatent_runtime.collection.rotation import random_rotation
 from edgepatent_runtime.whole import sync_folder
@@ -30,6 +30,9 @@ def copy_in(bundle: Bundle, folder: Path, name: str) -> Model:
     for file in bundle.files:
         _write_synced(target / file, bundle.read(file))
     _write_synced(target / INFO, bundle.description())
+    signature = bundle.signature()
+    if signature is not None:
+        _write_synced(target / SIGNATURE, signature)
     sync_folder(target)
     dimensions = bundle.info.dimensions
     return Model(bundle.info.space, name, dimensions, random_rotation(dimensions))
