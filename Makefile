@@ -6,7 +6,7 @@ PACKAGES := edgepatent runtime/edgepatent_runtime synthetic/edgepatent_synthetic
 PYPROJECTS := pyproject.toml runtime/pyproject.toml synthetic/pyproject.toml train/pyproject.toml export/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-random sbom wheels audit test-slow test-install check format docs demo clean
+.PHONY: help setup test test-random wheels audit test-slow test-install check format docs demo clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -32,12 +32,9 @@ test-install: setup ## wheels with the train and export extras in fresh environm
 test-random: setup ## the default tests in another order each time, beside a load on every core
 	$(BIN)/python tests/beside_load.py -m pytest -o addopts="-ra --strict-markers --strict-config --import-mode=importlib" -m "not slow and not install"
 
-sbom: setup ## what is in the environment, as a CycloneDX bill of materials: dist/sbom.cdx.json
-	mkdir -p dist
-	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.cdx.json $(BIN)/python
-
-wheels: sbom ## the wheels of all distributions, with the bill of materials, in dist
+wheels: setup ## the wheels of all distributions and a bill of materials (CycloneDX), in dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist ./runtime ./synthetic ./train ./export .
+	$(BIN)/python .ci/sbom.py dist/sbom.cdx.json
 
 audit: setup ## known vulnerabilities of what is installed (asks the registry)
 	$(BIN)/pip-audit --skip-editable
