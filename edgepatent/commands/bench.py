@@ -116,26 +116,25 @@ def _encoding(bundle: "Bundle", runs: int) -> list[Timing]:
 
 def _searching(index: Path, runs: int) -> list[Timing]:
     """Every plan, with stored rows as queries."""
+    import numpy as np
 
-    from edgepatent_runtime import query
-    from edgepatent_runtime.collection import Collection
+    from edgepatent_runtime.filters import Filters
+    from edgepatent_runtime.index import Index
 
     timings = []
-    with Collection.open(index, resident=True) as collection:
-        with collection.reading() as (_, taken):
-            rows = taken.live_rows()
-            chosen = rows[:: max(1, len(rows) // QUERIES)][:QUERIES]
-            queries = taken.vectors.read(chosen) @ taken.rotation
+    with Index.open(index, resident=True) as opened:
+        with opened.stores[0].moment() as moment:
+            rows = moment.scope(Filters()).rows()
+            queries = moment.embeddings(rows[:: max(1, len(rows) // QUERIES)][:QUERIES])
         turn = iter(range(10**9))
         for plan in ("exact", "scan", "graph"):
 
-            def step(plan: str = plan) -> query.Answer:
+            def step(plan: str = plan) -> str:
                 vector = queries[next(turn) % len(queries)]
-                return query.search([collection], vector[None], plan=plan)
+                return opened.search(vector / np.linalg.norm(vector), plan=plan).answer.plan
 
             # A plan that cannot be carried out (no graph yet, say) falls back to another.
-            carried_out = step().plan
-            if carried_out == plan:
+            if step() == plan:
                 what = f"search {len(rows):,} drawings, {plan}"
                 timings.append(_timed(what, runs, step))
     return timings

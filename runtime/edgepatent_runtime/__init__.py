@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from edgepatent_runtime.drawing import read_drawing as read_drawing
     from edgepatent_runtime.encoder import Encoder as Encoder
     from edgepatent_runtime.index import Index as Index
+    from edgepatent_runtime.record import ImageRef as ImageRef
     from edgepatent_runtime.record import Record as Record
     from edgepatent_runtime.search.request import Query as Query
     from edgepatent_runtime.search.request import Request as Request
@@ -21,6 +22,7 @@ _HOMES = {
     "Bundle": "edgepatent_runtime.bundle",
     "Collection": "edgepatent_runtime.collection",
     "Encoder": "edgepatent_runtime.encoder",
+    "ImageRef": "edgepatent_runtime.record",
     "Index": "edgepatent_runtime.index",
     "Query": "edgepatent_runtime.search.request",
     "Record": "edgepatent_runtime.record",
@@ -32,6 +34,7 @@ __all__ = [
     "Bundle",
     "Collection",
     "Encoder",
+    "ImageRef",
     "Index",
     "Query",
     "Record",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+import msgspec
+
 from edgepatent_runtime import patent_id
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.errors import CollectionError, InputError
@@ -494,7 +496,12 @@ class _Named:
                 raise InputError(
                     f"add takes paths, sources or iterables of records, got {record!r} in one"
                 )
-            yield record
+            number = patent_id.canonical(record.patent_id)
+            yield (
+                record
+                if number == record.patent_id
+                else msgspec.structs.replace(record, patent_id=number)
+            )
 
 
 def _opened(what: "Path | str | Source | Iterable[Record]") -> "Source":
