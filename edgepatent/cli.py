@@ -53,7 +53,7 @@ VERBS = {
     "classify": "Suggest Locarno subclasses for a drawing, from its neighbours.",
     "bench": "Measure encoding and search on this machine.",
     "doctor": "Check that model, index and machine are in order.",
-    "data": "Look at, unpack or make drawings: scan, synthesize, deeppatent2, locarno.",
+    "data": "Look at, unpack or make drawings: scan, figures, synthesize, deeppatent2, locarno.",
     "demo": "Show a search on synthetic designs, start to finish.",
 }
 

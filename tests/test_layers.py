@@ -32,6 +32,7 @@ ROOMS = (
     ),
     ("metrics", "unusable", "whole", "workers", "filters", "embeddings_file", "bundle"),
     ("drawing", "encoder"),
+    ("figures",),
     ("sources",),
     ("collection",),
     ("search",),
