@@ -65,10 +65,10 @@ def use(index: Path, bundle: Bundle) -> None:
             for plan in ("exact", "scan", "graph"):
                 ranking.search([collection], views_of_designs(1, 1, 64), top=5, plan=plan)
             with collection.reading() as (known, _):
-                places = [one.thumbnail for one in known.stored(known.live().tolist()).values()]
-            for place in places:
-                if place is not None:
-                    collection.thumbnail(place)
+                stored = list(known.stored(known.live().tolist()).values())
+            for one in stored:
+                if one.thumbnail is not None:
+                    collection.thumbnail(one.thumbnail, one.record.image)
 
     def info() -> None:
         with Collection.open(index) as collection:
