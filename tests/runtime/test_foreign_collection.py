@@ -68,7 +68,7 @@ def use(index: Path, bundle: Bundle) -> None:
                 stored = list(known.stored(known.live().tolist()).values())
             for one in stored:
                 if one.thumbnail is not None:
-                    collection.thumbnail(one.thumbnail, one.record.image)
+                    collection.thumbnail(one.row, one.record.image)
 
     def info() -> None:
         with Collection.open(index) as collection:
