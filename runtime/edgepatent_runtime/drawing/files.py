@@ -1,6 +1,8 @@
 """Image files of every kind → grey pages."""
 
 import io
+import os
+import stat
 import struct
 import warnings
 import zlib
@@ -15,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image, ImageChops, ImageOps
 from PIL.ImageFile import ImageFile
 
+from edgepatent_runtime.drawing import tiff
 from edgepatent_runtime.drawing.group4 import decode as decode_group4
 from edgepatent_runtime.drawing.group4 import is_group4
 from edgepatent_runtime.drawing.intact import (
@@ -24,8 +27,8 @@ from edgepatent_runtime.drawing.intact import (
     dimmed_jpeg,
     padded_jpeg,
 )
-from edgepatent_runtime.drawing.light import even_out
-from edgepatent_runtime.drawing.limits import MAX_PIXELS
+from edgepatent_runtime.drawing.light import even_out, strips
+from edgepatent_runtime.drawing.limits import MAX_BYTES, MAX_PIXELS
 from edgepatent_runtime.errors import DrawingError
 
 Page = npt.NDArray[np.uint8]
@@ -49,6 +52,8 @@ _STEP = 16
 # What Pillow calls a JPEG within a TIFF.
 _TIFF_JPEG = ("jpeg", "tiff_jpeg")
 _PDF = b"%PDF-"
+_TIFF = tuple(magic for magic, module, _ in _READERS if module == "TiffImagePlugin")
+_BINARY = getattr(os, "O_BINARY", 0)
 _ORIENTATION = 0x0112
 
 
@@ -63,21 +68,31 @@ def decode(source: Path | str | bytes, page: int = 0) -> Page:
     not there, and pictures of more than `MAX_PIXELS`, which are refused before they are decoded.
     """
     with _open(source) as file:
-        if _starts_with_pdf(file):
+        if _starts_with(file, _PDF):
             from edgepatent_runtime.drawing.pdf import read_pdf_page
 
             return read_pdf_page(source if isinstance(source, bytes) else Path(source), page)
         with _explained(source):
-            return even_out(read_gray(file, page))
+            if page:
+                _require_tiff(file, page)
+                file = tiff.begun_at(_named(source), file, page)
+            return even_out(read_gray(file))
 
 
-def read_gray(file: IO[bytes], page: int = 0) -> Image.Image:
+def read_gray(file: IO[bytes]) -> Image.Image:
     """The picture in an open image file, upright, mode "1" or "L", its light as it is.
 
-    Raises `DrawingError`, and whatever Pillow raises for a broken file.
+    Of a TIFF it is the first page. Raises `DrawingError`, and whatever Pillow raises for a broken
+    file.
     """
+    if not _starts_with(file, *_TIFF):
+        return _read_gray(file)
+    with tiff.checked_codes():
+        return _read_gray(file)
+
+
+def _read_gray(file: IO[bytes]) -> Image.Image:
     image = _picture(file)
-    _turn_to(image, page)
     _check_size(image)
     if is_group4(image):
         # Its guard rows prove that the page is whole; Pillow would turn it as it loads.
@@ -86,31 +101,39 @@ def read_gray(file: IO[bytes], page: int = 0) -> Image.Image:
         return _upright(gray)
     if image.format == "PNG":
         check_png(_all(file))
-    mode = image.mode
+    kind, mode, compression = image.format, image.mode, image.info.get("compression")
     gray = _gray(image)
+    # Its pixels take four times the memory of the grey ones.
+    del image
     # What decoders leave behind, where they had to give up, is a last row of one value.
     low, high = _bottom(gray)
-    if image.format == "JPEG":
+    if kind == "JPEG":
         _check_jpeg(gray, mode, low if low == high else None, _all(file))
-    elif image.format == "PNG" and low == high:
+    elif kind == "PNG" and low == high:
         check_png_pixels(_all(file))
-    elif image.info.get("compression") in _TIFF_JPEG and low == high == _MISSING:
+    elif compression in _TIFF_JPEG and low == high == _MISSING:
         raise DrawingError("damaged or truncated image", "pixels of the JPEG are missing")
     # Pillow turns a TIFF by itself as it loads.
-    return gray if image.format == "TIFF" else _upright(gray)
+    return gray if kind == "TIFF" else _upright(gray)
 
 
 def pages(source: Path | str | bytes) -> int:
     """How many pages a TIFF or PDF holds; 1 for every other image. Raises `DrawingError`."""
     with _open(source) as file:
-        if _starts_with_pdf(file):
+        if _starts_with(file, _PDF):
             from edgepatent_runtime.drawing.pdf import count_pdf_pages
 
             return count_pdf_pages(source if isinstance(source, bytes) else Path(source))
         with _explained(source):
-            image = _picture(file)
+            if _starts_with(file, *_TIFF):
+                return tiff.count(_named(source), file)
             # The frames of a GIF are no pages.
-            return int(getattr(image, "n_frames", 1)) if image.format == "TIFF" else 1
+            _picture(file)
+            return 1
+
+
+def _named(source: Path | str | bytes) -> Path | bytes:
+    return source if isinstance(source, bytes) else Path(source)
 
 
 # What Pillow's plugins raise on broken files; they share no base class.
@@ -143,11 +166,16 @@ def _open(source: Path | str | bytes) -> IO[bytes]:
     try:
         if path.is_dir():
             raise DrawingError("not a file but a folder", str(path))
-        file = path.open("rb")
+        # A FIFO that nobody writes to would keep who opens it waiting for ever.
+        number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+        file = os.fdopen(number, "rb")
     except FileNotFoundError as error:
         raise DrawingError("file not found", str(path)) from error
     except (OSError, ValueError) as error:
         raise DrawingError("file cannot be read", f"{path} ({error})") from error
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        file.close()
+        raise DrawingError("not a regular file", str(path))
     if not file.read(1):
         file.close()
         raise DrawingError("empty file", str(path))
@@ -173,10 +201,11 @@ def _explained(source: Path | str | bytes) -> Iterator[None]:
         raise DrawingError("damaged or truncated image", " ".join(details)) from error
 
 
-def _starts_with_pdf(file: IO[bytes]) -> bool:
-    start = file.read(len(_PDF))
+def _starts_with(file: IO[bytes], *magic: bytes) -> bool:
     file.seek(0)
-    return start == _PDF
+    start = file.read(8)
+    file.seek(0)
+    return start.startswith(magic)
 
 
 def _picture(file: IO[bytes]) -> ImageFile:
@@ -192,13 +221,10 @@ def _picture(file: IO[bytes]) -> ImageFile:
     raise DrawingError("not an image", "read are PNG, JPEG, BMP, GIF, WebP, TIFF and PDF")
 
 
-def _turn_to(image: Image.Image, page: int) -> None:
-    if page == 0:
-        return
-    count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-    if not 0 <= page < count:
-        raise DrawingError("no such page", f"page {page + 1} of {count}")
-    image.seek(page)
+def _require_tiff(file: IO[bytes], page: int) -> None:
+    if not _starts_with(file, *_TIFF):
+        _picture(file)
+        raise DrawingError("no such page", f"page {page + 1} of 1")
 
 
 def _check_size(image: Image.Image) -> None:
@@ -253,16 +279,27 @@ def _bottom(gray: Image.Image) -> tuple[int, int]:
 
 
 def _same(gray: Image.Image, data: bytes) -> bool:
-    return ImageChops.difference(gray, _gray(_picture(io.BytesIO(data)))).getbbox() is None
+    image = _loaded(_picture(io.BytesIO(data)))
+    return not any(
+        ImageChops.difference(gray.crop(box), _flat(image.crop(box))).getbbox()
+        for box in strips(gray)
+    )
 
 
 def _all(file: IO[bytes]) -> bytes:
     file.seek(0)
-    return file.read()
+    data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise DrawingError("file over the size limit", f"more than {MAX_BYTES:,} bytes")
+    return data
 
 
 def _gray(image: ImageFile) -> Image.Image:
     """Decode a picture and lay it on white: mode "1" or "L"."""
+    return _flat(_loaded(image))
+
+
+def _loaded(image: ImageFile) -> Image.Image:
     if image.format == "JPEG" and image.mode in ("RGB", "L"):
         image.draft("L", image.size)
     if image.format == "TIFF":
@@ -270,31 +307,33 @@ def _gray(image: ImageFile) -> Image.Image:
     # The first frame of a GIF may be smaller than its canvas, which is no paper.
     frame = image.tile[0].extents if image.format == "GIF" and image.tile else None
     image.load()
-    if frame:
-        return _flat(image.crop(frame))
-    return _flat(image)
+    return image.crop(frame) if frame else image
 
 
 def _flat(image: Image.Image) -> Image.Image:
     """A loaded picture of any mode on white."""
     if image.mode.startswith("I") or image.mode == "F":
         return _from_numbers(image)
-    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa"):
-        return _on_white(image)
-    if image.mode in ("1", "L"):
+    if image.mode in ("1", "L") and "transparency" not in image.info:
         return image
-    if image.mode == "LAB":
-        return image.getchannel("L")
-    if image.mode == "CMYK":
-        return image.convert("RGB").convert("L")
-    return image.convert("L")
+    # In strips: four bytes a pixel would be there twice otherwise.
+    gray = Image.new("L", image.size)
+    for box in strips(image):
+        gray.paste(_flat_part(image.crop(box)), box[:2])
+    return gray
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    image = image.convert("RGBA")
-    page = Image.new("RGBA", image.size, "white")
-    page.alpha_composite(image)
-    return page.convert("L")
+def _flat_part(part: Image.Image) -> Image.Image:
+    if "transparency" in part.info or part.mode in ("RGBA", "LA", "PA", "RGBa"):
+        part = part.convert("RGBA")
+        page = Image.new("RGBA", part.size, "white")
+        page.alpha_composite(part)
+        return page.convert("L")
+    if part.mode == "LAB":
+        return part.getchannel("L")
+    if part.mode == "CMYK":
+        return part.convert("RGB").convert("L")
+    return part.convert("L")
 
 
 def _from_numbers(image: Image.Image) -> Image.Image:
@@ -304,12 +343,20 @@ def _from_numbers(image: Image.Image) -> Image.Image:
     two that holds (nearly) all values is white. Raises `DrawingError` for values that no picture
     has.
     """
-    values = np.asarray(image, np.float32)
-    top = float(np.percentile(values[::3, ::3], 99.9))
-    if not (values.min() >= -abs(top) and values.max() <= 2.0**32):
+
+    def values(box: tuple[int, int, int, int]) -> npt.NDArray[np.float32]:
+        return np.asarray(image.crop(box), np.float32)
+
+    boxes = list(strips(image))
+    parts = [(part.min(), part.max(), part[::3, ::3].ravel()) for part in map(values, boxes)]
+    lows, highs, samples = zip(*parts, strict=True)
+    top = float(np.percentile(np.concatenate(samples), 99.9))
+    if not (np.min(lows) >= -abs(top) and np.max(highs) <= 2.0**32):
         raise DrawingError("damaged or truncated image", "numbers that are no grey values")
-    if top <= 0:
-        return Image.fromarray(np.zeros(values.shape, np.uint8))
-    white = 2.0 ** np.ceil(np.log2(top)) if top > 1 else 1.0
-    white = white - 1 if white > 1 and top <= white - 1 else white
-    return Image.fromarray((values.clip(0) * (255 / white) + 0.5).clip(0, 255).astype(np.uint8))
+    gray = np.zeros((image.height, image.width), np.uint8)
+    if top > 0:
+        white = 2.0 ** np.ceil(np.log2(top)) if top > 1 else 1.0
+        white = white - 1 if white > 1 and top <= white - 1 else white
+        for box in boxes:
+            gray[box[1] : box[3]] = (values(box).clip(0) * (255 / white) + 0.5).clip(0, 255)
+    return Image.fromarray(gray)

@@ -22,6 +22,7 @@ _ADAM7 = (
     (0, 1, 1, 2),
 )
 
+_PIECE = 1 << 16
 # What ends a stretch of coded pixels: any marker but a stuffed or a repeated 0xFF.
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 _RESTART = range(0xD0, 0xD8)
@@ -52,26 +53,29 @@ def check_png_pixels(data: bytes) -> None:
         want += rows * (1 + -(-columns * bits // 8)) if columns > 0 and rows > 0 else 0
     unpack = zlib.decompressobj()
     for kind, body in _png_chunks(data):
-        rest = body if kind == b"IDAT" else b""
-        while rest and want > 0:
-            want -= len(unpack.decompress(rest, 1 << 20))
-            rest = unpack.unconsumed_tail
+        # In small pieces: zlib copies what it has not come to yet.
+        for start in range(0, len(body) if kind == b"IDAT" else 0, _PIECE):
+            rest: bytes | memoryview = body[start : start + _PIECE]
+            while rest and want > 0:
+                want -= len(unpack.decompress(rest, 1 << 20))
+                rest = unpack.unconsumed_tail
     if want - len(unpack.flush()) > 0:
         raise DrawingError(_EARLY, "rows of the PNG are missing")
 
 
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """Kind and body of every chunk, to IEND or where the file ends."""
     at = 8
     kind = b""
+    view = memoryview(data)
     while at + 12 <= len(data) and kind != b"IEND":
         (length,) = struct.unpack_from(">I", data, at)
         kind, end = data[at + 4 : at + 8], at + 8 + length
         if end + 4 > len(data):
             break
-        if zlib.crc32(data[at + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
+        if zlib.crc32(view[at + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
             raise DrawingError(_EARLY, "a PNG checksum is wrong")
-        yield kind, data[at + 8 : end]
+        yield kind, view[at + 8 : end]
         at = end + 4
     if kind != b"IEND":
         raise DrawingError(_EARLY, "the PNG ends early")

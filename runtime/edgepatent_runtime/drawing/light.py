@@ -1,5 +1,7 @@
 """Paper to white, ink to black: what a scanner or a camera made of a page."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageFilter
@@ -23,6 +25,8 @@ _SHADOW = 0.8
 _BRIGHT = 0.6
 # Pixels darker than this are ink, and ink whose darkest parts are lighter than that is faint.
 _INK, _FAINT = 231, 64
+# Pixels that are computed at a time.
+_STRIP = 1 << 20
 # Less ink than the one share of a page is noise, more than the other is no line drawing.
 _LINES = (1e-5, 0.2)
 
@@ -35,7 +39,7 @@ def even_out(image: Image.Image) -> Page:
     is darkened. Pages of one bit can only be inverted.
     """
     bilevel = image.mode == "1"
-    gray = image.convert("L")
+    gray = image if image.mode == "L" else image.convert("L")
     small = gray.reduce(max(1, -(-max(gray.size) // _JUDGED)))
     pixels = np.asarray(small)
     white = _border(pixels).min() >= _WHITE
@@ -101,8 +105,21 @@ def _divide(gray: Image.Image, light: Light, surface: Light) -> Image.Image:
     paper = np.clip(light, _SHADOW * surface, surface)
     level = Image.fromarray((paper * (1 - _NOISE) - 2).clip(16, 255).astype(np.uint8))
     level = level.resize(gray.size, Image.Resampling.BILINEAR)
-    page = np.asarray(gray).astype(np.uint16) * 255 // np.asarray(level)
-    return Image.fromarray(np.minimum(page, 255).astype(np.uint8))
+    page = np.empty((gray.height, gray.width), np.uint8)
+    for box in strips(gray):
+        even = np.asarray(gray.crop(box)).astype(np.uint16) * 255 // np.asarray(level.crop(box))
+        page[box[1] : box[3]] = np.minimum(even, 255)
+    return Image.fromarray(page)
+
+
+def strips(image: Image.Image, pixels: int = _STRIP) -> Iterator[tuple[int, int, int, int]]:
+    """Boxes of some rows each, of about so many pixels, from top to bottom.
+
+    What is done to a page in strips takes no copy of it all. Rows begin at multiples of three.
+    """
+    rows = max(3, pixels // image.width // 3 * 3)
+    for top in range(0, image.height, rows):
+        yield 0, top, image.width, min(top + rows, image.height)
 
 
 def _darken(gray: Image.Image) -> Page:
@@ -159,5 +176,7 @@ def _cut_out(gray: Image.Image, pixels: Page, sheet: npt.NDArray[np.bool_]) -> I
     inside = np.where(sheet, pixels, surface.clip(0, 255).astype(np.uint8))
     page = _divide(gray, _without_ink(inside), surface)
     mask = Image.fromarray(sheet).convert("L").resize(gray.size, Image.Resampling.BILINEAR)
+    mask = mask.point([255 * (v > 250) for v in range(256)])
     white = Image.new("L", gray.size, 255)
-    return Image.composite(page, white, mask.point([255 * (v > 250) for v in range(256)]))
+    white.paste(page, mask=mask)
+    return white

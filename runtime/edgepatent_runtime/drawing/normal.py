@@ -18,6 +18,8 @@ SMALLEST = 16
 _INK = 24
 # Cells along the longer side of a page on which ink is looked for.
 _CELLS = 512
+# The widest cell over which Pillow still takes an exact mean.
+_LARGEST = 256
 # Scanners leave lines and specks in this outer share of a page …
 _RIM = 0.015
 # … which count as such when everything else keeps at least this far from all four edges.
@@ -44,23 +46,27 @@ def normalise(gray: Page, size: int) -> Page:
         part = np.asarray(small.resize((width * factor, height * factor), Image.Resampling.BICUBIC))
         side *= factor
     # Whole cells first, in C, down to two or three times the target; the exact rest in floats.
-    cell = max(1, int(side // (2 * size)))
-    ink = 255 - _reduced(part, cell).astype(np.float32)
-    rows = _area_weights(part.shape[0] / cell, size, side / cell)
-    columns = _area_weights(part.shape[1] / cell, size, side / cell)
+    cell = min(max(1, int(side // (2 * size))), _LARGEST)
+    # A strip thinner than a cell is not filled up to one: of 1 × 8,000,000 pixels, that is 140 GB.
+    down, across = (cell if length >= cell else 1 for length in part.shape)
+    ink = 255 - _reduced(part, down, across).astype(np.float32)
+    rows = _area_weights(part.shape[0] / down, size, side / down)
+    columns = _area_weights(part.shape[1] / across, size, side / across)
     drawn = rows @ ink @ columns.T
     out: Page = (255.5 - drawn).clip(0, 255).astype(np.uint8)
     return out
 
 
-def _reduced(part: Page, cell: int) -> Page:
-    """Means over cells of ``cell`` × ``cell`` pixels; the last ones are filled up with white."""
-    if cell == 1:
+def _reduced(part: Page, down: int, across: int) -> Page:
+    """Means over cells of ``down`` × ``across`` pixels; the last ones are filled up with white."""
+    if down == across == 1:
         return part
-    height, width = (-(-length // cell) * cell for length in part.shape)
+    height, width = (
+        -(-length // cell) * cell for length, cell in zip(part.shape, (down, across), strict=True)
+    )
     whole = np.full((height, width), 255, np.uint8)
     whole[: part.shape[0], : part.shape[1]] = part
-    return np.asarray(Image.fromarray(whole).reduce(cell))
+    return np.asarray(Image.fromarray(whole).reduce((across, down)))
 
 
 def _area_weights(length: float, size: int, side: float) -> npt.NDArray[np.float32]:
