@@ -3,9 +3,12 @@
 import io
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
+import hostile
 import numpy as np
+import psutil
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
@@ -191,3 +194,23 @@ def test_real_sheets_equal_those_cut_by_hand(shared: Path) -> None:
         want = drawing.read_drawing(folder / f"D538119-S00{number}.png", 128).astype(int)
         got = drawing.normalise(read_pdf_page(patent, number), 128).astype(int)
         assert np.abs(got - want).mean() < 4
+
+
+@pytest.mark.parametrize("name", ["flat.pdf", "image.pdf", "pages.pdf"])
+def test_a_pdf_that_asks_for_much_is_read_elsewhere(name: str) -> None:
+    """Refused or read, but this process's memory stays where it was."""
+    before = psutil.Process().memory_info().rss
+    with suppress(DrawingError):
+        assert drawing.read_drawing(hostile.BUILDERS[name](), 64).shape == (64, 64)
+    assert psutil.Process().memory_info().rss < before + (300 << 20)
+
+
+@pytest.mark.slow
+def test_a_pdf_that_takes_for_ever_costs_a_minute(tmp_path: Path) -> None:
+    path = tmp_path / "forms.pdf"
+    path.write_bytes(hostile.pdf_of_forms(12, 40))
+    (tmp_path / "good.pdf").write_bytes(pdf(page()))
+    skipped = Skipped()
+    (record,) = FolderSource(tmp_path, "").records(skipped)
+    assert record.patent_id == "good"
+    assert skipped.counts == {"takes too long to read": 1}

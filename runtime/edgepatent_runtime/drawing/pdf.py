@@ -1,24 +1,31 @@
 """Pages of a PDF: rendered, told apart from text, and cut below their printed header.
 
+PDFium works in a worker, with limits of memory and time: a few hundred bytes can ask for days.
+
 Many patents as PDF are scans without a text layer, so pages are told apart by how they look: a
 text page has many lines of letters, a drawing sheet has at most the printed header
 ("U.S. Patent   Mar. 13, 2007   Sheet 1 of 4   US D538,119 S") and its captions.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from edgepatent_runtime.drawing.light import even_out
-from edgepatent_runtime.drawing.limits import MAX_PIXELS
-from edgepatent_runtime.errors import DrawingError, MissingExtraError
+from edgepatent_runtime.drawing.limits import MAX_PAGES, MAX_PIXELS
+from edgepatent_runtime.errors import DrawingError, EdgepatentError, MissingExtraError
+from edgepatent_runtime.unusable import unusable
+from edgepatent_runtime.workers.pool import call
+from edgepatent_runtime.workers.worker import WorkerError
 
+R = TypeVar("R")
 Page = npt.NDArray[np.uint8]
 Components = npt.NDArray[np.int32]
 
@@ -45,17 +52,41 @@ _pdfium = threading.Lock()
 
 def count_pdf_pages(source: Path | bytes) -> int:
     """How many pages a PDF has. Raises `DrawingError`, `MissingExtraError` without pypdfium2."""
-    with opened(source) as document:
-        return len(document)
+    return elsewhere(_count, source)
 
 
 def read_pdf_page(source: Path | bytes, page: int = 0) -> Page:
     """One page (from 0) of a PDF at 300 dpi, without its header strip: uint8 [H, W], paper 255.
 
     A page too large for that is rendered as large as the pixel limit allows. Raises
-    `DrawingError` for a damaged or encrypted PDF and a page that is not there, and
-    `MissingExtraError` without pypdfium2.
+    `DrawingError` for a damaged or encrypted PDF, a page that is not there, and one that takes
+    too much memory or time; `MissingExtraError` without pypdfium2.
     """
+    return elsewhere(partial(_read, page=page), source)
+
+
+def elsewhere(function: Callable[[Path | bytes], R], source: Path | bytes) -> R:
+    """``function`` of a PDF, carried out in a worker. Raises `DrawingError` whatever happens."""
+    _import_pdfium()
+    name = "a PDF" if isinstance(source, bytes) else str(source)
+    try:
+        return call(function, source)
+    except WorkerError as error:
+        detail = f"{name} ({error.detail})" if error.detail else name
+        raise DrawingError(error.reason, detail) from error
+    except EdgepatentError:
+        raise
+    except Exception as error:
+        # What numpy or OpenCV make of a page that is a pixel high.
+        raise unusable(error, name) from error
+
+
+def _count(source: Path | bytes) -> int:
+    with opened(source) as document:
+        return len(document)
+
+
+def _read(source: Path | bytes, page: int) -> Page:
     with opened(source) as document:
         pixels = render(document, page, DPI)
     return below_header(pixels)
@@ -127,6 +158,8 @@ def render(document: Any, page: int, dpi: int) -> Page:
     try:
         leaf = document[page]
         width, height = leaf.get_size()
+        if not (width > 0 and height > 0):
+            raise DrawingError("damaged PDF page", f"{width} × {height} points")
         scale = min(dpi / 72, (MAX_PIXELS / max(width * height, 1)) ** 0.5)
         pixels = leaf.render(scale=scale, grayscale=True).to_numpy()
     except (pypdfium2.PdfiumError, ValueError) as error:
@@ -152,10 +185,7 @@ def opened(source: Path | bytes) -> Iterator[Any]:
     Raises `DrawingError` for a file that is not there, damaged or encrypted, and
     `MissingExtraError` without pypdfium2.
     """
-    try:
-        import pypdfium2
-    except ImportError as error:
-        raise MissingExtraError("reading PDF", "pdf") from error
+    pypdfium2 = _import_pdfium()
     name = "" if isinstance(source, bytes) else f"{source}: "
     with _pdfium:
         try:
@@ -165,6 +195,16 @@ def opened(source: Path | bytes) -> Iterator[Any]:
         except pypdfium2.PdfiumError as error:
             raise DrawingError("damaged or encrypted PDF", f"{name}{error}") from error
         try:
+            if len(document) > MAX_PAGES:
+                raise DrawingError("more pages than the limit", f"{name}{len(document):,}")
             yield document
         finally:
             document.close()
+
+
+def _import_pdfium() -> Any:
+    try:
+        import pypdfium2
+    except ImportError as error:
+        raise MissingExtraError("reading PDF", "pdf") from error
+    return pypdfium2

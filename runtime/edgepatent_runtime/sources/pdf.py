@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from edgepatent_runtime import dates, locarno
@@ -9,6 +10,7 @@ from edgepatent_runtime.drawing.normal import ink_box
 from edgepatent_runtime.drawing.pdf import (
     LETTER_DPI,
     below_header,
+    elsewhere,
     is_text,
     opened,
     page_text,
@@ -40,20 +42,13 @@ class PdfSource:
 
         Raises `DrawingError` for a file that is no PDF, `MissingExtraError` without pypdfium2.
         """
-        with opened(self._path) as document:
-            pages = len(document)
-            text = "\n".join(page_text(document, page) for page in range(min(pages, 2)))
+        pages, text = elsewhere(_outside, self._path)
         code = locarno.parse(_first(_LOCARNO, text))
         klass, subclass = locarno.labels(code)
         for page in range(pages):
             name = f"{self._path}#page={page + 1}"
             try:
-                with opened(self._path) as document:
-                    pixels = render(document, page, LETTER_DPI)
-                if is_text(pixels):
-                    skipped.add("text page", name)
-                    continue
-                ink_box(below_header(pixels))
+                elsewhere(partial(_require_drawing, page=page), self._path)
             except DrawingError as error:
                 skipped.add(error.reason, name)
                 continue
@@ -65,6 +60,22 @@ class PdfSource:
                 subclass=subclass,
                 date=dates.parse(_first(_DATE, text)),
             )
+
+
+def _outside(path: Path | bytes) -> tuple[int, str]:
+    """How many pages a PDF has, and what its first two say."""
+    with opened(path) as document:
+        pages = len(document)
+        return pages, "\n".join(page_text(document, page) for page in range(min(pages, 2)))
+
+
+def _require_drawing(path: Path | bytes, page: int) -> None:
+    """Raise `DrawingError` for a page that shows no drawing."""
+    with opened(path) as document:
+        pixels = render(document, page, LETTER_DPI)
+    if is_text(pixels):
+        raise DrawingError("text page")
+    ink_box(below_header(pixels))
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str | None:
