@@ -1,13 +1,45 @@
 """``edgepatent`` and ``python -m edgepatent``."""
 
+import os
 import sys
+from contextlib import suppress
 
 from edgepatent.cli import run
 
 
 def main() -> None:
     """Run the command line and exit with its status: 0 done, 1 refused or failed, 2 wrong usage."""
-    sys.exit(run())
+    closed = _open_what_is_closed()
+    if 1 in closed:
+        if 2 not in closed:
+            os.write(2, b"edgepatent: standard output is closed: send it to /dev/null\n")
+        sys.exit(1)
+    status = run()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Whoever read it has gone, as head does: nothing to say, and nobody to say it to.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        status = 1
+    sys.exit(status)
+
+
+def _open_what_is_closed() -> list[int]:
+    """Open standard streams that are closed, on nothing; which of 0, 1 and 2 they are.
+
+    The next file to be opened would take the number, and what is meant for a terminal would be
+    written into an index.
+    """
+    closed = []
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            closed.append(number)
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
+    return closed
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from io import StringIO
 
 import click
 
@@ -99,7 +100,11 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo("interrupted", err=True)
         return 1
     except click.ClickException as error:
-        error.show()
+        from edgepatent.console import say
+
+        words = StringIO()
+        error.show(words)
+        say(words.getvalue().rstrip("\n"), err=True)
         return error.exit_code
     except ImportError as error:
         missing = (error.name or "").partition(".")[0]
@@ -119,6 +124,8 @@ def run(arguments: list[str] | None = None) -> int:
     except (EdgepatentError, OSError) as error:
         if debug:
             raise
-        click.echo(f"edgepatent: {error}", err=True)
+        from edgepatent.console import plain
+
+        click.echo(plain(f"edgepatent: {error}"), err=True)
         return 1
     return status if isinstance(status, int) else 0

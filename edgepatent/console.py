@@ -1,5 +1,7 @@
 """What verbs write: JSON or text on stdout, progress and warnings on stderr."""
 
+import json
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -12,22 +14,53 @@ import msgspec
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Skipped
 
+# What a terminal obeys instead of showing it, or what shows other text than is there: control
+# characters, marks of writing direction, characters without a width, halves of pairs. The joiners
+# U+200C and U+200D belong to the spelling of several languages.
+_HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+
+
+def plain(text: str) -> str:
+    """``text`` as one line that a terminal only shows: what is hidden in it stands there as \\x1b.
+
+    Titles, ids and file names are other people's: whatever verbs write goes through here.
+    """
+    return _HIDDEN.sub(_spelled, text)
+
+
+def _spelled(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode()
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Write lines of text on stdout, or on stderr."""
+    click.echo("\n".join(map(plain, text.split("\n"))), err=err)
+
 
 def print_json(document: Any) -> None:
     """Write one JSON document (anything msgspec encodes) on stdout, and nothing else."""
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2)
-    click.echo(text.decode())
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    # msgspec spells the first 32; what else is hidden can only stand in a string.
+    click.echo("\n".join(_HIDDEN.sub(_spelled_in_json, line) for line in text.split("\n")))
+
+
+def _spelled_in_json(match: re.Match[str]) -> str:
+    return json.dumps(match[0])[1:-1]
 
 
 def warn(message: str) -> None:
     """One line on stderr."""
-    click.echo(f"warning: {message}", err=True)
+    say(f"warning: {plain(message)}", err=True)
 
 
 def report_skipped(skipped: Skipped) -> None:
     """Say on stderr how many inputs were skipped, one line a reason, with an example."""
     for reason, count in sorted(skipped.counts.items()):
-        click.echo(f"skipped {count}: {reason} (e.g. {skipped.examples[reason][0]})", err=True)
+        example = plain(skipped.examples[reason][0])
+        say(f"skipped {count}: {plain(reason)} (e.g. {example})", err=True)
 
 
 @contextmanager
@@ -78,6 +111,6 @@ def print_table(columns: list[str], rows: list[list[str]], *, title: str | None 
         table.add_column(column, overflow="fold")
     for row in rows:
         # As Text, so that square brackets in a title are not taken for rich's markup.
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(plain(cell)) for cell in row))
     on_terminal = sys.stdout.isatty()
     Console(width=None if on_terminal else 10_000).print(table)

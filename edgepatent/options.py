@@ -53,8 +53,23 @@ indexes_option = click.option(
 )
 
 
+# More than any machine has cores: each takes memory, whether there is work for it or not.
+MOST_THREADS = 256
 threads_option = click.option(
-    "--threads", default=1, show_default=True, metavar="N", help="Cores that the model may use."
+    "--threads",
+    type=click.IntRange(1, MOST_THREADS),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Cores that the model may use.",
+)
+all_threads_option = click.option(
+    "--threads",
+    type=click.IntRange(0, MOST_THREADS),
+    default=0,
+    show_default="all",
+    metavar="N",
+    help="Cores that the model and the graph may use.",
 )
 
 _REQUEST_OPTIONS = (

@@ -71,4 +71,4 @@ def command(
     if not rows:
         raise InputError(f"no image in {folder} can be searched with")
     console.print_table(["query", "best hit", "score", "title"], rows)
-    click.echo(f"{len(rows)} results in {out}", err=True)
+    console.say(f"{len(rows)} results in {out}", err=True)

@@ -57,7 +57,7 @@ def command(model: str, index: Path, runs: int, as_json: bool) -> None:
     rows = [[t.what, f"{t.median_ms:.2f}", f"{t.p95_ms:.2f}", str(t.runs)] for t in timings]
     console.print_table(["", "median ms", "95 % within", "runs"], rows)
     if not index.exists():
-        click.echo(f"no index in {index}: search was not measured", err=True)
+        console.say(f"no index in {index}: search was not measured", err=True)
 
 
 def _timed(what: str, runs: int, step: Callable[[], object]) -> Timing:

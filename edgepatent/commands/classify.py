@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import indexes_option, json_option
+from edgepatent.options import indexes_option, json_option, threads_option
 
 
 @click.command()
@@ -22,9 +22,7 @@ from edgepatent.options import indexes_option, json_option
 @click.option(
     "--anyway", is_flag=True, help="Classify even if the image does not look like a drawing."
 )
-@click.option(
-    "--threads", default=1, show_default=True, metavar="N", help="Cores that the model may use."
-)
+@threads_option
 @json_option
 def command(
     images: tuple[str, ...],
@@ -54,7 +52,7 @@ def command(
     columns, rows = table(document)
     console.print_table(columns, rows)
     fitted = document.calibration
-    click.echo(
+    console.say(
         f"right first for {fitted.accuracy:.0%} of {fitted.patents} patents of this index; "
         f"calibration error {fitted.ece:.3f}",
         err=True,

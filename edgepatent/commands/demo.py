@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from edgepatent import console
 from edgepatent.options import model_option
 
 DESIGNS, VIEWS, SEED = 40, 6, 1
@@ -54,7 +55,7 @@ def command(ctx: click.Context, out: Path, train: bool, model: str) -> None:
     _run(ctx, "data", "synthesize", "--out", out / "designs", "--designs", DESIGNS,
          "--views", VIEWS, "--seed", SEED)  # fmt: skip
     unseen = _leave_out(out / "designs", out / "unseen")
-    click.echo(f"\nOne view of each design was moved to {out / 'unseen'}: the index never sees it.")
+    console.say(f"\nOne view of each design was moved to {unseen}: the index never sees it.")
     if train:
         recipe = out / "recipe.toml"
         recipe.write_text(RECIPE)
@@ -69,19 +70,19 @@ def command(ctx: click.Context, out: Path, train: bool, model: str) -> None:
     right = _first_hits(unseen, out / "results")
 
     by_hand = _redraw(unseen, out / "by-hand")
-    click.echo(f"\nThe same views as if drawn by a shaky hand lie in {out / 'by-hand'}.")
+    console.say(f"\nThe same views as if drawn by a shaky hand lie in {out / 'by-hand'}.")
     _run(ctx, "batch", out / "by-hand", "--out", out / "results-by-hand", "--index", index)
     again = _first_hits(by_hand, out / "results-by-hand")
 
     patent, view = list(unseen.items())[EXAMPLE]
     report = out / "report.html"
-    click.echo("\nOne of the views, with a page to look at:")
+    console.say("\nOne of the views, with a page to look at:")
     _run(ctx, "search", view, "--index", index, "--top", 5, "--html", report)
-    click.echo(
+    console.say(
         f"\nOf {len(unseen)} designs, {right} came first for a view that the index has not seen, "
         f"{again} for that view drawn by hand."
     )
-    click.echo(
+    console.say(
         f"""
 Look at {report} in a browser. Then try:
   edgepatent index add FOLDER              your own drawings: PNG, TIFF, PDF, USPTO grants
@@ -97,7 +98,7 @@ def _run(ctx: click.Context, *arguments: object) -> None:
     from edgepatent.cli import run
 
     words = [str(argument) for argument in arguments]
-    click.echo(f"\n$ edgepatent {shlex.join(words)}")
+    console.say(f"\n$ edgepatent {shlex.join(words)}")
     status = run(words)
     if status:
         ctx.exit(status)

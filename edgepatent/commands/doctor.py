@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgepatent import installation
+from edgepatent import console, installation
 from edgepatent.installation import Check
 from edgepatent.options import index_option, json_option, model_option
 from edgepatent_runtime.errors import EdgepatentError
@@ -49,10 +49,10 @@ def command(ctx: click.Context, model: str, index: Path, as_json: bool) -> None:
     ok = all(check.status != "bad" for check in checks)
     if as_json:
         document = {"ok": ok, "checks": [asdict(check) for check in checks]}
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        console.say(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         for check in checks:
-            click.echo(f"{check.status:4}  {check.name:18} {check.detail}")
+            console.say(f"{check.status:4}  {check.name:18} {check.detail}")
     ctx.exit(0 if ok else 1)
 
 

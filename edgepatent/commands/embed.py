@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import json_option, model_option, sources_argument
+from edgepatent.options import json_option, model_option, sources_argument, threads_option
 
 
 @click.command()
@@ -18,9 +18,7 @@ from edgepatent.options import json_option, model_option, sources_argument
     metavar="FILE.npy",
     help="Where the embeddings go; what they are of goes to FILE.jsonl beside it.",
 )
-@click.option(
-    "--threads", default=1, show_default=True, metavar="N", help="Cores that the model may use."
-)
+@threads_option
 @json_option
 def command(sources: tuple[str, ...], model: str, out: Path, threads: int, as_json: bool) -> None:
     """Write the embeddings of drawings to a .npy file.
@@ -62,4 +60,4 @@ def command(sources: tuple[str, ...], model: str, out: Path, threads: int, as_js
             }
         )
     else:
-        click.echo(f"{len(records)} embeddings of {opened.dimensions} dimensions in {out}")
+        console.say(f"{len(records)} embeddings of {opened.dimensions} dimensions in {out}")

@@ -3,7 +3,7 @@
 import click
 
 from edgepatent import console
-from edgepatent.options import json_option, model_option
+from edgepatent.options import json_option, model_option, threads_option
 
 
 @click.command()
@@ -16,9 +16,7 @@ from edgepatent.options import json_option, model_option
     metavar="SOURCE",
     help="Drawings to score on; repeat it to score several sources together.",
 )
-@click.option(
-    "--threads", default=1, show_default=True, metavar="N", help="Cores that the model may use."
-)
+@threads_option
 @json_option
 def command(model: str, specs: tuple[str, ...], threads: int, as_json: bool) -> None:
     """Score a model's retrieval at patent, subclass and class level.
@@ -48,7 +46,7 @@ def command(model: str, specs: tuple[str, ...], threads: int, as_json: bool) -> 
     if as_json:
         console.print_json(scores)
         return
-    click.echo(f"{scores.drawings} drawings of {scores.patents} patents")
+    console.say(f"{scores.drawings} drawings of {scores.patents} patents")
     columns = ["", "queries", "mAP", "95 % interval", "R@1", "R@5", "R@10", "P@10", "MRR"]
     for title, levels in (
         ("averaged over drawings", scores.levels),
@@ -68,4 +66,4 @@ def command(model: str, specs: tuple[str, ...], threads: int, as_json: bool) -> 
                 ]
             )
         console.print_table(columns, rows, title=title)
-    click.echo(f"nDCG@10 {scores.ndcg_10:.3f}")
+    console.say(f"nDCG@10 {scores.ndcg_10:.3f}")

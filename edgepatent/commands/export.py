@@ -112,7 +112,7 @@ def command(
             notes=notes_file.read_text("utf-8") if notes_file else "",
             skipped=skipped,
             progress=progress,
-            notify=lambda line: click.echo(line, err=True),
+            notify=lambda line: console.say(line, err=True),
         )
     console.report_skipped(skipped)
     if as_json:
@@ -120,10 +120,10 @@ def command(
         return
     info = bundle.info
     size = (bundle.folder / "model.onnx").stat().st_size
-    click.echo(f"{out}: {info.precision}, {size / 1e6:.1f} MB, space {info.space[:12]}")
+    console.say(f"{out}: {info.precision}, {size / 1e6:.1f} MB, space {info.space[:12]}")
     if info.certificate:
         _print_certificate(info.certificate)
-    click.echo(f"next: edgepatent index add SOURCE --model {out}")
+    console.say(f"next: edgepatent index add SOURCE --model {out}")
 
 
 def _print_certificate(certificate: dict) -> None:  # type: ignore[type-arg]
@@ -140,7 +140,7 @@ def _print_certificate(certificate: dict) -> None:  # type: ignore[type-arg]
     ]
     console.print_table(["", "mAP FP32", "mAP INT8", "drop (points)", "95 % interval"], rows)
     latency = [certificate[side]["latency_ms"]["median"] for side in ("fp32", "int8")]
-    click.echo(
+    console.say(
         f"{latency[0]:.1f} → {latency[1]:.1f} ms a drawing on one thread "
         f"({certificate['speedup']:.2f} times as fast), cosine {certificate['cosine_min']:.4f} or "
         f"more, {100 * certificate['neighbour_overlap@10']:.1f} % of neighbours the same"

@@ -65,11 +65,11 @@ def command(
         console.print_json(document)
     else:
         for line in changes:
-            click.echo(f"changed: {line}")
+            console.say(f"changed: {line}")
         for line in differences:
-            click.echo(f"differs: {line}")
+            console.say(f"differs: {line}")
         if not differences:
-            click.echo(f"the same {len(new.hits)} hits as on {old.created}")
+            console.say(f"the same {len(new.hits)} hits as on {old.created}")
     ctx.exit(1 if differences else 0)
 
 

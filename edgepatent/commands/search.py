@@ -47,7 +47,7 @@ class _Search(click.Command):
 
                 other = edgepatent.get_command(parent or click.Context(edgepatent), verb)
                 assert other is not None
-                click.echo(f"search {option} is a verb now: edgepatent {verb}", err=True)
+                console.say(f"search {option} is a verb now: edgepatent {verb}", err=True)
                 moved = [value] if given else args[place + 1 : place + 2]
                 rest = args[place + 1 :] if given else args[place + 2 :]
                 return other.make_context(verb, [*moved, *args[:place], *rest], parent, **extra)
@@ -144,7 +144,7 @@ def command(
             from edgepatent.report.document import drawing_name
 
             for hit in result:
-                click.echo(drawing_name(hit))
+                console.say(drawing_name(hit))
         else:
             _show(result, previews)
 
@@ -178,7 +178,7 @@ def _show(result: "Result", previews: str) -> None:
     from edgepatent.report.table import hit_table
 
     if not result.hits:
-        click.echo("no hit: no indexed drawing passes the filters")
+        console.say("no hit: no indexed drawing passes the filters")
         return
     columns, rows = hit_table(result)
     console.print_table(columns, rows)
@@ -192,7 +192,7 @@ def _show(result: "Result", previews: str) -> None:
         f"{result.timings_ms['total']:.0f} ms",
         *turned,
     ]
-    click.echo(", ".join(details), err=True)
+    console.say(", ".join(details), err=True)
 
 
 def _print_previews(result: "Result", wanted: str) -> None:
@@ -206,5 +206,5 @@ def _print_previews(result: "Result", wanted: str) -> None:
     for hit in result:
         pixels = hit.drawings[0].pixels()
         if pixels is not None:
-            click.echo(f"{hit.rank}. {hit.patent_id}")
+            console.say(f"{hit.rank}. {hit.patent_id}")
             click.echo(PROTOCOLS[protocol](pixels), nl=False)

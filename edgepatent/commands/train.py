@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from edgepatent import console
 from edgepatent.console import print_json, progress_bar, report_skipped
 from edgepatent.options import json_option
 from edgepatent_runtime.errors import MissingExtraError
@@ -113,10 +114,10 @@ def command(
                 tensorboard=tensorboard,
                 skipped=skipped,
                 progress=progress,
-                notify=lambda line: click.echo(line, err=True),
+                notify=lambda line: console.say(line, err=True),
             )
     except KeyboardInterrupt:
-        click.echo(f"go on with: edgepatent train --resume --out {out}", err=True)
+        console.say(f"go on with: edgepatent train --resume --out {out}", err=True)
         raise click.Abort from None
     if os.environ.get("RANK", "0") != "0":
         return  # of several processes one reports
@@ -125,4 +126,4 @@ def command(
     if as_json:
         print_json(summary)
     else:
-        click.echo(f"{out}: {summary['steps']} steps; next: edgepatent export {out} --out BUNDLE")
+        console.say(f"{out}: {summary['steps']} steps; next: edgepatent export {out} --out BUNDLE")

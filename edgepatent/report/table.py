@@ -64,13 +64,19 @@ def write_csv(result: Result, path: Path) -> None:
             [
                 hit.rank,
                 f"{hit.score:.6f}",
-                hit.patent_id,
-                hit.locarno or "",
-                hit.title or "",
-                hit.date or "",
-                hit.drawings[0].figure or "",
-                drawing_name(hit),
-                hit.index,
+                _text(hit.patent_id),
+                _text(hit.locarno),
+                _text(hit.title),
+                _text(hit.date),
+                _text(hit.drawings[0].figure),
+                _text(drawing_name(hit)),
+                _text(hit.index),
             ]
         )
     whole.write(path, text.getvalue().encode())
+
+
+def _text(cell: str | None) -> str:
+    """A cell that a spreadsheet takes for text: it would carry out a title that begins with "="."""
+    cell = cell or ""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

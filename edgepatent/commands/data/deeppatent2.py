@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from edgepatent import console
 from edgepatent.console import progress_bar, report_skipped
 
 
@@ -53,10 +54,10 @@ def command(folder: Path, figures: str) -> None:
             except SourceError as error:  # the other years may be whole
                 failures.append(str(error))
             else:
-                click.echo(
+                console.say(
                     f"{year.name}: {done.written:,} images unpacked, {done.present:,} were there"
                 )
     report_skipped(skipped)
     if failures:
         raise SourceError("; ".join(failures))
-    click.echo(f"look at it with: edgepatent data scan {folder}")
+    console.say(f"look at it with: edgepatent data scan {folder}")

@@ -2,6 +2,7 @@
 
 import click
 
+from edgepatent import console
 from edgepatent.console import print_json
 from edgepatent.options import json_option
 
@@ -39,4 +40,4 @@ def command(code: str | None, as_json: bool) -> None:
         return
     for known in chosen:
         indent = "   " if "-" in known else ""
-        click.echo(f"{indent}{known}  {locarno.name(known) or '(no name at hand)'}")
+        console.say(f"{indent}{known}  {locarno.name(known) or '(no name at hand)'}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgepatent import console
 from edgepatent.console import print_json, progress_bar
 from edgepatent.options import json_option, sources_argument
 
@@ -83,23 +84,24 @@ def _print(survey: "Survey", skipped: "Skipped", quick: bool) -> None:
     """The counts as tables."""
     from rich.console import Console
 
-    console = Console()
+    screen = Console()
     views = survey.views
     opened = ", not opened" if quick else ""
-    click.echo(
+    console.say(
         f"{survey.drawings:,} drawings{opened}, {survey.patents:,} patents, "
         f"{len(survey.classes)} classes, {len(survey.subclasses):,} subclasses, "
         f"{survey.unknown_locarno:,} drawings without a known Locarno code"
     )
     if survey.classes:
-        console.print(_classes(survey.classes, survey.subclasses))
+        screen.print(_classes(survey.classes, survey.subclasses))
     if views:
-        console.print(_views(views))
+        screen.print(_views(views))
     if len(skipped):
-        console.print(_skipped(skipped))
+        screen.print(_skipped(skipped))
 
 
 def _classes(classes: "list[LabelCount]", subclasses: "list[LabelCount]") -> object:
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(title="Classes and subclasses", title_justify="left")
@@ -112,7 +114,8 @@ def _classes(classes: "list[LabelCount]", subclasses: "list[LabelCount]") -> obj
     for row in rows:
         style = "bold" if row in classes else ""
         table.add_row(
-            row["label"], row["name"] or "", f"{row['patents']:,}", f"{row['drawings']:,}",
+            escape(console.plain(row["label"])), row["name"] or "",
+            f"{row['patents']:,}", f"{row['drawings']:,}",
             style=style,
         )  # fmt: skip
     if is_long:
@@ -146,5 +149,6 @@ def _skipped(skipped: "Skipped") -> object:
     table.add_column("count", justify="right")
     table.add_column("for example", overflow="fold")
     for reason, count in sorted(skipped.counts.items()):
-        table.add_row(escape(reason), f"{count:,}", escape(skipped.examples[reason][0]))
+        example = console.plain(skipped.examples[reason][0])
+        table.add_row(escape(console.plain(reason)), f"{count:,}", escape(example))
     return table

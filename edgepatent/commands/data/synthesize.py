@@ -74,8 +74,8 @@ def command(
     records = list(source.records(Skipped()))
     with console.progress_bar() as progress:
         count = folder.write(records, out, workers=os.cpu_count() or 1, progress=progress)
-    click.echo(f"{count} drawings of {designs} designs in {out}")
+    console.say(f"{count} drawings of {designs} designs in {out}")
     if sheets:
         beside = out.with_name(f"{out.name}-sheets")
         written = folder.write_contact_sheets(records, out, beside)
-        click.echo(f"{written} contact sheets in {beside}")
+        console.say(f"{written} contact sheets in {beside}")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import index_option, json_option, sources_argument
+from edgepatent.options import all_threads_option, index_option, json_option, sources_argument
 from edgepatent_runtime.errors import InputError
 
 
@@ -37,13 +37,7 @@ from edgepatent_runtime.errors import InputError
     show_default=True,
     help="Keep a picture of 128 pixels of each drawing, so that hits can be shown anywhere.",
 )
-@click.option(
-    "--threads",
-    default=0,
-    show_default="all",
-    metavar="N",
-    help="Cores that the model and the graph may use.",
-)
+@all_threads_option
 @json_option
 def command(
     sources: tuple[str, ...],
@@ -106,7 +100,7 @@ def command(
         console.print_json({**asdict(result), "skipped": skipped.counts, "index": info})
     else:
         done = ", ".join(f"{count} {name}" for name, count in counts.items()) or "nothing to do"
-        click.echo(f"{done}; {info.drawings} drawings of {info.patents} patents in {index}")
+        console.say(f"{done}; {info.drawings} drawings of {info.patents} patents in {index}")
     used = sum(counts.values()) - result.removed
     if len(skipped) and not used:
         raise InputError("no drawing could be used")

@@ -25,11 +25,11 @@ def command(index: Path, as_json: bool) -> None:
     if as_json:
         console.print_json(info)
         return
-    click.echo(f"{info.drawings} drawings of {info.patents} patents in {index}")
-    click.echo(f"model {info.model} (space {info.space[:12]}), {info.dimensions} dimensions")
-    click.echo(
+    console.say(f"{info.drawings} drawings of {info.patents} patents in {index}")
+    console.say(f"model {info.model} (space {info.space[:12]}), {info.dimensions} dimensions")
+    console.say(
         f"{info.bytes / 1e6:.1f} MB, generation {info.generation}, graph {info.graph}, "
         f"{info.dead} removed rows"
     )
     for name, path in sorted(info.roots.items()):
-        click.echo(f"{name}: {path}")
+        console.say(f"{name}: {path}")

@@ -37,7 +37,7 @@ def command(others: tuple[Path, ...], index: Path, as_json: bool) -> None:
     if as_json:
         console.print_json({**asdict(result), "index": info})
     else:
-        click.echo(
+        console.say(
             f"{result.added + result.replaced} drawings copied, {result.unchanged} were there; "
             f"{info.drawings} drawings of {info.patents} patents in {index}"
         )

@@ -5,15 +5,13 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import index_option, json_option
+from edgepatent.options import all_threads_option, index_option, json_option
 
 
 @click.command()
 @index_option
 @click.option("--model", metavar="MODEL", help="Encode all drawings again with this model.")
-@click.option(
-    "--threads", default=0, show_default="all", metavar="N", help="Cores that it may use."
-)
+@all_threads_option
 @json_option
 def command(index: Path, model: str | None, threads: int, as_json: bool) -> None:
     """Make an index anew: compacted, or encoded with another model.
@@ -35,4 +33,4 @@ def command(index: Path, model: str | None, threads: int, as_json: bool) -> None
     if as_json:
         console.print_json({"skipped": skipped.counts, "index": info})
     else:
-        click.echo(f"{info.drawings} drawings of {info.patents} patents in {index}")
+        console.say(f"{info.drawings} drawings of {info.patents} patents in {index}")

@@ -41,6 +41,6 @@ def command(
     if as_json:
         console.print_json({"removed": removed, "index": info})
     else:
-        click.echo(f"{removed} drawings removed; {info.drawings} are left in {index}")
+        console.say(f"{removed} drawings removed; {info.drawings} are left in {index}")
     if not removed:
         raise InputError(f"nothing in {index} matches")

@@ -45,11 +45,11 @@ def command(index: Path, repair: bool, model: str | None, as_json: bool) -> None
         console.print_json({"problems": problems, "repaired": repaired})
     else:
         for problem in problems:
-            click.echo(f"{problem.part}: {problem.what}")
+            console.say(f"{problem.part}: {problem.what}")
         if repaired:
-            click.echo("\n".join(["repaired:", *(f"  {line}" for line in repaired.done)]))
+            console.say("\n".join(["repaired:", *(f"  {line}" for line in repaired.done)]))
         if not problems:
-            click.echo(f"{index} is sound")
+            console.say(f"{index} is sound")
     if repaired and repaired.lost:
         named = ", ".join(sorted(set(repaired.lost))[:10])
         raise CollectionError(
