@@ -65,7 +65,7 @@ def spelled(tmp_path: Path, tiny_bundle: Bundle, edgepatent: Command) -> Path:
             (folder / name).write_bytes(hostile.saved(picture, "PNG"))
             rows.writerow([name, f"P{number} {spell}", f"=cmd({number}) {spell}"])
         rows.writerow(["absent \x1b[2J.png", "P", ""])
-    hostile.figure().save(tmp_path / "query.png")
+    hostile.figure((300, 100)).save(tmp_path / "query.png")
     added = edgepatent(
         "index", "add", folder, "--index", tmp_path / "index", "--model", tiny_bundle.folder
     )
@@ -80,7 +80,7 @@ def test_titles_ids_and_names_are_shown(spelled: Path, edgepatent: Command) -> N
         "--csv", spelled / "hits.csv",
     )  # fmt: skip
     assert is_shown(found.stdout + found.stderr)
-    assert "\\x1b[31m" in found.stdout
+    assert "\\x1b]0;title\\x07" in found.stdout
     with (spelled / "hits.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(WRITABLE)
