@@ -485,7 +485,7 @@ class Catalog:
         return grouped
 
     def stored(self, rows: Iterable[int]) -> dict[int, Stored]:
-        """What is known of the drawings at ``rows``; without those that are no drawings."""
+        """What is known of the drawings at ``rows``, each of which must be one."""
         found = {}
         wanted = list(rows)
         columns = self.sql.execute(
@@ -512,13 +512,7 @@ class Catalog:
                 pointer = one.thumbnail, one.thumbnail_size
             found[one.row] = Stored(one.row, record, file, folder, one.path, pointer)
         if len(found) < len(set(wanted)):
-            # Rows that are no drawing (any more) are left out, but none that is one.
-            (there,) = self.sql.execute(
-                "SELECT count(*) FROM drawings WHERE row IN (SELECT value FROM json_each(?))",
-                (msgspec.json.encode(wanted).decode(),),
-            ).fetchone()
-            if there != len(found):
-                raise self.damaged("drawings without a patent or a file")
+            raise self.damaged("rows that are no drawings, or have no patent or file")
         return found
 
     def matching_text(self, text: str, limit: int) -> list[tuple[int, float]]:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from edgepatent_runtime import faults, names
 from edgepatent_runtime.bundle import Bundle
@@ -235,8 +236,10 @@ class Collection:
     def thumbnail(self, row: int, image: ImageRef) -> bytes | None:
         """The PNG of the drawing ``image`` that was at ``row``; None where there is none (now)."""
         with self.reading() as (known, taken):
-            entry = known.stored([row]).get(row)
-            if entry is None or entry.thumbnail is None or entry.record.image != image:
+            if known.patents_of(np.array([row]))[0] < 0:
+                return None
+            entry = known.stored([row])[row]
+            if entry.thumbnail is None or entry.record.image != image:
                 return None
             file = self.folder / thumbnails.file_name(taken.state.vectors)
             return thumbnails.read(file, entry.thumbnail)
