@@ -22,7 +22,7 @@ from edgepatent_export.certify import Certificate
 from edgepatent_export.drawings import Material, gather, named
 from edgepatent_export.finetune import finetune
 from edgepatent_export.golden import golden_drawings
-from edgepatent_export.onnx_model import Matrix, to_onnx
+from edgepatent_export.onnx_model import Matrix, to_onnx, turned
 from edgepatent_export.order import (
     axes_of_run,
     own_space,
@@ -32,10 +32,20 @@ from edgepatent_export.order import (
 )
 from edgepatent_export.repair import CLOSE, find_int8
 from edgepatent_export.target import Target
-from edgepatent_runtime.bundle import CARD, FORMAT, GOLDEN, MODEL, Bundle, BundleInfo, write_info
+from edgepatent_runtime.bundle import (
+    CARD,
+    FORMAT,
+    GOLDEN,
+    MODEL,
+    Bundle,
+    BundleInfo,
+    Part,
+    write_info,
+)
 from edgepatent_runtime.errors import ExportError
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Skipped
+from edgepatent_train.model import UnitParts
 from edgepatent_train.run import Run
 
 TOOLS = ("edgepatent-export", "torch", "timm", "onnx", "onnxruntime", "optimum")
@@ -92,9 +102,13 @@ def export(
                 )
         weights = weights_digest(model)
 
+        unit = model.unit
+        kin = unit.kin.numpy() if isinstance(unit, UnitParts) else None
+
         def fit() -> Matrix:
             plain = to_onnx(model, recipe.size).SerializeToString()
-            return principal_axes(certify.embed(plain, material.calibration, threads=threads))
+            embeddings = certify.embed(plain, material.calibration, threads=threads)
+            return principal_axes(embeddings, kin)
 
         axes = axes_of_run(run.folder, weights, fit)
         proto = to_onnx(model, recipe.size, axes)
@@ -149,6 +163,7 @@ def export(
                 "python": platform.python_version(),
             },
             files={},
+            parts={} if kin is None else _parts(turned(axes, kin), run.recipe.kin.weight),
             training=_training(run.told()),
             certificate=None if certificate is None else msgspec.to_builtins(certificate),
         )
@@ -161,6 +176,14 @@ def export(
         write_info(folder, info)
         Bundle(folder).verify()
     return Bundle(out)
+
+
+def _parts(kin: Matrix, weight: float) -> dict[str, Part]:
+    """The two parts of an embedding, ``kin`` [D] being 1 in one and 0 in the other."""
+    return {
+        "kin": Part(np.flatnonzero(kin > 0).tolist(), weight),
+        "twin": Part(np.flatnonzero(kin == 0).tolist(), 1 - weight),
+    }
 
 
 def _certified(

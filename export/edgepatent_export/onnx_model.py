@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from edgepatent_export.simplify import simplify
 from edgepatent_runtime.encoder import open_session
 from edgepatent_runtime.errors import ExportError
-from edgepatent_train.model import DrawingEncoder
+from edgepatent_train.model import DrawingEncoder, UnitParts
 
 INPUT = "drawings"
 OUTPUT = "embedding"
@@ -34,16 +34,23 @@ Matrix = npt.NDArray[np.float32]
 
 
 class _Exported(nn.Module):
-    """The encoder as it is traced: ordered head, and a normalisation of three plain operators."""
+    """The encoder as it is traced: ordered head, and a normalisation of a few plain operators."""
 
     def __init__(self, model: DrawingEncoder, axes: Matrix | None) -> None:
         super().__init__()
         self.model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)
         if axes is not None:
             fold_axes(self.model.head, axes)
+            if isinstance(self.model.unit, UnitParts):
+                self.model.unit.kin.copy_(
+                    torch.from_numpy(turned(axes, self.model.unit.kin.numpy()))
+                )
 
     def forward(self, drawings: Tensor) -> Tensor:
         z: Tensor = self.model.head(self.model.features(drawings))
+        if isinstance(self.model.unit, UnitParts):
+            parts: Tensor = self.model.unit(z)
+            return parts
         return z / z.square().sum(1, keepdim=True).sqrt().clamp_min(1e-12)
 
 
@@ -54,6 +61,12 @@ def fold_axes(head: nn.Linear, axes: Matrix) -> None:
         head.weight.copy_((matrix @ head.weight.double()).float())
         if head.bias is not None:
             head.bias.copy_((matrix @ head.bias.double()).float())
+
+
+def turned(axes: Matrix, kin: Matrix) -> Matrix:
+    """``kin`` [D], 1 where a dimension is kin's, for embeddings turned to ``axes`` of one part."""
+    share: Matrix = np.rint(np.square(axes) @ kin).astype(np.float32)
+    return share
 
 
 def to_onnx(model: DrawingEncoder, size: int, axes: Matrix | None = None) -> onnx.ModelProto:

@@ -8,7 +8,7 @@ beside its weights, so that all bundles of the run (FP32, INT8, any target) shar
 import hashlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -17,22 +17,36 @@ import numpy.typing as npt
 import torch
 
 Matrix = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 # What runs of all versions call the file that keeps the axes.
 FILE = "rotation.npz"
 
 
-def principal_axes(embeddings: Matrix) -> Matrix:
+def principal_axes(embeddings: Matrix, kin: Matrix | None = None) -> Matrix:
     """Principal axes of embeddings [N, D] about the origin, largest first: rows of [D, D].
 
     Uncentred and square, so that no distance changes. The sign of each axis is chosen so that its
-    largest component is positive.
+    largest component is positive. Where an embedding has two parts, ``kin`` [D] being 1 in one and
+    0 in the other, no axis leads out of its part.
     """
     x = embeddings.astype(np.float64)
-    _, vectors = np.linalg.eigh(x.T @ x)
-    axes = vectors[:, ::-1].T
+    moments = x.T @ x
+    whole = np.ones(len(moments), bool)
+    axes = _axes(moments, [whole] if kin is None else [kin > 0, kin == 0])
     largest = np.take_along_axis(axes, np.abs(axes).argmax(1)[:, None], 1)
     signed: Matrix = (axes * np.where(largest < 0, -1.0, 1.0)).astype(np.float32)
     return signed
+
+
+def _axes(moments: Doubles, parts: Sequence[npt.NDArray[np.bool_]]) -> Doubles:
+    """The principal axes of each part [D] by itself, in the order of what they carry."""
+    axes, carried, start = np.zeros_like(moments), np.zeros(len(moments)), 0
+    for part in map(np.flatnonzero, parts):
+        values, vectors = np.linalg.eigh(moments[np.ix_(part, part)])
+        rows = slice(start, start + len(part))
+        axes[rows, part], carried[rows] = vectors.T[::-1], values[::-1]
+        start += len(part)
+    return axes[np.argsort(-carried, kind="stable")]
 
 
 def axes_of_run(folder: Path, weights: str, fit: Callable[[], Matrix]) -> Matrix:

@@ -35,13 +35,21 @@ _Words = Annotated[str, msgspec.Meta(max_length=4096)]
 _Digest = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
+class Part(msgspec.Struct, frozen=True):
+    """A part of an embedding, of length √``weight``: which of its dimensions, from 0."""
+
+    dimensions: Annotated[list[int], msgspec.Meta(max_length=MOST_DIMENSIONS)]
+    weight: Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
 class BundleInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     """What ``bundle.json`` says.
 
     ``space`` is the digest of the FP32 weights and the axes: bundles of one run share it,
     and embeddings may be compared only within it. ``files`` maps each file's name to its SHA-256.
     ``certificate`` is what export measured (see `edgepatent_export.certify`), None for a bundle
-    made without ``--int8``.
+    made without ``--int8``. ``parts`` tells kin from twin where the embedding is of two parts: an
+    inner product is the sum of those of the parts, weighed.
     """
 
     format: Annotated[int, msgspec.Meta(ge=1)]
@@ -55,6 +63,7 @@ class BundleInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     created: _Words
     versions: dict[str, _Words]
     files: Annotated[dict[str, _Digest], msgspec.Meta(max_length=_FILES)]
+    parts: dict[str, Part] = {}
     training: dict[str, Any] = {}
     certificate: dict[str, Any] | None = None
 

@@ -12,11 +12,13 @@ from edgepatent_export.onnx_model import (
     consumers,
     fold_axes,
     to_onnx,
+    turned,
     weights_of,
 )
+from edgepatent_export.order import principal_axes
 from edgepatent_runtime.encoder import Drawings, open_session
 from edgepatent_runtime.errors import ExportError
-from edgepatent_train.model import DrawingEncoder
+from edgepatent_train.model import DrawingEncoder, UnitParts
 
 SIZE = 64
 
@@ -152,3 +154,24 @@ def test_mobilevit_is_rewritten_and_gives_the_same(drawings: Drawings) -> None:
     assert kinds.count("Resize") == 2
     assert kinds.count("MultiHeadAttention") == 9
     assert "MatMul" not in kinds
+
+
+def test_an_embedding_in_parts_keeps_them_apart_when_its_dimensions_are_ordered(
+    drawings: Drawings,
+) -> None:
+    """Inner products stay those of the network, and each part still has its weight."""
+    tapped = tiny_model(drawings)
+    tapped.unit = UnitParts(32, 12, 0.3)
+    with torch.no_grad():
+        expected = tapped(torch.from_numpy(drawings)).numpy()
+    kin = tapped.unit.kin.numpy()
+    order = principal_axes(expected, kin)
+    np.testing.assert_allclose(order @ order.T, np.eye(32), atol=1e-5)
+    own = turned(order, kin)
+    assert own.sum() == 12
+    got = run(to_onnx(tapped, SIZE, order), drawings)
+    np.testing.assert_allclose(got @ got.T, expected @ expected.T, atol=1e-4)
+    np.testing.assert_allclose(np.square(got[:, own > 0]).sum(1), 0.3, atol=1e-4)
+    np.testing.assert_allclose(np.square(got[:, own == 0]).sum(1), 0.7, atol=1e-4)
+    energy = np.square(got).mean(0)
+    assert (np.diff(energy) <= 1e-5).all()  # the leading dimensions carry most

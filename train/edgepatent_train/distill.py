@@ -39,14 +39,15 @@ class Told:
 class DistillLoss(nn.Module):
     """The contrastive loss and the terms of every space, weighed as the recipe says.
 
-    ``student`` is the number of dimensions of the embedding.
+    ``student`` is the number of dimensions that listen: all of the embedding, or, where it has
+    parts, the leading ones, taken to unit length.
     """
 
     def __init__(
         self, loss: LossRecipe, recipe: DistillRecipe, *, student: int, spaces: Sequence[Told]
     ) -> None:
         super().__init__()
-        self.recipe = recipe
+        self.recipe, self.student = recipe, student
         self.labelled = ContrastiveLoss(loss)
         self.spaces = nn.ModuleList(SpaceLoss(recipe, student, space) for space in spaces)
 
@@ -56,6 +57,8 @@ class DistillLoss(nn.Module):
         loss = z.new_zeros(())
         if self.recipe.labels:
             loss = loss + self.recipe.labels * self.labelled(z, labels, weight)
+        if self.student < z.shape[1]:
+            z = F.normalize(z[:, : self.student], dim=1)
         for space, vectors in zip(self.spaces, told, strict=True):
             loss = loss + space(z, vectors)
         return loss

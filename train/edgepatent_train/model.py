@@ -34,12 +34,49 @@ class AvgPool(nn.Module):
         return maps.mean((2, 3))
 
 
+class Unit(nn.Module):
+    """Outputs of the head [N, D] → embeddings of unit length."""
+
+    def forward(self, y: Tensor) -> Tensor:
+        """Take each row to unit length."""
+        return F.normalize(y, dim=1)
+
+
+class UnitParts(nn.Module):
+    """The same for an embedding in two parts, kin and twin, each of unit length by itself.
+
+    ``kin`` [D] is 1 where a dimension is kin's and 0 where it is twin's; ``weight`` is w: the inner
+    product of two embeddings is w · cos_kin + (1 − w) · cos_twin.
+    """
+
+    kin: Tensor
+    weight: Tensor
+
+    def __init__(self, dimensions: int, kin: int, weight: float) -> None:
+        super().__init__()
+        self.register_buffer("kin", (torch.arange(dimensions) < kin).float())
+        self.register_buffer("weight", torch.tensor(weight))
+
+    def forward(self, y: Tensor) -> Tensor:
+        """Take both parts of each row to their lengths √w and √(1 − w)."""
+        twin = 1 - self.kin
+        return y * (
+            self.kin * (self.weight.sqrt() / _length(y * self.kin))
+            + twin * ((1 - self.weight).sqrt() / _length(y * twin))
+        )
+
+
+def _length(y: Tensor) -> Tensor:
+    return y.square().sum(1, keepdim=True).clamp_min(1e-24).sqrt()
+
+
 class DrawingEncoder(nn.Module):
     """Normalised drawings in, unit-length embeddings out.
 
     ``backbone`` is a timm network for one channel, ``pool`` turns its maps into a vector (None:
     the backbone's own pooling), ``head`` is the last linear layer: export folds axes in.
-    ``widths`` are the numbers of features that the last maps and each of the ``taps`` give.
+    ``widths`` are the numbers of features that the last maps and each of the ``taps`` give;
+    ``unit`` takes what the head gives to unit length, as a whole or in parts.
     """
 
     def __init__(
@@ -49,6 +86,7 @@ class DrawingEncoder(nn.Module):
         widths: tuple[int, ...],
         dimensions: int,
         taps: tuple[str, ...] = (),
+        unit: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -56,6 +94,7 @@ class DrawingEncoder(nn.Module):
         self.widths = widths
         self.taps = taps
         self.head = nn.Linear(sum(widths), dimensions)
+        self.unit = unit or Unit()
 
     def features(self, pixels: Tensor) -> Tensor:
         """Pooled features [N, sum(widths)] of pixels [N, 1, S, S], uint8 or float in 0..255,
@@ -70,7 +109,8 @@ class DrawingEncoder(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Embeddings [N, D] of unit length, float32 also under autocast."""
-        return F.normalize(self.head(self.features(pixels)).float(), dim=1)
+        z: Tensor = self.unit(self.head(self.features(pixels)).float())
+        return z
 
 
 def build_model(recipe: Recipe) -> DrawingEncoder:
@@ -88,5 +128,8 @@ def build_model(recipe: Recipe) -> DrawingEncoder:
         pool = AvgPool()
     backbone = build_backbone(settings)
     widths = feature_widths(backbone, settings)
-    model = DrawingEncoder(backbone, pool, widths, settings.dimensions, settings.taps)
+    unit: nn.Module = Unit()
+    if recipe.kin.dimensions:
+        unit = UnitParts(settings.dimensions, recipe.kin.dimensions, recipe.kin.weight)
+    model = DrawingEncoder(backbone, pool, widths, settings.dimensions, settings.taps, unit)
     return model.to(memory_format=torch.channels_last)  # a third faster on CPUs

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from timm.models import group_parameters
 from timm.optim import create_optimizer_v2, param_groups_layer_decay
 from timm.scheduler import CosineLRScheduler
 from torch import nn
@@ -21,6 +22,7 @@ def parameter_groups(
     backbone: its parameters are left out and need no gradient.
     """
     groups: list[dict[str, Any]] = []
+    freeze_stages(model.backbone, recipe.freeze)
     if recipe.backbone_lr > 0:
         listed = getattr(model.backbone, "no_weight_decay", set)
         groups = param_groups_layer_decay(
@@ -35,6 +37,25 @@ def parameter_groups(
     groups.append({"params": [model.head.weight], "weight_decay": recipe.weight_decay})
     groups.append({"params": plain, "weight_decay": 0.0})
     return groups
+
+
+def freeze_stages(backbone: nn.Module, count: int) -> None:
+    """Let the first ``count`` stages of a timm network, the stem among them, need no gradient.
+
+    Raises `RecipeError` where it has no so many, or says nothing of its stages.
+    """
+    if not count:
+        return
+    matcher = getattr(backbone, "group_matcher", None)
+    if matcher is None:
+        raise RecipeError("optimizer.freeze: this backbone does not say what its stages are")
+    stages = group_parameters(backbone, matcher(coarse=True), reverse=True)
+    last = max(stages.values())
+    if count > last:
+        raise RecipeError(f"optimizer.freeze: this backbone has {last} stages that can be frozen")
+    for name, parameter in backbone.named_parameters():
+        if stages[name] < count:
+            parameter.requires_grad_(False)
 
 
 def build_optimizer(

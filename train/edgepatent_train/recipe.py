@@ -83,6 +83,25 @@ class LossRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return ("patent", "name", "subclass", "class")
 
 
+class KinRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The part of the embedding that tells kin: other people's designs of the same kind.
+
+    ``dimensions`` > 0 gives it so many of the embedding's; the others tell twins. The embedding is
+    (√w · kin, √(1 − w) · twin) of two unit vectors, so that its inner products are
+    w · cos_kin + (1 − w) · cos_twin; w is ``weight``. The kin part starts as the ridge regression
+    (`ridge.fit_ridge`) of what teachers say and of ``labels``, levels with their weights, λ being
+    ``ridge`` times the mean squared length of the features; the twin part as ``model.head``.
+    Teachers are listened to by the kin part alone.
+    """
+
+    dimensions: int = 0
+    weight: float = 0.5
+    ridge: float = 0.2
+    labels: dict[Literal["name", "subclass", "class"], float] = msgspec.field(
+        default_factory=lambda: {"class": 1.0, "subclass": 0.7}
+    )
+
+
 class SamplerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A batch: so many classes, subclasses of each, patents of each, and views of each patent.
 
@@ -112,6 +131,7 @@ class SourceRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     "subclass" whose labels its are: those of all sources ("shared", the default), of this source
     alone ("own"), or nobody's ("none"). ``title`` is the metadata column that holds the name of
     the thing drawn, where that is not ``title``; "" for a source whose titles are no names.
+    ``parts`` are those of the head (`KinRecipe`) that are fitted on its drawings in closed form.
     """
 
     name: str
@@ -119,6 +139,7 @@ class SourceRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     loss: float = 1.0
     views: int = 0
     holdout: bool = True
+    parts: tuple[Literal["kin", "twin"], ...] = ("kin", "twin")
     labels: dict[Literal["subclass", "class"], Literal["shared", "own", "none"]] = {}
     title: str = "title"
 
@@ -171,7 +192,9 @@ class OptimizerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the weights move.
 
     ``lr`` is the head's learning rate, ``backbone_lr`` a factor of it, and ``layer_decay`` one
-    more for every stage further from the head. ``freeze_bn`` keeps BatchNorm statistics as they
+    more for every stage further from the head. ``freeze`` leaves so many leading stages of the
+    backbone as they are (the stem is the first): where no gradient is wanted none is computed,
+    and large maps are the leading ones. ``freeze_bn`` keeps BatchNorm statistics as they
     are. ``l2sp`` pulls the backbone towards its initial weights (Li et al. 2018, L2-SP);
     ``interpolate`` < 1 mixes the trained weights with the initial ones in the end (Wortsman et
     al. 2022, WiSE-FT): 0.5 is half way. ``ema`` is the decay of the averaged weights that are
@@ -189,6 +212,7 @@ class OptimizerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warmup: float = 0.1
     clip: float = 1.0
     ema: float = 0.99
+    freeze: int = 0
     freeze_bn: bool = False
     l2sp: float = 0.0
     interpolate: float = 1.0
@@ -217,6 +241,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that decides what a training run gives, besides its data."""
 
     model: ModelRecipe
+    kin: KinRecipe = KinRecipe()
     loss: LossRecipe = LossRecipe()
     sampler: SamplerRecipe = SamplerRecipe()
     sources: tuple[SourceRecipe, ...] = ()
@@ -348,7 +373,8 @@ def _refuse_nonsense(recipe: Recipe, where: str) -> None:
         (model.gem_p > 0, "model.gem_p must be positive"),
         (not (model.taps and model.pool == "native"), "model.taps needs pool gem or avg"),
         (0 <= model.drop_path < 1, "model.drop_path must be in [0, 1)"),
-        (min((loss.tau, *loss.taus)) > 0, "loss.tau and loss.taus must be positive"),
+        (loss.tau > 0, "loss.tau must be positive"),
+        (min(loss.taus, default=1.0) > 0, "loss.taus must be positive"),
         (
             len(loss.scores) in (3, 4),
             "loss.scores must be three (patent, subclass, class) or four (with name, second)",
@@ -365,6 +391,19 @@ def _refuse_nonsense(recipe: Recipe, where: str) -> None:
         (
             all(1 <= p < model.dimensions for p in loss.prefixes),
             "loss.prefixes must be smaller than model.dimensions",
+        ),
+        (
+            0 <= recipe.kin.dimensions < model.dimensions,
+            "kin.dimensions must leave some of model.dimensions to twins",
+        ),
+        (0 <= recipe.kin.weight <= 1, "kin.weight must be in [0, 1]"),
+        (
+            min(recipe.kin.ridge, *recipe.kin.labels.values()) >= 0,
+            "kin.ridge and kin.labels must be at least 0",
+        ),
+        (
+            optimizer.freeze >= 0 and (not optimizer.freeze or optimizer.freeze_bn),
+            "optimizer.freeze must be at least 0, and needs freeze_bn = true",
         ),
         (
             min(sampler.classes, sampler.subclasses, sampler.patents, sampler.views) >= 1,

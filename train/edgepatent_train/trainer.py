@@ -19,7 +19,6 @@ from edgepatent_runtime.errors import TrainingError
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record, Skipped
 from edgepatent_train.backbone import earlier_run
-from edgepatent_train.batchnorm import settle
 from edgepatent_train.checkpoint import (
     load_checkpoint,
     save_checkpoint,
@@ -28,9 +27,9 @@ from edgepatent_train.checkpoint import (
 )
 from edgepatent_train.curriculum import Curriculum
 from edgepatent_train.data import DrawingSet, Ints, drawing_set
-from edgepatent_train.distill import DistillLoss
-from edgepatent_train.embed import pooled_features
+from edgepatent_train.distill import DistillLoss, Told
 from edgepatent_train.evaluation import describe, evaluate_set
+from edgepatent_train.heads import fit_head
 from edgepatent_train.journal import Journal
 from edgepatent_train.learner import Learner
 from edgepatent_train.loader import Batch, load_batches
@@ -52,7 +51,6 @@ from edgepatent_train.run import (
 )
 from edgepatent_train.stored import Space
 from edgepatent_train.teacher import listen
-from edgepatent_train.whiten import discriminate, whiten
 
 LOG_STEPS = 10
 QUIET_SECONDS = 10.0
@@ -164,40 +162,34 @@ class _Trainer:
         # teachers say.
         self.known: list[Tensor | Space] = list(self.lessons.labels())
         loss: nn.Module = ContrastiveLoss(recipe.loss)
-        if recipe.distill.teachers:
-            loss = self._listen_to_teachers()
-        if recipe.model.head != "linear" and not resume:
+        told = self._teachers() if recipe.distill.teachers else []
+        if told:
+            self.known += [vectors for _, vectors in told]
+            loss = DistillLoss(
+                recipe.loss,
+                recipe.distill,
+                student=recipe.kin.dimensions or recipe.model.dimensions,
+                spaces=[space for space, _ in told],
+            )
+        if (recipe.model.head != "linear" or recipe.kin.dimensions) and not resume:
             notify(f"fitting the {recipe.model.head} head on the training drawings")
-            if not recipe.model.weights:
-                settle(encoder, self.lessons.training)
-            features = pooled_features(encoder, self.lessons.training, progress=progress)
-            if recipe.model.head == "whitened":
-                whiten(encoder.head, features, recipe.model.whiten_power)
-            else:
-                discriminate(encoder.head, features, self.lessons.training.patent, encoder.widths)
+            fit_head(encoder, recipe, self.lessons.training, told, progress)
         self.total, self.step = self.lessons.epoch_steps * recipe.optimizer.epochs, 0
         self.learner = Learner(encoder, loss, recipe.optimizer, self.total, accelerator)
         self.best: float | None = None
         self.waited = 0
         self.spoke = -math.inf
 
-    def _listen_to_teachers(self) -> DistillLoss:
-        """Get what the teachers say of all training drawings."""
+    def _teachers(self) -> list[tuple[Told, Tensor | Space]]:
+        """What the teachers say of all training drawings."""
         with self.accelerator.main_process_first():
-            told = listen(
+            return listen(
                 self.recipe.distill,
                 self.lessons.training,
-                self.recipe.model.dimensions,
+                self.recipe.kin.dimensions or self.recipe.model.dimensions,
                 self.progress,
                 self.notify,
             )
-        self.known += [vectors for _, vectors in told]
-        return DistillLoss(
-            self.recipe.loss,
-            self.recipe.distill,
-            student=self.recipe.model.dimensions,
-            spaces=[space for space, _ in told],
-        )
 
     def run(self, sources: list[str] | None) -> None:
         """Train to the end, or until the scores stop rising; write the final weights.

@@ -7,6 +7,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+Doubles = npt.NDArray[np.float64]
+
 
 def whiten(head: nn.Linear, features: npt.NDArray[np.float32], power: float = 1.0) -> None:
     """Set ``head`` so that it centres features [N, C], rotates them to their principal axes and
@@ -26,7 +28,7 @@ def whiten(head: nn.Linear, features: npt.NDArray[np.float32], power: float = 1.
     rest = values[kept:]
     epsilon = float(rest.mean()) if len(rest) else 0.0
     matrix = (vectors[:, :kept] / np.sqrt(values[:kept] + epsilon) ** power).T
-    _set(head, matrix, mean)
+    set_rows(head, matrix, mean)
 
 
 def discriminate(
@@ -45,6 +47,22 @@ def discriminate(
     from several layers, ``widths`` of them from each, every layer is first scaled to the same
     total variance: one lift has to suit them all. Rows have a root-mean-square length of 1.
     """
+    mean, white = within(features, patent, widths)
+    if white is None:
+        # One drawing a patent, or all alike: nothing is known of what differs within.
+        whiten(head, features)
+        return
+    x = (features.astype(np.float64) - mean) @ white
+    spread, axes = np.linalg.eigh(x.T @ x)
+    kept = min(head.out_features, int((spread > spread[-1] * 1e-9).sum()))
+    set_rows(head, (white @ axes[:, ::-1][:, :kept]).T, mean)
+
+
+def within(
+    features: npt.NDArray[np.float32], patent: npt.NDArray[np.int64], widths: Sequence[int] = ()
+) -> tuple[Doubles, Doubles | None]:
+    """The mean [C] of features [N, C] and the map [C, C] that then whitens their scatter within
+    patents [N], its spectrum lifted as in `discriminate`; None where nothing differs within."""
     x = features.astype(np.float64)
     mean = x.mean(0)
     x -= mean
@@ -53,17 +71,12 @@ def discriminate(
     group = np.unique(patent, return_inverse=True)[1]
     sums = np.zeros((int(group.max()) + 1, x.shape[1]))
     np.add.at(sums, group, x)
-    within = x - (sums / np.bincount(group)[:, None])[group]
-    values, vectors = np.linalg.eigh(within.T @ within / len(x))
+    apart = x - (sums / np.bincount(group)[:, None])[group]
+    values, vectors = np.linalg.eigh(apart.T @ apart / len(x))
     values = values.clip(0)
     if values.mean() <= 0:
-        # One drawing a patent, or all alike: nothing is known of what differs within.
-        whiten(head, features)
-        return
-    white = vectors / np.sqrt(values + values.mean())
-    spread, axes = np.linalg.eigh(white.T @ (x.T @ x) @ white)
-    kept = min(head.out_features, int((spread > spread[-1] * 1e-9).sum()))
-    _set(head, (white @ axes[:, ::-1][:, :kept]).T * scale, mean)
+        return mean, None
+    return mean, scale[:, None] * (vectors / np.sqrt(values + values.mean()))
 
 
 def _equal_shares(x: npt.NDArray[np.float64], widths: Sequence[int]) -> npt.NDArray[np.float64]:
@@ -76,7 +89,9 @@ def _equal_shares(x: npt.NDArray[np.float64], widths: Sequence[int]) -> npt.NDAr
     return scale
 
 
-def _set(head: nn.Linear, matrix: npt.NDArray[np.float64], mean: npt.NDArray[np.float64]) -> None:
+def set_rows(
+    head: nn.Linear, matrix: npt.NDArray[np.float64], mean: npt.NDArray[np.float64]
+) -> None:
     """Give ``head`` the rows of ``matrix``, scaled, and small random ones where they run out."""
     kept = len(matrix)
     matrix = matrix * (np.sqrt(kept) / max(float(np.linalg.norm(matrix)), 1e-12))
