@@ -72,9 +72,9 @@ def catalogs(work: Path, bundle: Bundle) -> Counter[str]:
 def paths(work: Path) -> Counter[str]:
     """Bundles that list files elsewhere, taken into an index."""
     ends: Counter[str] = Counter()
-    for listed in ("../x", "../../outside/x", "a/../../../outside/x"):
+    for listed in ("../../x", "../../../x", "a/../../../x"):
         place = Path(tempfile.mkdtemp(dir=work))
-        bundle = write_tiny_bundle(place / "theirs" / "deep" / "bundle")
+        bundle = write_tiny_bundle(place / "theirs" / "deep" / "er" / "bundle")
         (bundle.folder / "a").mkdir()
         target = bundle.folder / listed
         target.parent.mkdir(parents=True, exist_ok=True)
