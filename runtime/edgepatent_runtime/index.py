@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from edgepatent_runtime.collection.collection import Info
     from edgepatent_runtime.collection.ingest import Added
     from edgepatent_runtime.search.embedder import Embedder
+    from edgepatent_runtime.search.facets import Facets
     from edgepatent_runtime.search.kinds import Calibration, Classifier, Suggestion
+    from edgepatent_runtime.search.occlusion import Occlusion
     from edgepatent_runtime.search.searchable import Floats
-    from edgepatent_runtime.search.views import Given, Viewed
+    from edgepatent_runtime.search.views import Given, Page, Viewed
     from edgepatent_runtime.sources.source import Source
 
 # So many patents are looked up at once by who goes through all of them.
@@ -236,6 +238,37 @@ class Index:
             names = ", ".join(store.name for store in self.stores)
             raise CollectionError(f"nothing is indexed in {names}: edgepatent index add SOURCE")
 
+    def facets(self, request: Request) -> "Facets":
+        """How many patents a request may find, by kind, year and index: see `facets.facets`."""
+        from edgepatent_runtime.search.facets import facets
+
+        self._require_open()
+        return facets(self.stores, request)
+
+    def occlusion(self, page: "Page", other: "Page") -> "Occlusion":
+        """Which parts of ``page`` carry its score with ``other``, both uint8 [H, W].
+
+        At most eighteen encodings: see `occlusion.occlusion`. Raises `DrawingError` for a page
+        without ink.
+        """
+        from edgepatent_runtime.drawing import normalise
+        from edgepatent_runtime.search.occlusion import occlusion
+
+        embedder = self._embed()
+        size = embedder.bundle.info.size
+        query = embedder.encode(normalise(other, size)[None])[0]
+        return occlusion(page, query, embedder.encode, size)
+
+    def only(self, places: Sequence[int]) -> "Index":
+        """Some of the indexes that are open here, by their places, with the same model.
+
+        They stay open as long as this one; closing the part closes nothing.
+        """
+        self._require_open()
+        part = Index([self.stores[place] for place in places], threads=self.threads)
+        part._embedder = self._embed()
+        return part
+
     def _classifier(self, views: int) -> "Classifier":
         from edgepatent_runtime.search.kinds import Classifier
 
@@ -299,6 +332,11 @@ class Index:
         if not found:
             raise InputError(f"{patent_id.canonical(number)} is not indexed")
         return found[0]
+
+    def get(self, number: str) -> Patent | None:
+        """A patent by its number in any usual spelling; None where it is not indexed."""
+        self._require_open()
+        return next(iter(self._look_up([patent_id.canonical(number)])), None)
 
     def __iter__(self) -> Iterator[Patent]:
         """All patents with their drawings, in the order in which they came.

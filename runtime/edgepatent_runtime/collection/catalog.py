@@ -42,6 +42,10 @@ DerivedName = Annotated[str, msgspec.Meta(pattern=r"\A(signs|graph)-[0-9-]{1,64}
 Digest = Annotated[bytes, msgspec.Meta(min_length=DIGEST, max_length=DIGEST)]
 Words = Annotated[str, msgspec.Meta(pattern=r"\A[^\0]*\Z")]
 
+# What patents can be counted by.
+_YEAR = "CASE WHEN date GLOB '[0-9][0-9][0-9][0-9]-*' THEN substr(date, 1, 4) END"
+_TALLIED = {"klass": "klass", "subclass": "subclass", "year": _YEAR}
+
 T = TypeVar("T")
 
 
@@ -411,6 +415,21 @@ class Catalog:
     def patents(self) -> list[tuple[str, str | None]]:
         """Id and subclass of every patent, in the order in which they came."""
         return self.sql.execute("SELECT patent_id, subclass FROM patents ORDER BY id").fetchall()
+
+    def tally(
+        self, fields: Sequence[str], filters: Filters
+    ) -> list[tuple[tuple[str | None, ...], int]]:
+        """How many patents that pass ``filters`` have which values of ``fields``."""
+        columns = [_TALLIED[field] for field in fields]
+        condition, parameters = where(filters)
+        grouped = f" GROUP BY {', '.join(columns)}" if columns else ""
+        listed = self.sql.execute(
+            f"SELECT {', '.join(['count(*)', *columns])} FROM patents WHERE {condition}{grouped}",
+            parameters,
+        ).fetchall()
+        counts = self.checked([count for count, *_ in listed], list[int], "patents")
+        values = self.checked([one for _, *one in listed], list[tuple[str | None, ...]], "patents")
+        return list(zip(values, counts, strict=True))
 
     # -- finding
 

@@ -87,6 +87,12 @@ class Moment:
         """Id and subclass of every patent, in the order in which they came."""
         return self._catalog.patents()
 
+    def tally(
+        self, fields: Sequence[str], filters: Filters
+    ) -> list[tuple[tuple[str | None, ...], int]]:
+        """How many patents that pass ``filters`` have which values of ``fields``."""
+        return self._catalog.tally(fields, filters)
+
     def scope(self, filters: Filters, exclude: Sequence[bytes] = (), plan: str = "auto") -> Scope:
         """The drawings that pass ``filters``, without those from files with a digest to exclude.
 

@@ -94,6 +94,15 @@ class Moment(Protocol):
         """Id and subclass of every patent, in the order in which they came."""
         ...
 
+    def tally(
+        self, fields: Sequence[str], filters: Filters
+    ) -> list[tuple[tuple[str | None, ...], int]]:
+        """How many patents that pass ``filters`` have which values of ``fields``.
+
+        A field is "klass", "subclass" or "year"; what is not known is None. Without a field, all.
+        """
+        ...
+
     def scope(self, filters: Filters, exclude: Sequence[bytes] = (), plan: str = "auto") -> Scope:
         """The drawings that pass ``filters``, without those from files with a digest to exclude.
 

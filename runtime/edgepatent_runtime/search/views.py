@@ -24,8 +24,11 @@ An array of uint8 is an image (grey [H, W], RGB or RGBA [H, W, 3 or 4]), one of 
 [D], or several [V, D].
 """
 
-Given: TypeAlias = bytes | Page | npt.NDArray[np.float32]
-"""What a query's name stands for: the bytes of a file, grey pixels [H, W], an embedding [D]."""
+Given: TypeAlias = bytes | Page | npt.NDArray[np.float32] | View
+"""What a query's name stands for: the bytes of a file, grey pixels [H, W], an embedding [D].
+
+Or a view that was read before, perhaps in another process.
+"""
 
 
 def named(
@@ -124,6 +127,8 @@ def read(query: Query, size: int, given: Mapping[str, Given], *, anyway: bool = 
     if query.path == "-" and "-" not in given:
         raise InputError("- stands for standard input: name a file, or give its bytes")
     source = given.get(query.path, Path(query.path))
+    if isinstance(source, View):
+        return source
     try:
         if isinstance(source, np.ndarray):
             page = np.asarray(source, np.uint8)
