@@ -8,7 +8,7 @@ from edgepatent.report.document import drawing_name
 from edgepatent.report.page import LARGE, SMALL, Card, PageContent, Picture, picture
 from edgepatent_runtime import locarno
 from edgepatent_runtime.index import Index
-from edgepatent_runtime.search.results import Drawing, Hit, Result
+from edgepatent_runtime.search.results import Drawing, Hit, Patent, Result
 
 
 def page_content(result: Result, index: Index) -> PageContent:
@@ -107,6 +107,33 @@ def _card(hit: Hit, result: Result) -> Card:
         index=hit.index if len(result.indexes) > 1 else None,
         best=pictures[0],
         others=pictures[1:],
+    )
+
+
+def stored_card(patent: Patent, rank: int, *, decided: str, note: str | None) -> Card:
+    """A patent that nothing was compared with, and what was decided about it."""
+    pictures = [
+        picture(
+            found.pixels(),
+            LARGE if place == 0 else SMALL,
+            label=f"{patent.patent_id} {_figure(found)}" if place == 0 else _figure(found),
+            where=str(found.image) if place == 0 else Path(found.path).name,
+        )
+        for place, found in enumerate(patent.drawings)
+    ]
+    return Card(
+        rank=rank,
+        score=None,
+        patent_id=patent.patent_id,
+        locarno=patent.locarno or patent.subclass or patent.klass,
+        locarno_name=locarno.name(patent.locarno) if patent.locarno else None,
+        title=patent.title,
+        date=patent.date,
+        index=None,
+        best=pictures[0],
+        others=pictures[1:],
+        decided=decided or None,
+        note=note,
     )
 
 

@@ -8,15 +8,20 @@ from edgepatent_runtime.search.results import Hit, Result
 
 
 class DrawingEntry(msgspec.Struct, frozen=True):
-    """A drawing of a hit; ``score`` is null where nothing was compared (a search by words)."""
+    """A drawing of a hit; ``score`` is null where nothing was compared (a search by words).
+
+    ``row`` is the index's number for it, until the index changes.
+    """
 
     path: str
     figure: str | None
     score: float
+    view: str | None
+    row: int
 
 
 class HitEntry(msgspec.Struct, frozen=True):
-    """A hit; ``index`` is the collection it comes from."""
+    """A hit; ``index`` is who holds it, ``subclass`` the label of its source's own taxonomy too."""
 
     rank: int
     score: float
@@ -25,16 +30,23 @@ class HitEntry(msgspec.Struct, frozen=True):
     title: str | None
     date: str | None
     index: str
+    subclass: str | None
     drawings: list[DrawingEntry]
 
 
 class SearchDocument(msgspec.Struct, frozen=True):
-    """The JSON of a search. Several indexes are joined as in $PATH."""
+    """The JSON of a search. Several indexes are joined as in $PATH.
+
+    ``searched`` is how many drawings could have been found, ``quarters`` how often each query view
+    was turned to the left.
+    """
 
     query: list[str]
     space: str
     index: str
     plan: str
+    searched: int
+    quarters: list[int]
     hits: list[HitEntry]
     timings_ms: dict[str, float]
 
@@ -49,23 +61,34 @@ def document(result: Result) -> SearchDocument:
         space=result.space,
         index=os.pathsep.join(result.indexes),
         plan=result.answer.plan,
-        hits=[
-            HitEntry(
-                rank=hit.rank,
-                score=round(hit.score, 6),
-                patent_id=hit.patent_id,
-                locarno=hit.locarno,
-                title=hit.title,
-                date=hit.date,
-                index=hit.index,
-                drawings=[
-                    DrawingEntry(drawing_name(hit, place), drawing.figure, round(drawing.score, 6))
-                    for place, drawing in enumerate(hit.drawings)
-                ],
-            )
-            for hit in result.hits
-        ],
+        searched=result.answer.searched,
+        quarters=[view.quarters for view in result.views],
+        hits=[hit_entry(hit) for hit in result.hits],
         timings_ms={name: round(value, 2) for name, value in result.timings_ms.items()},
+    )
+
+
+def hit_entry(hit: Hit) -> HitEntry:
+    """A hit as it is printed."""
+    return HitEntry(
+        rank=hit.rank,
+        score=round(hit.score, 6),
+        patent_id=hit.patent_id,
+        locarno=hit.locarno,
+        title=hit.title,
+        date=hit.date,
+        index=hit.index,
+        subclass=hit.subclass,
+        drawings=[
+            DrawingEntry(
+                drawing_name(hit, place),
+                drawing.figure,
+                round(drawing.score, 6),
+                drawing.view,
+                drawing.row,
+            )
+            for place, drawing in enumerate(hit.drawings)
+        ],
     )
 
 

@@ -115,7 +115,12 @@ def plain(filed: FiledSearch) -> dict[str, Any]:
 
 def write(filed: FiledSearch, path: Path) -> None:
     """Write a search as JSON that a person can read."""
-    whole.write(path, msgspec.json.format(msgspec.json.encode(plain(filed)), indent=2) + b"\n")
+    whole.write(path, encode(filed))
+
+
+def encode(filed: FiledSearch) -> bytes:
+    """A search as JSON that a person can read."""
+    return msgspec.json.format(msgspec.json.encode(plain(filed)), indent=2) + b"\n"
 
 
 def read(path: Path) -> FiledSearch:

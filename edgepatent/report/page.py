@@ -35,10 +35,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Card:
-    """One hit: its best drawing first, then all its other views."""
+    """One hit: its best drawing first, then all its other views.
+
+    ``score`` is None where nothing was compared; ``decided`` and ``note`` come from a matter.
+    """
 
     rank: int
-    score: float
+    score: float | None
     patent_id: str
     locarno: str | None
     locarno_name: str | None
@@ -47,17 +50,24 @@ class Card:
     index: str | None
     best: Picture
     others: Sequence[Picture]
+    decided: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)
 class PageContent:
-    """All that the page shows; ``facts`` are the label and the value of what was searched, how."""
+    """All that the page shows; ``facts`` are the label and the value of what was searched, how.
+
+    ``order`` says what the cards are and why one comes first.
+    """
 
     title: str
     facts: Sequence[tuple[str, str]]
     notes: Sequence[str]
     queries: Sequence[Picture]
     cards: Sequence[Card]
+    order: str = "most similar first"
+    one: str = "hit"
 
 
 def render(content: PageContent) -> str:
@@ -103,7 +113,7 @@ def encode_png(pixels: npt.NDArray[np.uint8], side: int) -> tuple[bytes, int, in
     """
     from PIL import Image
 
-    image = Image.fromarray(np.ascontiguousarray(_cropped(pixels)))
+    image = Image.fromarray(np.ascontiguousarray(cropped(pixels)))
     factor = max(image.size) / side
     if factor > 1:
         size = (max(1, round(image.width / factor)), max(1, round(image.height / factor)))
@@ -119,11 +129,20 @@ def encode_png(pixels: npt.NDArray[np.uint8], side: int) -> tuple[bytes, int, in
     return out.getvalue(), image.width, image.height
 
 
-def _cropped(page: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def cropped(page: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """The part of a page that holds ink, so that drawings of all sheets compare in size."""
+    left, top, right, bottom = inked(page)
+    return page[top:bottom, left:right]
+
+
+def inked(page: npt.NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the part that holds ink, a rim around it included."""
     try:
         left, top, right, bottom = ink_box(page)
     except DrawingError:
-        return page
+        return 0, 0, page.shape[1], page.shape[0]
     rim = max(right - left, bottom - top) // 40
-    return page[max(top - rim, 0) : bottom + rim, max(left - rim, 0) : right + rim]
+    height, width = page.shape
+    return (
+        max(left - rim, 0), max(top - rim, 0), min(right + rim, width), min(bottom + rim, height)
+    )  # fmt: skip

@@ -64,19 +64,19 @@ def write_csv(result: Result, path: Path) -> None:
             [
                 hit.rank,
                 f"{hit.score:.6f}",
-                _text(hit.patent_id),
-                _text(hit.locarno),
-                _text(hit.title),
-                _text(hit.date),
-                _text(hit.drawings[0].figure),
-                _text(drawing_name(hit)),
-                _text(hit.index),
+                cell_text(hit.patent_id),
+                cell_text(hit.locarno),
+                cell_text(hit.title),
+                cell_text(hit.date),
+                cell_text(hit.drawings[0].figure),
+                cell_text(drawing_name(hit)),
+                cell_text(hit.index),
             ]
         )
     whole.write(path, text.getvalue().encode())
 
 
-def _text(cell: str | None) -> str:
+def cell_text(cell: str | None) -> str:
     """A cell that a spreadsheet takes for text: it would carry out a title that begins with "="."""
     cell = cell or ""
     return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

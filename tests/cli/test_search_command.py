@@ -50,7 +50,9 @@ def rows(designs):
 
 def test_json_is_what_the_design_promises(edgepatent, index, query, first):
     document = search(edgepatent, index, query, "--top", 3)
-    assert set(document) == {"query", "space", "index", "plan", "hits", "timings_ms"}
+    assert set(document) == {
+        *("query", "space", "index", "plan", "searched", "quarters", "hits", "timings_ms")
+    }
     assert document["query"] == [str(query)]
     assert document["index"] == str(index)
     assert document["plan"] == "exact"

@@ -1,0 +1,266 @@
+"""A matter: what was asked, found, rated and noted in one case, as a folder of plain files.
+
+    matter.json         what the matter is called, when it was begun
+    queries/            the query images, named by their content
+    searches/           one record a search, as `search --record` writes it
+    decisions.jsonl     ratings, notes and the shortlist: one line a change, the last one counts
+
+Every file is readable by its owner alone. A file appears whole or not at all; a line of decisions
+that a crash cut off is passed over and the next one starts on a line of its own. Any number of
+programs may read and write at once: changes take turns by a lock that the operating system takes
+back from a program that dies.
+"""
+
+import errno
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, get_args
+
+import filelock
+import msgspec
+
+from edgepatent.report import filing
+from edgepatent.report.filing import FiledSearch
+from edgepatent_runtime import whole
+from edgepatent_runtime.errors import InputError
+
+FORMAT = 1
+Rating = Literal["relevant", "background", "noise"]
+RATINGS: tuple[Rating, ...] = get_args(Rating)
+
+_INFO, _QUERIES, _SEARCHES, _DECISIONS = "matter.json", "queries", "searches", "decisions.jsonl"
+_LOCK = "matter.lock"
+# How long a change waits for another program's change: those take milliseconds.
+_PATIENCE_S = 10.0
+# Also what Windows and shells take for a file name.
+_NAME = re.compile(r"[^\W_](?:[\w .,()+-]{0,78}[\w)+-])?")
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
+
+
+class Info(msgspec.Struct, frozen=True):
+    """What the matter is called; ``created`` is UTC, ISO 8601."""
+
+    format: int
+    title: str
+    created: str
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What was decided about a design. ``changed`` is UTC, ISO 8601."""
+
+    patent_id: str
+    rating: Rating | None = None
+    note: str = ""
+    shortlisted: bool = False
+    changed: str = ""
+
+
+class _Change(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A line of decisions: the fields that were set, the others stay as they were."""
+
+    patent_id: str
+    changed: str
+    rating: Rating | msgspec.UnsetType | None = msgspec.UNSET
+    note: str | msgspec.UnsetType = msgspec.UNSET
+    shortlisted: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class Matter:
+    """An existing matter. Raises `InputError` where ``folder`` holds none, or a newer one."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        path = self.folder / _INFO
+        try:
+            self.info = msgspec.json.decode(path.read_bytes(), type=Info)
+        except OSError as error:
+            raise InputError(f"there is no matter in {self.folder} ({error.strerror})") from error
+        except msgspec.DecodeError as error:
+            raise InputError(f"{path} is damaged: {error}") from error
+        if self.info.format > FORMAT:
+            raise InputError(f"{path} has format {self.info.format}: upgrade edgepatent")
+
+    @classmethod
+    def create(cls, folder: Path | str, title: str = "") -> "Matter":
+        """Begin a matter, or open the one that is there.
+
+        Raises `InputError` where ``folder`` holds anything else.
+        """
+        folder = Path(folder)
+        if (folder / _INFO).is_file():
+            return cls(folder)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        strange = next((p.name for p in folder.iterdir() if p.name not in _OURS), None)
+        if strange is not None:
+            raise InputError(f"{folder} holds other files ({strange}): name a new folder")
+        with _locked(folder):
+            if not (folder / _INFO).is_file():
+                for name in (_QUERIES, _SEARCHES):
+                    (folder / name).mkdir(mode=0o700, exist_ok=True)
+                info = Info(FORMAT, title or folder.name, _now())
+                whole.write(folder / _INFO, msgspec.json.encode(info))
+        return cls(folder)
+
+    # -- decisions
+
+    def decisions(self) -> dict[str, Decision]:
+        """What was decided, by patent, in the order in which each was first decided about."""
+        found: dict[str, Decision] = {}
+        for change in self._changes():
+            known = found.get(change.patent_id, Decision(change.patent_id))
+            changes = {
+                name: value
+                for name in ("rating", "note", "shortlisted")
+                if (value := getattr(change, name)) is not msgspec.UNSET
+            }
+            found[change.patent_id] = msgspec.structs.replace(
+                known, changed=change.changed, **changes
+            )
+        return found
+
+    def decide(
+        self,
+        patent_id: str,
+        *,
+        rating: Rating | msgspec.UnsetType | None = msgspec.UNSET,
+        note: str | msgspec.UnsetType = msgspec.UNSET,
+        shortlisted: bool | msgspec.UnsetType = msgspec.UNSET,
+    ) -> Decision:
+        """Change what is decided about a design; what is not named stays.
+
+        On the disk when this returns. Raises `InputError` for a rating that there is not.
+        """
+        if rating is not msgspec.UNSET and rating is not None and rating not in RATINGS:
+            raise InputError(f"there is no rating {rating!r}: use one of {', '.join(RATINGS)}")
+        change = _Change(patent_id, _now(), rating, note, shortlisted)
+        with _locked(self.folder):
+            _append(self.folder / _DECISIONS, msgspec.json.encode(change))
+        return self.decisions()[patent_id]
+
+    def noise(self) -> frozenset[str]:
+        """The designs that a later search shall hide."""
+        return frozenset(k for k, d in self.decisions().items() if d.rating == "noise")
+
+    def _changes(self) -> Iterator[_Change]:
+        try:
+            lines = (self.folder / _DECISIONS).read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return
+        for line in lines:
+            try:
+                yield msgspec.json.decode(line, type=_Change)
+            except msgspec.DecodeError:  # empty, or cut off by a crash
+                continue
+
+    # -- queries and searches
+
+    def keep_query(self, data: bytes, name: str = "") -> Path:
+        """Keep a query image, once; where it lies. ``name`` lends its suffix."""
+        suffix = Path(name).suffix
+        digest = hashlib.sha256(data).hexdigest()
+        known = suffix if _SUFFIX.fullmatch(suffix) else ""
+        path = self.folder / _QUERIES / (digest[:32] + known)
+        if not path.is_file():
+            whole.write(path, data)
+        return path
+
+    def query(self, digest: str) -> Path | None:
+        """The query image whose SHA-256 starts with the 32 digits ``digest``; None: not kept."""
+        if not re.fullmatch("[0-9a-f]{32}", digest):
+            return None
+        return next(iter(sorted((self.folder / _QUERIES).glob(f"{digest}*"))), None)
+
+    def keep_search(self, record: FiledSearch) -> str:
+        """Keep a search; the name it has from now on.
+
+        Queries that are the matter's own images are named relative to it, so that the folder can
+        be moved.
+        """
+        stem = record.created[:19].replace(":", "").replace("-", "")
+        kept = _with_paths(record, lambda path: _relative(path, self.folder))
+        with _locked(self.folder):
+            number = 1
+            while (path := self.folder / _SEARCHES / f"{stem}-{number:02}.json").exists():
+                number += 1
+            whole.write(path, filing.encode(kept))
+        return path.stem
+
+    def searches(self) -> list[str]:
+        """The names of the searches, oldest first."""
+        return sorted(p.stem for p in (self.folder / _SEARCHES).glob("*.json"))
+
+    def search(self, name: str) -> FiledSearch:
+        """A kept search, as it can be replayed. Raises `InputError` where there is none."""
+        if name not in self.searches():
+            raise InputError(f"there is no search {name!r} in {self.folder}")
+        kept = filing.read(self.folder / _SEARCHES / f"{name}.json")
+        return _with_paths(kept, lambda path: str(self.folder.absolute() / path))
+
+
+_OURS = {_INFO, _QUERIES, _SEARCHES, _DECISIONS, _LOCK}
+
+
+def named(root: Path, name: str) -> Path:
+    """The folder of the matter ``name`` below ``root``.
+
+    Raises `InputError` for a name that could be any other file's.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"{name!r} cannot be the name of a matter: letters, digits, spaces and . , ( ) + - "
+            "can, 80 at most, a letter or digit first"
+        )
+    return root / name
+
+
+def all_below(root: Path) -> list[str]:
+    """The names of the matters below ``root``."""
+    return sorted(path.parent.name for path in root.glob(f"*/{_INFO}"))
+
+
+def _with_paths(record: FiledSearch, change: Callable[[str], str]) -> FiledSearch:
+    queries = tuple(
+        msgspec.structs.replace(one, path=change(one.path)) for one in record.request.queries
+    )
+    request = msgspec.structs.replace(record.request, queries=queries)
+    return msgspec.structs.replace(record, request=request)
+
+
+def _relative(path: str, folder: Path) -> str:
+    full, folder = Path(path).absolute(), folder.absolute()
+    return str(full.relative_to(folder)) if full.is_relative_to(folder) else path
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    lock = filelock.FileLock(folder / _LOCK, timeout=_PATIENCE_S, mode=0o600)
+    try:
+        with lock:
+            yield
+    except filelock.Timeout as error:
+        raise InputError(f"{folder} is being written by another program: try again") from error
+
+
+def _append(path: Path, line: bytes) -> None:
+    """A line at the end of a file, on the disk; what a crash left half is closed off first."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        end = os.lseek(descriptor, 0, os.SEEK_END)
+        torn = end > 0 and os.pread(descriptor, 1, end - 1) != b"\n"
+        data = (b"\n" if torn else b"") + line + b"\n"
+        written = os.write(descriptor, data)
+        if written != len(data):  # a full disk: half a line shall not look like one
+            os.ftruncate(descriptor, end)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

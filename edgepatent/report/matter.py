@@ -1,0 +1,114 @@
+"""What a matter prints: the report, and the table of the designs it decides about."""
+
+import csv
+from collections.abc import Iterator
+from io import StringIO
+
+from edgepatent import __version__
+from edgepatent.matter import RATINGS, Decision, Matter, Rating
+from edgepatent.report.build import stored_card
+from edgepatent.report.page import LARGE, Card, PageContent, Picture, picture
+from edgepatent.report.table import cell_text
+from edgepatent_runtime import drawing
+from edgepatent_runtime.errors import DrawingError
+from edgepatent_runtime.index import Index
+from edgepatent_runtime.search.request import Query, Request
+
+COLUMNS = [
+    "patent_id", "rating", "shortlisted", "note", "locarno", "title", "date", "path", "changed"
+]  # fmt: skip
+_ORDER: dict[Rating | None, int] = {one: place for place, one in enumerate((*RATINGS, None))}
+
+
+def page_content(matter: Matter, index: Index) -> PageContent:
+    """The report: queries, then every design that is not noise, the shortlist first."""
+    searches = [matter.search(name) for name in matter.searches()]
+    queries = {str(query): query for search in searches for query in search.request.queries}
+    decided = [one for one in _ordered(matter) if one.rating != "noise"]
+    noise = len(matter.noise())
+    notes = [f"Searched {search.created[:16].replace('T', ' ')} UTC: {in_words(search.request)}, "
+             f"{len(search.hits)} hits" for search in searches]  # fmt: skip
+    gone = [one.patent_id for one in decided if one.patent_id not in index]
+    if gone:
+        notes.append(f"Not indexed any more: {', '.join(gone)}")
+    facts = [
+        ("Matter", matter.info.title),
+        ("Begun", matter.info.created[:10]),
+        ("Designs", f"{len(decided)}, and {noise} rated noise"),
+        ("Program", f"edgepatent {__version__}"),
+    ]
+    return PageContent(
+        title=matter.info.title,
+        facts=facts,
+        notes=notes,
+        queries=[_query(query) for query in queries.values()],
+        cards=list(_cards(decided, index)),
+        order="the shortlist first",
+        one="design",
+    )
+
+
+def csv_of(matter: Matter, index: Index) -> str:
+    """One row a design, noise included, in the order of the report."""
+    out = StringIO()
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    for one in _ordered(matter):
+        patent = index.get(one.patent_id)
+        row = [
+            one.patent_id,
+            one.rating or "",
+            "yes" if one.shortlisted else "",
+            one.note,
+            (patent and patent.locarno) or "",
+            (patent and patent.title) or "",
+            (patent and patent.date) or "",
+            str(patent.drawings[0].image) if patent else "",
+            one.changed,
+        ]
+        writer.writerow(map(cell_text, row))
+    return out.getvalue()
+
+
+def in_words(request: Request) -> str:
+    """What was asked, in a line."""
+    parts = []
+    if request.queries:
+        views = len(request.queries)
+        parts.append("one image" if views == 1 else f"{views} images of one design")
+    if request.like:
+        parts.append(f"like {request.like}")
+    if request.text:
+        parts.append(f"“{request.text}”")
+    if request.locarno:
+        parts.append(f"Locarno {', '.join(request.locarno)}")
+    if request.since:
+        parts.append(f"from {request.since}")
+    if request.before:
+        parts.append(f"before {request.before}")
+    return ", ".join(parts)
+
+
+def _ordered(matter: Matter) -> list[Decision]:
+    """Decisions that say something: the shortlist first, then by rating."""
+    said = [one for one in matter.decisions().values() if one.rating or one.note or one.shortlisted]
+    return sorted(said, key=lambda one: (not one.shortlisted, _ORDER[one.rating]))
+
+
+def _cards(decided: list[Decision], index: Index) -> Iterator[Card]:
+    number = 0
+    for one in decided:
+        if one.patent_id in index:
+            number += 1
+            words = [word for word in (one.shortlisted and "shortlist", one.rating) if word]
+            yield stored_card(
+                index[one.patent_id], number, decided=", ".join(words), note=one.note or None
+            )
+
+
+def _query(query: Query) -> Picture:
+    try:
+        page = drawing.crop(drawing.decode(query.path, query.page - 1), query.crop)
+    except DrawingError:
+        page = None
+    return picture(page, LARGE, label="Query", where=query.path.rpartition("/")[2])
