@@ -51,6 +51,7 @@ VERBS = {
     "search": "Find the patents whose drawings look like an image.",
     "batch": "Search with every image of a folder, each by itself.",
     "replay": "Search again as recorded in FILE (search --record) and say what differs.",
+    "serve": "Serve the page: search, compare, rate and keep, in a browser on this machine.",
     "classify": "Suggest Locarno subclasses for a drawing, from its neighbours.",
     "bench": "Measure encoding and search on this machine.",
     "doctor": "Check that model, index and machine are in order.",
@@ -73,6 +74,8 @@ EXTRAS = {
     "optimum": "export",
     "pypdfium2": "pdf",
     "cryptography": "sign",
+    "starlette": "web",
+    "uvicorn": "web",
 }
 
 command = LazyGroup(

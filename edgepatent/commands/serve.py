@@ -1,0 +1,84 @@
+"""``edgepatent serve``: the page."""
+
+import os
+from pathlib import Path
+
+import click
+import platformdirs
+
+from edgepatent.options import indexes_option
+
+
+def default_matters() -> Path:
+    """The folder of matters in the user's data folder."""
+    return Path(platformdirs.user_data_dir("edgepatent", appauthor=False)) / "matters"
+
+
+@click.command()
+@indexes_option
+@click.option("--port", default=8765, show_default=True, metavar="N", help="0 takes any free one.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Another address makes the page reachable over the network, for who has the token.",
+)
+@click.option("--open", "browser", is_flag=True, help="Open the page in a browser.")
+@click.option(
+    "--matters",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=default_matters,
+    show_default="the user's data folder",
+    metavar="DIR",
+    help="Where matters are kept.",
+)
+@click.option(
+    "--threads",
+    default=0,
+    show_default="all",
+    metavar="N",
+    help="Cores that the model may use for one query.",
+)
+def command(
+    indexes: tuple[Path, ...],
+    port: int,
+    host: str,
+    browser: bool,
+    matters: Path,
+    threads: int,
+) -> None:
+    """Serve the page: search, compare, rate and keep, in a browser on this machine.
+
+    Only this machine can reach it, and only with the token in the address that is printed. An
+    index that is not there yet is made. Ctrl-C ends it.
+    """
+    from edgepatent.web.app import create_app
+    from edgepatent.web.desk import Desk
+    from edgepatent.web.security import Door
+    from edgepatent.web.server import listen, serve
+    from edgepatent_runtime.collection.catalog import exists
+    from edgepatent_runtime.index import Index
+
+    for folder in indexes:
+        if not exists(folder):
+            Index.create(folder).close()
+            click.echo(f"made an empty index in {folder}", err=True)
+    listener = listen(host, port)
+    door = Door(host, listener.getsockname()[1])
+    desk = Desk(indexes, matters, threads=threads or os.cpu_count() or 1)
+    try:
+        click.echo(door.address)
+        if not door.loopback:
+            click.echo(
+                "warning: other machines can reach this page. Who has this address sees all "
+                "indexes and matters; nothing is encrypted on the way. Use a network you trust.",
+                err=True,
+            )
+        if browser:
+            import webbrowser
+
+            webbrowser.open(door.address)
+        serve(create_app(desk, door), door, listener)
+    finally:
+        desk.close()

@@ -1,0 +1,106 @@
+"""The parameters of a search in an address, and back."""
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request as HttpRequest
+
+from edgepatent.web.images import Reference
+from edgepatent_runtime.errors import InputError
+from edgepatent_runtime.search.request import Query, Request
+
+MOST_HITS = 500
+MOST_VIEWS = 8
+LARGEST = 2400
+
+QUERY = {
+    "image": "a query image, or a part of it, as POST /api/images names it; repeat it for views",
+    "like": "an indexed patent to search with, in place of images",
+    "text": "words in titles and figure descriptions",
+    "fuse": "1: words rank beside the images instead of filtering",
+    "top": f"how many hits, {MOST_HITS} at most",
+    "by": "patent or drawing",
+    "any_rotation": "1: try each image in four turns",
+    "anyway": "1: also take what does not look like a drawing",
+    "locarno": "a Locarno class or subclass; may be repeated",
+    "not_locarno": "without this class or subclass; may be repeated",
+    "since": "from this date on (YYYY-MM-DD)",
+    "before": "before this date",
+    "patents": "only this patent; may be repeated",
+    "not_patents": "without this patent; may be repeated",
+    "index": "only this index, by its place; may be repeated",
+    "matter": "the matter whose images may be asked with, and whose noise is left out",
+}
+
+
+def references(parameters: QueryParams) -> list[Reference]:
+    """The images that are asked with. Raises `InputError` for what names none."""
+    found = [Reference.parse(text) for text in parameters.getlist("image")]
+    if len(found) > MOST_VIEWS:
+        raise InputError(f"at most {MOST_VIEWS} views of a design can be asked with")
+    return found
+
+
+def search(parameters: QueryParams, queries: tuple[Query, ...], hidden: frozenset[str]) -> Request:
+    """The request that an address makes; ``hidden`` are designs that are left out as well.
+
+    Raises `InputError`.
+    """
+    by = parameters.get("by") or "patent"
+    if by not in ("patent", "drawing"):
+        raise InputError(f"by is patent or drawing, not {by!r}")
+    request = Request(
+        queries=queries,
+        like=parameters.get("like") or None,
+        text=parameters.get("text") or None,
+        fuse=_flag(parameters, "fuse"),
+        top=min(whole(parameters, "top", 20), MOST_HITS),
+        by="drawing" if by == "drawing" else "patent",
+        any_rotation=_flag(parameters, "any_rotation"),
+        anyway=_flag(parameters, "anyway"),
+        locarno=tuple(parameters.getlist("locarno")),
+        not_locarno=tuple(parameters.getlist("not_locarno")),
+        since=parameters.get("since") or None,
+        before=parameters.get("before") or None,
+        patents=tuple(parameters.getlist("patents")),
+        not_patents=(*parameters.getlist("not_patents"), *sorted(hidden)),
+    )
+    if not (request.queries or request.like or request.text):
+        raise InputError("nothing to search for: send an image, or name a design or words")
+    if request.queries and request.like:
+        raise InputError("search with images or with a design, not with both")
+    return request
+
+
+def address(request: Request, images: Mapping[str, Reference], matter: str) -> str:
+    """The address on the page that asks ``request`` again; ``images`` by the query's path."""
+    pairs: list[tuple[str, str | None]] = []
+    for query in request.queries:
+        if query.path in images:
+            known = images[query.path]
+            pairs.append(("image", str(Reference(known.id, query.page, query.crop))))
+    pairs += [(name, getattr(request, name)) for name in ("like", "text", "since", "before")]
+    pairs += [(name, "1") for name in ("fuse", "any_rotation", "anyway") if getattr(request, name)]
+    if request.by != "patent":
+        pairs.append(("by", request.by))
+    pairs += [("locarno", code) for code in request.locarno]
+    asked = [(name, value) for name, value in pairs if value]
+    return "/?" + urlencode([*asked, ("matter", matter)], safe=":,")
+
+
+def whole(parameters: QueryParams, name: str, default: int, *, least: int = 1) -> int:
+    """A whole number, ``least`` or more. Raises `InputError` for anything else."""
+    text = parameters.get(name) or str(default)
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) >= least):
+        raise InputError(f"{name} is a whole number from {least} on, not {text[:20]!r}")
+    return int(text)
+
+
+def side(request: HttpRequest) -> int:
+    """How large a picture shall be, in pixels of its longest side. Raises `InputError`."""
+    return min(whole(request.query_params, "side", 800), LARGEST)
+
+
+def _flag(parameters: QueryParams, name: str) -> bool:
+    return parameters.get(name, "0") in ("1", "true")

@@ -1,0 +1,96 @@
+"""Query images: sent, described, shown."""
+
+from urllib.parse import unquote
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from edgepatent.web.desk import Desk
+from edgepatent.web.images import Image, Reference
+from edgepatent.web.operations import PNG, Operation, png
+from edgepatent.web.parameters import side
+from edgepatent.web.reading import Part
+
+# As long as a name may be on most disks.
+_NAME_LENGTH = 120
+
+
+class PartEntry(msgspec.Struct, frozen=True):
+    """A part of an image that can be searched with; ``reference`` is the parameter ``image``."""
+
+    reference: str
+    label: str
+
+
+class ImageEntry(msgspec.Struct, frozen=True):
+    """An image that was sent: its pages, and the figures that were found on them."""
+
+    id: str
+    name: str
+    width: int
+    height: int
+    pages: list[PartEntry]
+    figures: list[PartEntry]
+
+
+async def send(desk: Desk, request: Request) -> ImageEntry:
+    """Take in an image; its name is in the header ``x-name``."""
+    data = await desk.bodies.image(request)
+    image = await desk.ask(_keep, desk, data, _name(request.headers.get("x-name", "")))
+    described = image.described
+    count = described.pages
+    return ImageEntry(
+        image.id,
+        image.name,
+        described.width,
+        described.height,
+        [
+            PartEntry(str(Reference(image.id, page)), f"Page {page}" if count > 1 else "All of it")
+            for page in range(1, count + 1)
+        ],
+        [],
+    )
+
+
+def _keep(desk: Desk, data: bytes, name: str) -> Image:
+    return desk.images.keep(data, name, desk.queries.describe(data))
+
+
+def _name(text: str) -> str:
+    """What a person called the file, without a path and without what no name has."""
+    last = unquote(text).replace("\\", "/").rpartition("/")[2]
+    return "".join(c for c in last if c.isprintable())[:_NAME_LENGTH].strip() or "image"
+
+
+async def show(desk: Desk, request: Request) -> Response:
+    """A part of an image, as a PNG."""
+    reference = Reference.parse(request.path_params["reference"])
+    longest = side(request)
+    case = request.query_params.get("matter")
+
+    def work() -> bytes:
+        image = desk.image(reference.id, case)
+        return desk.queries.picture(Part(image.data, reference.page, reference.crop), longest)
+
+    return png(await desk.look(work))
+
+
+OPERATIONS = [
+    Operation(
+        "POST",
+        "/api/images",
+        send,
+        "Send a query image: its bytes are the body. It is kept in memory, for a while.",
+        ImageEntry,
+        body="application/octet-stream",
+    ),
+    Operation(
+        "GET",
+        "/api/images/{reference}.png",
+        show,
+        "A query image, or a part of it (ID:PAGE:x,y,width,height)",
+        PNG,
+        query={"side": "longest side in pixels", "matter": "the matter that may hold the image"},
+    ),
+]

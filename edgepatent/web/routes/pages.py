@@ -1,0 +1,100 @@
+"""The page itself: one shell for all its rooms, and the files that belong to it."""
+
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from edgepatent.web.desk import Desk
+from edgepatent.web.operations import json, refused
+from edgepatent.web.security import is_loopback
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+# What the first paint needs; the rest is fetched when it is opened.
+MODULES = ("dom.js", "address.js", "api.js", "intake.js")
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+def routes(desk: Desk, api: dict[str, object]) -> list[BaseRoute]:
+    """The routes of the rooms, of static files, and of the description of the API."""
+
+    async def page(request: Request) -> Response:
+        held = await desk.ask(_holdings, desk)
+        own = request.client is not None and is_loopback(request.client.host)
+        html = _template().render(
+            modules=MODULES,
+            own=own,
+            holdings=held,
+            room="search" if request.url.path == "/" else "other",
+        )
+        return HTMLResponse(html)
+
+    async def described(request: Request) -> Response:
+        return json(api)
+
+    async def static(request: Request) -> Response:
+        known = _static().get(request.path_params["name"])
+        if known is None:
+            raise HTTPException(404, "there is no such file")
+        return Response(known[0], media_type=known[1], headers={"cache-control": "no-cache"})
+
+    return [
+        Route("/", page),
+        Route("/matters", page),
+        Route("/matters/{matter}", page),
+        Route("/indexes", page),
+        Route("/api", described),
+        Route("/static/{name}", static),
+    ]
+
+
+async def not_found(request: Request, error: Exception) -> Response:
+    """The answer to an address that leads nowhere."""
+    if isinstance(error, HTTPException):
+        return refused(error.detail, error.status_code)
+    return refused("there is nothing here", 404)
+
+
+def _holdings(desk: Desk) -> str:
+    drawings = patents = 0
+    for one in desk.index.stores:
+        with one.moment() as moment:
+            held = moment.counts()
+        drawings, patents = drawings + held[0], patents + held[1]
+    if not drawings:
+        return "Nothing is indexed yet: open Indexes and add a folder of drawings."
+    count = len(desk.index.stores)
+    where = "your index" if count == 1 else f"{count} indexes"
+    return f"{drawings:,} drawings of {patents:,} designs in {where}."
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("edgepatent.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2")
+
+
+@cache
+def _static() -> dict[str, tuple[bytes, str]]:
+    """The files of the page with their types, by name: nothing else can be asked for."""
+    folder = files("edgepatent.web").joinpath("static")
+    found = {}
+    for one in folder.iterdir():
+        kind = _TYPES.get("." + one.name.rpartition(".")[2])
+        if kind is not None:
+            found[one.name] = (one.read_bytes(), kind)
+    return found

@@ -1,0 +1,251 @@
+"""Searches: hits, what narrows them, and the Locarno class of a query."""
+
+from typing import Any
+
+import msgspec
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+
+from edgepatent.report.classified import (
+    CalibrationEntry,
+    classified,
+)
+from edgepatent.report.document import HitEntry, SearchDocument, document
+from edgepatent.web import parameters
+from edgepatent.web.desk import Desk
+from edgepatent.web.operations import Operation
+from edgepatent_runtime import locarno
+from edgepatent_runtime.errors import InputError
+from edgepatent_runtime.index import Index
+from edgepatent_runtime.search.request import Query
+from edgepatent_runtime.search.request import Request as Question
+from edgepatent_runtime.search.results import View
+
+SUGGESTIONS = 6
+
+
+class PageHit(HitEntry, frozen=True):
+    """A hit, with what its pictures are found by."""
+
+    place: int
+    locarno_name: str | None
+
+
+class PageAnswer(SearchDocument, frozen=True):
+    """What ``search --json`` prints, with `PageHit`."""
+
+    hits: list[PageHit]  # type: ignore[assignment]
+
+
+class SubclassFacet(msgspec.Struct, frozen=True):
+    """A Locarno subclass, or a label of a source's own taxonomy, and how many designs have it."""
+
+    code: str
+    name: str | None
+    designs: int
+
+
+class ClassFacet(msgspec.Struct, frozen=True):
+    """A Locarno class with its subclasses."""
+
+    code: str
+    name: str | None
+    designs: int
+    subclasses: list[SubclassFacet]
+
+
+class YearFacet(msgspec.Struct, frozen=True):
+    """A year and how many designs are dated in it; years without any are listed too."""
+
+    year: int
+    designs: int
+
+
+class NamedFacet(msgspec.Struct, frozen=True):
+    """A value of a facet that is a plain list; ``value`` is the parameter."""
+
+    value: str
+    label: str
+    designs: int
+
+
+class FacetsEntry(msgspec.Struct, frozen=True):
+    """How many designs a search might find, by what it can be narrowed by."""
+
+    locarno: list[ClassFacet]
+    years: list[YearFacet]
+    index: list[NamedFacet]
+
+
+class PageEvidence(msgspec.Struct, frozen=True):
+    """A drawing that speaks for a class, with what its picture is found by."""
+
+    patent_id: str
+    title: str | None
+    score: float
+    place: int
+    row: int
+
+
+class PageSuggestion(msgspec.Struct, frozen=True):
+    """A Locarno subclass with the drawings that speak for it."""
+
+    locarno: str
+    name: str | None
+    confidence: float
+    drawings: list[PageEvidence]
+
+
+class PageClasses(msgspec.Struct, frozen=True):
+    """Suggested subclasses, likeliest first."""
+
+    suggestions: list[PageSuggestion]
+    calibration: CalibrationEntry
+
+
+def asked(desk: Desk, given: QueryParams) -> tuple[Index, Question, dict[str, View]]:
+    """What an address asks: of which index, what, with which views (by the query's path)."""
+    case = given.get("matter") or None
+    anyway = given.get("anyway") == "1"
+    references = parameters.references(given)
+    views = {str(reference): desk.view(reference, case, anyway) for reference in references}
+    queries = tuple(Query(str(one), page=one.page, crop=one.crop) for one in references)
+    hidden = desk.matter(case).noise() if case else frozenset[str]()
+    return _index(desk, given), parameters.search(given, queries, hidden), views
+
+
+def _index(desk: Desk, given: QueryParams) -> Index:
+    """The index, or the parts of it that are named."""
+    wanted = sorted(set(given.getlist("index")))
+    if not wanted:
+        return desk.index
+    places = [int(text) for text in wanted if text.isascii() and text.isdecimal()]
+    if len(places) < len(wanted) or max(places) >= len(desk.each):
+        raise InputError(f"there is no index {wanted[-1][:20]!r} here")
+    return desk.each[places[0]] if len(places) == 1 else desk.index.only(places)
+
+
+async def search(desk: Desk, request: Request) -> PageAnswer:
+    """Search."""
+
+    def work() -> PageAnswer:
+        index, question, views = asked(desk, request.query_params)
+        found = document(index.search(question, given=views))
+        hits = [
+            PageHit(
+                **_fields(hit),
+                place=desk.place(hit.index),
+                locarno_name=locarno.name(hit.locarno) if hit.locarno else None,
+            )
+            for hit in found.hits
+        ]
+        names = [desk.image(one.id).name for one in parameters.references(request.query_params)]
+        return PageAnswer(**{**_fields(found), "query": names or found.query, "hits": hits})
+
+    return await desk.ask(work)
+
+
+async def facets(desk: Desk, request: Request) -> FacetsEntry:
+    """Count what the search may find."""
+
+    def work() -> FacetsEntry:
+        given = request.query_params
+        case = given.get("matter") or None
+        hidden = desk.matter(case).noise() if case else frozenset[str]()
+        queries = tuple(Query(str(one)) for one in parameters.references(given))
+        question = parameters.search(given, queries, hidden)
+        found = _index(desk, given).facets(question)
+        everywhere = found if _index(desk, given) is desk.index else desk.index.facets(question)
+        classes: dict[str, list[SubclassFacet]] = {}
+        totals: dict[str, int] = {}
+        for (klass, subclass), designs in found.kinds.items():
+            totals[klass] = totals.get(klass, 0) + designs
+            below = classes.setdefault(klass, [])
+            if subclass is not None:
+                below.append(SubclassFacet(subclass, _name(subclass), designs))
+        return FacetsEntry(
+            [ClassFacet(one, _name(one), totals[one], below) for one, below in classes.items()],
+            _years(found.years),
+            [
+                NamedFacet(str(desk.place(name)), desk.label(desk.place(name)), designs)
+                for name, designs in everywhere.indexes.items()
+            ],
+        )
+
+    return await desk.ask(work)
+
+
+def _years(found: dict[int, int]) -> list[YearFacet]:
+    if not found:
+        return []
+    return [YearFacet(year, found.get(year, 0)) for year in range(min(found), max(found) + 1)]
+
+
+async def classify(desk: Desk, request: Request) -> PageClasses:
+    """Suggest Locarno subclasses for the images."""
+
+    def work() -> PageClasses:
+        given = request.query_params
+        references = parameters.references(given)
+        if not references:
+            raise InputError("there is no image to classify")
+        anyway = given.get("anyway") == "1"
+        views = {
+            str(one): desk.view(one, given.get("matter") or None, anyway) for one in references
+        }
+        found = desk.index.classify([Query(name) for name in views], given=views, anyway=anyway)
+        printed = classified(found, desk.index, SUGGESTIONS)
+        pairs = zip(printed.suggestions, found.suggestions, strict=False)
+        return PageClasses(
+            [
+                PageSuggestion(
+                    entry.locarno,
+                    entry.name,
+                    entry.confidence,
+                    [
+                        PageEvidence(
+                            hit.patent_id,
+                            hit.title,
+                            round(hit.score, 6),
+                            desk.place(hit.index),
+                            hit.drawings[0].row,
+                        )
+                        for hit in suggestion.evidence[: len(entry.drawings)]
+                    ],
+                )
+                for entry, suggestion in pairs
+            ],
+            printed.calibration,
+        )
+
+    return await desk.ask(work)
+
+
+def _fields(struct: msgspec.Struct) -> dict[str, Any]:
+    """The fields of a struct, unconverted."""
+    return {name: getattr(struct, name) for name in struct.__struct_fields__}
+
+
+def _name(code: str) -> str | None:
+    return locarno.name(code) if locarno.parse(code) else None
+
+
+OPERATIONS = [
+    Operation("GET", "/api/search", search, "Search", PageAnswer, query=parameters.QUERY),
+    Operation(
+        "GET",
+        "/api/facets",
+        facets,
+        "How many designs a search may find, by kind, year and index",
+        FacetsEntry,
+        query=parameters.QUERY,
+    ),
+    Operation(
+        "GET",
+        "/api/classify",
+        classify,
+        "Locarno subclasses for images, with the drawings that speak for each",
+        PageClasses,
+        query={name: parameters.QUERY[name] for name in ("image", "anyway", "matter")},
+    ),
+]

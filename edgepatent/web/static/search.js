@@ -1,0 +1,256 @@
+// A search: what was asked and what narrows it, and the designs that were found.
+
+import * as address from "./address.js";
+import * as api from "./api.js";
+import * as facets from "./facets.js";
+import * as matter from "./matter.js";
+import { views } from "./views.js";
+import { $, attempt, button, figure, h, number, patent, plural, say, score, toast, typing } from "./dom.js";
+
+const STEP = 40;
+let asked = null; // the question that is shown
+let answer = null;
+let pending = null;
+let parts = null; // the elements of this room
+let box = null; // the open dialog
+
+export function leave() {
+  asked = answer = parts = null;
+  pending?.abort();
+  box?.close("left");
+}
+
+export async function show(room, state) {
+  const question = address.question(state);
+  if (!parts || !room.contains(parts.root)) build(room);
+  if (question !== asked) await ask(question, state);
+  if (question === asked && answer) await open(state);
+}
+
+function build(room) {
+  const asking = h("aside", { class: "asked", "aria-label": "The question" });
+  const found = h("section", { class: "found", "aria-label": "Designs found" });
+  parts = { root: h("div", { class: "search" }, asking, found), asking, found };
+  room.replaceChildren(parts.root);
+}
+
+async function ask(question, state) {
+  pending?.abort();
+  pending = new AbortController();
+  const { signal } = pending;
+  asked = question;
+  answer = null;
+  document.title = `${state.text ?? (state.like ? patent(state.like) : "Search")} – edgepatent`;
+  parts.root.classList.add("busy");
+  const bar = h("div", { class: "bar" });
+  document.body.append(bar);
+  try {
+    const query = question.replace(/(^|&)top=\d+/, "");
+    const wanted = `/api/search?${query}&top=${state.top ?? STEP}`;
+    const [result, decisions] = await Promise.all([api.get(wanted, signal), matter.decisions(state.matter)]);
+    if (signal.aborted) return;
+    answer = result;
+    draw(state, decisions);
+    say(`${plural(result.hits.length, "design")} found`);
+    facets.show($(".narrow", parts.asking), state, query, signal);
+  } catch (error) {
+    if (signal.aborted) return;
+    asked = null;
+    failed(error, state);
+  } finally {
+    bar.remove();
+    if (!signal.aborted) parts?.root.classList.remove("busy");
+  }
+}
+
+function draw(state) {
+  const narrow = h("div", { class: "narrow" });
+  parts.asking.replaceChildren(views(state), fold(), narrow);
+  parts.found.replaceChildren(status(state), chips(state), grid(state), more(state));
+}
+
+function fold() {
+  const toggle = button("Narrow the search", () => {
+    const open = parts.asking.classList.toggle("open");
+    toggle.setAttribute("aria-expanded", open);
+  }, { class: "fold", "aria-expanded": parts.asking.classList.contains("open") });
+  return toggle;
+}
+
+function failed(error, state) {
+  const notice = h("div", { class: "notice bad", role: "alert" }, h("p", {}, error.message));
+  const row = h("div", { class: "row" });
+  if (/looks like/.test(error.message)) {
+    row.append(button("Search with it anyway", () => address.go({ anyway: true }, { replace: true }), { class: "main" }));
+  }
+  row.append(button("Start again", () => address.visit("/")));
+  notice.append(row);
+  parts.asking.replaceChildren(views(state));
+  parts.found.replaceChildren(notice);
+}
+
+function status(state) {
+  const what = state.by === "drawing" ? "drawing" : "design";
+  const turned = answer.quarters.some(Boolean) ? ", turned to fit" : "";
+  const text = h("p", {}, h("strong", {}, plural(answer.hits.length, what)),
+    ` of ${plural(answer.searched, "drawing")}, in ${Math.max(1, Math.round(answer.timings_ms.total))} ms${turned}`);
+  return h("div", { class: "status" }, h("h1", { class: "sr" }, "Designs found"), text,
+    button("Classify", () => attempt(async () => (await import("./classify.js")).show(state)), {
+      hidden: !state.image.length, title: "Which Locarno class is this?" }),
+    button(state.by === "drawing" ? "By design" : "By drawing", () => address.go({ by: state.by ? null : "drawing" }), {
+      hidden: !(state.image.length || state.like) || state.fuse }),
+    matter.picker(state),
+    state.matter && button("Keep this search", () => attempt(() => matter.keepSearch(state)), { class: "main" }));
+}
+
+function chips(state) {
+  const list = [];
+  const chip = (label, changes) =>
+    list.push(h("li", {}, button(label, () => address.go({ top: null, ...changes }), { title: "Remove this filter" })));
+  for (const code of state.locarno) chip(`Locarno ${code}`, { locarno: state.locarno.filter((one) => one !== code) });
+  if (state.since) chip(`from ${state.since}`, { since: null });
+  if (state.before) chip(`before ${state.before}`, { before: null });
+  if (state.text) chip(state.fuse ? `ranked with “${state.text}”` : `“${state.text}”`, { text: null, fuse: false });
+  return h("ul", { class: "chips", "aria-label": "Filters", hidden: !list.length }, list);
+}
+
+function grid(state) {
+  if (!answer.hits.length) {
+    return h("div", { class: "notice" }, h("p", {}, "No indexed drawing passes the filters."),
+      h("div", { class: "row" }, button("Take all filters off", () => address.go({ locarno: [], since: null, before: null, index: [], text: state.image.length || state.like ? null : state.text }))));
+  }
+  const list = h("ol", { class: "grid", "data-grid": "" }, answer.hits.map((hit, place) => h("li", {}, card(hit, place, state))));
+  list.addEventListener("keydown", (event) => walk(event, list, state));
+  return list;
+}
+
+function card(hit, place, state) {
+  const best = hit.drawings[0];
+  const decided = matter.decided(hit.patent_id);
+  const picture = h("img", { src: api.drawing(hit, best, 128), alt: "", loading: place < 12 ? "eager" : "lazy", decoding: "async" });
+  sharpen(picture, api.drawing(hit, best, 420));
+  const link = h("a", {
+    class: `card${decided?.rating ? ` is-${decided.rating}` : ""}`,
+    href: address.href({ ...state, design: hit.patent_id, figure: String(best.row) }),
+    tabindex: place ? -1 : 0, "data-place": place,
+    "aria-label": `${hit.rank}. ${patent(hit.patent_id)}, ${hit.title ?? "untitled"}, ${figure(best)}${hit.score == null ? "" : `, score ${score(hit.score)}`}${decided?.rating ? `, rated ${decided.rating}` : ""}`,
+  },
+    h("span", { class: "sheet" }, picture),
+    hit.verdict && h("span", { class: "badge" }, hit.verdict),
+    mark(decided),
+    h("span", { class: "text" },
+      h("span", { class: "line" }, h("span", { class: "id" }, patent(hit.patent_id)), h("span", { class: "num quiet" }, score(hit.score))),
+      h("div", { class: "title" }, hit.title ?? "—"),
+      h("div", { class: "facts" }, [hit.locarno ?? hit.subclass, hit.date, state.by === "drawing" ? figure(best) : hit.drawings.length > 1 && `${hit.drawings.length} figures`].filter(Boolean).join(" · "))));
+  return link;
+}
+
+const mark = (decided) => {
+  if (!decided?.rating && !decided?.shortlisted) return null;
+  return h("span", { class: `badge rating ${decided.rating ?? ""}` }, [decided.shortlisted && "★", decided.rating].filter(Boolean).join(" "));
+};
+
+/** Show the small picture at once, the sharp one when it is there. */
+function sharpen(picture, source) {
+  const watch = new IntersectionObserver(([entry]) => {
+    if (!entry.isIntersecting) return;
+    watch.disconnect();
+    const sharp = new Image();
+    sharp.onload = () => (picture.src = source);
+    sharp.src = source;
+  }, { rootMargin: "300px" });
+  watch.observe(picture);
+}
+
+function more(state) {
+  const shown = Number(state.top ?? STEP);
+  return h("div", { class: "more" }, answer.hits.length >= shown && shown < 400 &&
+    button(`Show ${number(STEP)} more`, () => address.go({ top: String(shown + STEP) }, { replace: true })));
+}
+
+function walk(event, list, state) {
+  const cards = [...list.querySelectorAll(".card")];
+  const place = cards.indexOf(event.target.closest(".card"));
+  if (place < 0 || typing(event)) return;
+  const columns = getComputedStyle(list).gridTemplateColumns.split(" ").length;
+  const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns };
+  const hit = answer.hits[place];
+  let target = null;
+  if (event.key in steps) target = place + steps[event.key];
+  else if (event.key === "Home") target = 0;
+  else if (event.key === "End") target = cards.length - 1;
+  if (target !== null) {
+    event.preventDefault();
+    if (target >= 0 && target < cards.length) {
+      cards[place].tabIndex = -1;
+      cards[target].tabIndex = 0;
+      cards[target].focus();
+    }
+  } else act(event, hit, state);
+}
+
+/** The keys that mean the same in the grid and in an open design. */
+export function act(event, hit, state) {
+  const key = event.key.toLowerCase();
+  if (/^[0-3]$/.test(key)) attempt(() => rate(hit, matter.RATINGS[Number(key) - 1] ?? null, state));
+  else if (key === "s") attempt(() => change(hit, { shortlisted: !matter.decided(hit.patent_id)?.shortlisted }, state));
+  else if (key === "l") address.visit(like(hit, state));
+  else if (key === "c") address.go({ compare: comparison(hit, hit.drawings[0], state), design: null, figure: null });
+  else return false;
+  event.preventDefault();
+  return true;
+}
+
+export const like = (hit, state) =>
+  address.href({ ...address.read(""), like: hit.patent_id, matter: state.matter, index: state.index });
+
+export const comparison = (hit, drawing, state) => {
+  const right = `${hit.patent_id}~${drawing.row}`;
+  if (state.image.length) return `0~~${right}`;
+  return `${state.like ?? hit.patent_id}~~${right}`;
+};
+
+export const rate = (hit, rating, state) => change(hit, { rating }, state);
+
+export async function change(hit, changes, state) {
+  if (!state.matter) {
+    toast("Ratings are kept in a matter: choose or begin one first.");
+    $("[data-matter]")?.focus();
+    return;
+  }
+  await matter.decide(state.matter, hit.patent_id, changes);
+  const place = answer?.hits.indexOf(hit) ?? -1;
+  const old = place >= 0 && $(`[data-place="${place}"]`);
+  if (old) {
+    const fresh = card(hit, place, state);
+    fresh.tabIndex = old.tabIndex;
+    const focused = old === document.activeElement;
+    old.replaceWith(fresh);
+    if (focused) fresh.focus();
+  }
+  const now = matter.decided(hit.patent_id);
+  say(`${patent(hit.patent_id)}: ${now?.rating ?? "not rated"}${now?.shortlisted ? ", on the shortlist" : ""}`);
+}
+
+async function open(state) {
+  const wanted = state.compare ? `c${state.compare}` : state.design ? `d${state.design}` : null;
+  if (box?.wanted === wanted) return;
+  if (box) {
+    const old = box;
+    box = null;
+    old.close("left");
+  }
+  if (!wanted) return;
+  const module = state.compare ? import("./compare.js") : import("./design.js");
+  await attempt(async () => {
+    const opened = await (await module).open(address.read(), answer);
+    opened.wanted = wanted;
+    box = opened;
+    opened.addEventListener("close", () => {
+      if (box !== opened) return;
+      box = null;
+      if (opened.returnValue !== "left") address.close(state.compare ? "compare" : "design");
+      $(`[data-place="${answer?.hits.findIndex((hit) => hit.patent_id === state.design) ?? -1}"]`)?.focus();
+    });
+  });
+}
