@@ -10,11 +10,12 @@ import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 import torch
+
+from edgepatent_runtime.arrays import DAMAGE
 
 Matrix = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -62,7 +63,7 @@ def axes_of_run(folder: Path, weights: str, fit: Callable[[], Matrix]) -> Matrix
             if str(kept["weights"]) == weights:
                 known: Matrix = kept["rotation"]
                 return known
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+    except DAMAGE:
         pass
     axes = fit()
     part = file.with_suffix(f".{os.getpid()}.part")

@@ -166,9 +166,10 @@ class Bundle:
         """
         import io
         import zipfile
-        import zlib
 
         import numpy as np
+
+        from edgepatent_runtime.arrays import DAMAGE
 
         data = self.read(GOLDEN)
         try:
@@ -185,10 +186,7 @@ class Bundle:
                 raise ValueError(f"its embeddings are not float32 [N, {dimensions}]")
             if not len(drawings) or not np.isfinite(embeddings).all():
                 raise ValueError("it holds no embeddings that could be compared with")
-        except (
-            ArithmeticError, AttributeError, LookupError, NotImplementedError, OSError,
-            RuntimeError, SyntaxError, TypeError, ValueError, zipfile.BadZipFile, zlib.error,
-        ) as error:  # fmt: skip
+        except DAMAGE as error:
             raise BundleError(
                 f"{self.folder / GOLDEN} holds no golden drawings ({error}): copy the bundle again"
             ) from error

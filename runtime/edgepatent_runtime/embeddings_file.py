@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edgepatent_runtime.arrays import DAMAGE
 from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.record import Record
 
@@ -22,7 +23,7 @@ def read(
     """
     try:
         vectors = np.lib.format.open_memmap(embeddings, mode="r")
-    except (OSError, ValueError, ArithmeticError, EOFError, SyntaxError, TypeError) as error:
+    except DAMAGE as error:
         raise InputError(f"{embeddings} is no file of embeddings: {error}") from error
     if vectors.dtype.kind != "f" or vectors.ndim != 2:
         raise InputError(

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgepatent_runtime import locarno
+from edgepatent_runtime.arrays import DAMAGE
 from edgepatent_runtime.errors import SourceError
 from edgepatent_synthetic.draw import Draw
 from edgepatent_synthetic.families.family import Family
@@ -51,7 +52,7 @@ def load(path: str) -> Mesh:
         with np.load(path, allow_pickle=False) as arrays:
             vertices = arrays["vertices"].astype(np.float32)
             faces = arrays["faces"].astype(np.int32)
-    except (OSError, ValueError, KeyError) as error:
+    except DAMAGE as error:
         raise SourceError(f"{path} holds no mesh: {error}") from error
     fits = vertices.ndim == faces.ndim == 2 and vertices.shape[1] == faces.shape[1] == 3
     if not fits or not len(faces) or faces.min() < 0 or faces.max() >= len(vertices):

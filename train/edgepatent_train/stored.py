@@ -15,7 +15,6 @@ import hashlib
 import os
 import shutil
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from edgepatent_runtime.arrays import DAMAGE
 from edgepatent_runtime.errors import TrainingError
 from edgepatent_runtime.record import ImageRef, Record
 from edgepatent_train.cache import cache_folder
@@ -36,7 +36,6 @@ SUFFIXES = (".npz", ".npy")
 NAMES = "file_name"
 FEW = 0.05  # a file that knows fewer of the drawings is probably that of others
 _STRIDE = 8192  # rows looked at together
-_UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 Ints = npt.NDArray[np.int64]
 Array = npt.NDArray[Any]
 
@@ -86,7 +85,7 @@ class Stored:
             raise
         except FileNotFoundError as error:
             raise TrainingError(f"{error.filename} does not exist") from error
-        except _UNREADABLE as error:
+        except DAMAGE as error:
             raise TrainingError(f"{file} holds no vectors: {error}") from error
         for name, vectors in spaces.items():
             if vectors.ndim != 2 or vectors.dtype.kind != "f" or not vectors.shape[1]:
