@@ -298,8 +298,7 @@ def test_thumbnails_are_kept_and_can_be_switched_off(
     with collection.reading() as (known, _):
         stored = known.stored(range(18))
     pictures = [
-        collection.thumbnail(entry.thumbnail) if entry.thumbnail else None
-        for _, entry in sorted(stored.items())
+        collection.thumbnail(row, entry.record.image) for row, entry in sorted(stored.items())
     ]
     assert [picture is not None for picture in pictures] == [True] * 9 + [False] * 9
     shown = cv2.imdecode(np.frombuffer(pictures[0] or b"", np.uint8), cv2.IMREAD_GRAYSCALE)
@@ -310,7 +309,9 @@ def test_thumbnails_are_kept_and_can_be_switched_off(
     with collection.reading() as (known, _):
         entry = known.stored([0])[0]
     assert entry.thumbnail is not None
-    assert collection.thumbnail(entry.thumbnail) == pictures[3]
+    assert collection.thumbnail(0, entry.record.image) == pictures[3]
+    # Another drawing lies there now.
+    assert collection.thumbnail(0, stored[0].record.image) is None
 
 
 def test_embeddings_are_stored_once_and_replaced_when_they_differ(collection: Collection) -> None:

@@ -16,6 +16,7 @@ from edgepatent_runtime.collection import Collection, check, schema
 from edgepatent_runtime.collection.catalog import NAME
 from edgepatent_runtime.encoder import Encoder
 from edgepatent_runtime.errors import CollectionError, EdgepatentError
+from edgepatent_runtime.index import Index
 from edgepatent_runtime.record import Skipped
 from edgepatent_runtime.search import ranking
 
@@ -65,10 +66,21 @@ def use(index: Path, bundle: Bundle) -> None:
             for plan in ("exact", "scan", "graph"):
                 ranking.search([collection], views_of_designs(1, 1, 64), top=5, plan=plan)
             with collection.reading() as (known, _):
-                stored = list(known.stored(known.live().tolist()).values())
-            for one in stored:
-                if one.thumbnail is not None:
-                    collection.thumbnail(one.row, one.record.image)
+                entries = list(known.stored(known.live().tolist()).values())
+            for entry in entries:
+                collection.thumbnail(entry.row, entry.record.image)
+
+    def look_up() -> None:
+        with Index.open(index) as opened:
+            assert len(list(opened)) <= len(opened)
+
+    def words() -> None:
+        with Index.open(index) as opened:
+            opened.search(text="chair")
+
+    def kinds() -> None:
+        with Index.open(index) as opened:
+            opened.classify(views_of_designs(1, 1, 64))
 
     def info() -> None:
         with Collection.open(index) as collection:
@@ -93,7 +105,8 @@ def use(index: Path, bundle: Bundle) -> None:
     def repair() -> None:
         check.repair(index, Encoder(bundle))
 
-    for step in (search, info, lambda: check.verify(index), merge, repair, compact, rebuild):
+    reads = (search, words, look_up, kinds, info, lambda: check.verify(index))
+    for step in (*reads, merge, repair, compact, rebuild):
         in_one_line(step)
 
 

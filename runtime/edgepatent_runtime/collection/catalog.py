@@ -414,7 +414,8 @@ class Catalog:
 
     def patents(self) -> list[tuple[str, str | None]]:
         """Id and subclass of every patent, in the order in which they came."""
-        return self.sql.execute("SELECT patent_id, subclass FROM patents ORDER BY id").fetchall()
+        found = self.sql.execute("SELECT patent_id, subclass FROM patents ORDER BY id").fetchall()
+        return self.checked(found, list[tuple[Words, Words | None]], "patents")
 
     def tally(
         self, fields: Sequence[str], filters: Filters

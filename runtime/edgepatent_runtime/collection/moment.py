@@ -58,7 +58,7 @@ class Scope:
                 if key in keys
             ][:count]
         rows = catalog.rows_of([key for key, _ in ranked])
-        return [(-bm25, np.array(rows[key], np.int64)) for key, bm25 in ranked]
+        return [(-bm25, np.array(rows[key], np.int64)) for key, bm25 in ranked if key in rows]
 
 
 class Moment:
