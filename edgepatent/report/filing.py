@@ -131,6 +131,7 @@ def read(path: Path) -> FiledSearch:
             for query in document["request"].get("queries", ()):
                 query["page"] = query.get("page", 0) + 1
         filed = msgspec.convert(document, FiledSearch)
+        folders = msgspec.convert(document["request"].get("indexes", []), list[str])
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except (msgspec.DecodeError, RecursionError, TypeError, AttributeError) as error:
@@ -138,7 +139,7 @@ def read(path: Path) -> FiledSearch:
     if filed.format > FORMAT:
         raise InputError(f"{path} has record format {filed.format}: upgrade edgepatent")
     asked = filed.request
-    if not filed.indexes or len(filed.indexes) != len(document["request"].get("indexes", ())):
+    if not filed.indexes or len(filed.indexes) != len(folders):
         raise InputError(f"{path} is not a search record: its collections are not those searched")
     if len(filed.queries) != (0 if asked.like else len(asked.queries)):
         raise InputError(f"{path} is not a search record: its views are not those searched with")
