@@ -6,7 +6,7 @@ PACKAGES := edgepatent runtime/edgepatent_runtime synthetic/edgepatent_synthetic
 PYPROJECTS := pyproject.toml runtime/pyproject.toml synthetic/pyproject.toml train/pyproject.toml export/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-random wheels audit test-slow test-install check format docs demo clean
+.PHONY: help setup test test-random fuzz wheels audit test-slow test-install check format docs demo clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,13 @@ test-slow: setup ## the heavier tests
 
 test-install: setup ## wheels with the train and export extras in fresh environments (downloads torch)
 	$(BIN)/python -m pytest -m install
+
+SEED ?= 1
+FILES ?= 300
+fuzz: setup ## mutated files of every format, FILES of each kind, from SEED; minutes
+	$(BIN)/python benchmarks/decoding.py fuzz --files $(FILES) --seed $(SEED)
+	EDGEPATENT_FUZZ_FILES=$(FILES) EDGEPATENT_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/runtime/test_sources_hostile.py -k many -m slow
+	$(BIN)/python benchmarks/hold_inputs.py --mutations $(FILES) --seed $(SEED)
 
 test-random: setup ## the default tests in another order each time, beside a load on every core
 	$(BIN)/python tests/beside_load.py -m pytest -o addopts="-ra --strict-markers --strict-config --import-mode=importlib" -m "not slow and not install"

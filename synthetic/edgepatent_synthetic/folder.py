@@ -1,17 +1,18 @@
 """Synthetic designs written to a folder, with the metadata that a folder source reads."""
 
 import csv
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from itertools import groupby
 from pathlib import Path
 
 import cv2
 
 from edgepatent_runtime import drawing
+from edgepatent_runtime.errors import EdgepatentError
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record
+from edgepatent_runtime.workers.pool import each
+from edgepatent_runtime.workers.worker import WorkerError
 from edgepatent_synthetic.contact import contact_sheet
 from edgepatent_synthetic.page import render
 
@@ -31,12 +32,11 @@ def write(
     out.mkdir(parents=True, exist_ok=True)
     designs = [(out, list(views)) for _, views in groupby(records, lambda r: r.patent_id)]
     done = 0
-    # Spawned, not forked: OpenCV's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        for count in pool.map(_write_design, designs, chunksize=8):
-            done += count
-            progress("drawing", done, len(records))
+    for _, count in each(_write_design, designs, workers):
+        if isinstance(count, WorkerError):
+            raise EdgepatentError(f"a process that draws ended: {count.reason} {count.detail}")
+        done += count
+        progress("drawing", done, len(records))
     with (out / METADATA).open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)

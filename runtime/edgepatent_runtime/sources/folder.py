@@ -18,6 +18,7 @@ from edgepatent_runtime import dates, drawing, locarno
 from edgepatent_runtime.errors import DrawingError, EdgepatentError, SourceError
 from edgepatent_runtime.patent_id import canonical, is_front_page, parse_sheet
 from edgepatent_runtime.record import ImageRef, Record, Skipped
+from edgepatent_runtime.unusable import survived
 
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pdf")
@@ -65,7 +66,7 @@ def _records_in(folder: Path, above: frozenset[str], skipped: Skipped) -> Iterat
         skipped.add("folder that cannot be read", error)
         return
     above |= {real}
-    metadata = [entry.name for entry in entries if entry.name in METADATA and entry.is_file()]
+    metadata = [entry.name for entry in entries if entry.name in METADATA and is_file(entry)]
     if metadata:
         for other in metadata[1:]:
             skipped.add("second metadata file", shown(folder / other))
@@ -77,19 +78,25 @@ def _records_in(folder: Path, above: frozenset[str], skipped: Skipped) -> Iterat
             skipped.add("metadata that cannot be read", error)
         return
     for entry in entries:
-        path = folder / entry.name
-        if not _is_text(entry.name):
-            skipped.add("name that is not UTF-8", shown(path))
-        elif _is_hidden(entry.name):
-            skipped.add("hidden file or folder", path)
-        elif entry.is_dir():
-            yield from _records_in(path, above, skipped)
-        elif not entry.is_file():
-            skipped.add("not a regular file", path)
-        elif path.suffix.lower() not in SUFFIXES:
-            skipped.add("not an image", path)
-        else:
-            yield from _records_of_file(path, {}, skipped)
+        with survived(skipped, shown(folder / entry.name)):
+            yield from _records_of_entry(entry, folder / entry.name, above, skipped)
+
+
+def _records_of_entry(
+    entry: os.DirEntry[str], path: Path, above: frozenset[str], skipped: Skipped
+) -> Iterator[Record]:
+    if not _is_text(entry.name):
+        skipped.add("name that is not UTF-8", shown(path))
+    elif _is_hidden(entry.name):
+        skipped.add("hidden file or folder", path)
+    elif entry.is_dir():
+        yield from _records_in(path, above, skipped)
+    elif not entry.is_file():
+        skipped.add("not a regular file", path)
+    elif path.suffix.lower() not in SUFFIXES:
+        skipped.add("not an image", path)
+    else:
+        yield from _records_of_file(path, {}, skipped)
 
 
 def _described(folder: Path, metadata: Path, skipped: Skipped) -> Iterator[Record]:
@@ -112,7 +119,8 @@ def _described(folder: Path, metadata: Path, skipped: Skipped) -> Iterator[Recor
             skipped.add("duplicate metadata row", f"{where}: {name}")
         else:
             listed.add(inner)
-            yield from _records_of_file(folder / inner, row, skipped)
+            with survived(skipped, f"{where}: {shown(name)}"):
+                yield from _records_of_file(folder / inner, row, skipped)
     _count_unlisted(folder, listed, skipped)
 
 
@@ -162,7 +170,7 @@ def _jsonl_rows(path: Path, skipped: Skipped) -> Iterator[tuple[int, Row]]:
                     continue
                 try:
                     values = msgspec.json.decode(line, type=dict[str, object])
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                     skipped.add("damaged metadata row", f"{path}, line {number}: {error}")
                     continue
                 yield (
@@ -230,6 +238,14 @@ def _record(image: ImageRef, path: Path, row: Row) -> Record:
 def shown(name: Path | str) -> str:
     """A name as text that can be printed and stored, whatever bytes it is made of."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a regular file; a link that leads nowhere, or to itself, is none."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def _is_text(name: str) -> bool:

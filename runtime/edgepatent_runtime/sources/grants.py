@@ -17,7 +17,8 @@ from edgepatent_runtime.errors import DrawingError, SourceError
 from edgepatent_runtime.patent_id import canonical, is_front_page, parse_sheet
 from edgepatent_runtime.record import ImageRef, Record, Skipped
 from edgepatent_runtime.sources import archive, figure_text, grant_xml
-from edgepatent_runtime.sources.folder import shown
+from edgepatent_runtime.sources.folder import is_file, shown
+from edgepatent_runtime.unusable import survived
 
 _GRANT_NAME = re.compile(r"USD[0-9]{6,8}-[0-9]{8}", re.IGNORECASE | re.ASCII)
 _OTHER_GRANT = re.compile(r"US(?!D)[A-Z]*[0-9]{5,8}-[0-9]{8}", re.IGNORECASE | re.ASCII)
@@ -56,7 +57,8 @@ class GrantSource:
         seen: set[str] = set()
         for grant in self._grants(self._path, frozenset(), skipped):
             found = True
-            yield from _records(grant, seen, skipped)
+            with survived(skipped, grant.label):
+                yield from _records(grant, seen, skipped)
         if not found and not len(skipped):
             raise SourceError(f"{self._path} holds no design grant (a folder or ZIP with its XML)")
 
@@ -74,12 +76,12 @@ class GrantSource:
         if real in above:
             skipped.add("link back to a folder around it", shown(path))
             return
-        files = [Path(entry.path) for entry in entries if entry.is_file()]
+        files = [Path(entry.path) for entry in entries if is_file(entry)]
         if _GRANT_NAME.fullmatch(path.name) or any(map(_is_grant_xml, files)):
             yield _in_folder(path, files, skipped)
             return
         for entry in entries:
-            if entry.is_dir():
+            if not is_file(entry) and Path(entry.path).is_dir():
                 if _OTHER_GRANT.fullmatch(entry.name):
                     skipped.add("grant that is no design", shown(entry.path))
                 else:
@@ -175,14 +177,7 @@ def _of_members(
 
 def _records(grant: _Grant, seen: set[str], skipped: Skipped) -> Iterator[Record]:
     drawings = sorted(n for n in grant.names if n.lower().endswith(_DRAWING_SUFFIXES))
-    try:
-        xml = _read_xml(grant)
-    except DrawingError as error:
-        skipped.add(error.reason, error.detail)
-        return
-    except OSError as error:
-        skipped.add("file cannot be read", error)
-        return
+    xml = _read_xml(grant)
     if not xml.number.upper().startswith("D"):
         skipped.add("grant that is no design", grant.label)
         return
