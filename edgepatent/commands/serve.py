@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import platformdirs
 
+from edgepatent import console
 from edgepatent.options import indexes_option
 
 
@@ -63,14 +64,14 @@ def command(
     for folder in indexes:
         if not exists(folder):
             Index.create(folder).close()
-            click.echo(f"made an empty index in {folder}", err=True)
+            console.say(f"made an empty index in {folder}", err=True)
     listener = listen(host, port)
     door = Door(host, listener.getsockname()[1])
     desk = Desk(indexes, matters, threads=threads or os.cpu_count() or 1)
     try:
-        click.echo(door.address)
+        console.say(door.address)
         if not door.loopback:
-            click.echo(
+            console.say(
                 "warning: other machines can reach this page. Who has this address sees all "
                 "indexes and matters; nothing is encrypted on the way. Use a network you trust.",
                 err=True,

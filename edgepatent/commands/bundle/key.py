@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from edgepatent import console
+
 
 @click.command()
 @click.argument("name", type=click.Path(path_type=Path, dir_okay=False), metavar="NAME")
@@ -17,4 +19,4 @@ def command(name: Path) -> None:
 
     secret, public = name.with_name(f"{name.name}.key"), name.with_name(f"{name.name}.pub")
     key = signature.make_keys(secret, public)
-    click.echo(f"key {key}: {secret} is secret, {public} is for everybody")
+    console.say(f"key {key}: {secret} is secret, {public} is for everybody")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from edgepatent import console
 from edgepatent.options import open_bundle
 
 
@@ -27,4 +28,4 @@ def command(bundle: str, secret: Path) -> None:
 
     opened = open_bundle(bundle)
     key = signature.sign(opened, secret)
-    click.echo(f"{opened.folder} is signed by key {key}")
+    console.say(f"{opened.folder} is signed by key {key}")

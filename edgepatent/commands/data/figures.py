@@ -60,7 +60,7 @@ def command(sources: tuple[str, ...], out: Path, as_json: bool) -> None:
         console.print_json(entries)
         return
     count = sum(len(entry["figures"]) for entry in entries)
-    click.echo(f"{count} figures of {len(entries)} sheets in {out}: look at sheets-001.png")
+    console.say(f"{count} figures of {len(entries)} sheets in {out}: look at sheets-001.png")
 
 
 def _take_apart(
