@@ -155,8 +155,12 @@ def test_distilling_resumes_to_the_same_weights(
         patch.setattr(Learner, "step", step_or_die)
         with pytest.raises(InterruptedError):
             train(recipe, found, tmp_path / "cut")
+
     # The teacher's words are cached: nothing is embedded with it a second time.
-    monkeypatch.setattr(teacher, "embed_set", None)
+    def embed_set(*args: object, **settings: object) -> None:
+        raise AssertionError("the teacher was asked a second time")
+
+    monkeypatch.setattr(teacher, "embed_set", embed_set)
     cut = train(recipe, found, tmp_path / "cut", resume=True)
     assert load_file(whole.folder / "model.safetensors").keys()
     for name, value in load_file(whole.folder / "model.safetensors").items():

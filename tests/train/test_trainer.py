@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -324,3 +325,47 @@ def test_embedding_leaves_the_model_as_it_was(designs: Designs, tiny: Tiny) -> N
     assert np.allclose(one, many, atol=1e-5)
     assert model.training
     assert same(before, model.state_dict())
+
+
+def test_sizes_share_the_epochs_and_resume(
+    designs: Designs, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two epochs at 32 and one at 48 pixels, whatever happens between them."""
+    found = records(designs())
+    recipe = tiny(model={"size": 48}, optimizer={"sizes": [32, 48], "epochs": 3, "epoch_steps": 2})
+    seen: list[int] = []
+    taken = Learner.step
+
+    def step(self: Learner, number: int, pixels: torch.Tensor, known: Any) -> tuple[float, float]:
+        seen.append(pixels.shape[-1])
+        return taken(self, number, pixels, known)
+
+    def step_or_die(self: Learner, number: int, *rest: Any) -> tuple[float, float]:
+        if number == 3:
+            raise InterruptedError
+        return taken(self, number, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "step", step)
+        whole = train(recipe, found, tmp_path / "whole")
+    assert seen == [32, 32, 32, 32, 48, 48]
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "step", step_or_die)
+        with pytest.raises(InterruptedError):
+            train(recipe, found, tmp_path / "cut")
+    train(recipe, found, tmp_path / "cut", resume=True)
+    assert same(weights(whole.folder), weights(tmp_path / "cut"))
+
+
+def test_features_for_the_head_are_computed_once(
+    designs: Designs, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = records(designs())
+    start = {"model": {"head": "whitened"}, "optimizer": {"epochs": 0}}
+    train(tiny(**start, evaluation={"holdout": 0.0}), found, tmp_path / "first")
+    monkeypatch.setattr("edgepatent_train.embed._apply", None)
+    start["model"] = {"head": "discriminative"}
+    train(tiny(**start, evaluation={"holdout": 0.0}), found, tmp_path / "second")
+    start["model"] = {"head": "whitened", "gem_p": 2.0}  # another pooling, another network
+    with pytest.raises(TypeError):
+        train(tiny(**start, evaluation={"holdout": 0.0}), found, tmp_path / "third")

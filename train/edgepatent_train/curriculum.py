@@ -1,5 +1,7 @@
 """What is trained on, and in what order."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from msgspec.structs import replace
@@ -19,16 +21,25 @@ class Curriculum:
     ``held`` has drawings of whole patents, named in ``held_patents``. An epoch has
     ``epoch_steps`` batches, the same number in every epoch, so that the schedule is known from
     the start; 0 where the recipe asks for no epochs. Where only a teacher is listened to, labels
-    decide nothing: a batch is as many different drawings, at random.
+    decide nothing: a batch is as many different drawings, at random. ``resized`` holds the same
+    drawings at the recipe's other sizes.
     """
 
-    def __init__(self, recipe: Recipe, drawings: DrawingSet) -> None:
+    def __init__(
+        self, recipe: Recipe, drawings: DrawingSet, resized: Mapping[int, DrawingSet] | None = None
+    ) -> None:
         self.recipe = recipe
         judged = [r for r, s in zip(drawings.records, drawings.source, strict=True)
                   if not recipe.sources or recipe.sources[s].holdout]  # fmt: skip
         self.held_patents = held_out(judged, recipe.evaluation.holdout, recipe.seed)
         outside = np.array([r.patent_id in self.held_patents for r in drawings.records])
-        self.training = drawings.subset(np.flatnonzero(~outside))
+        inside = np.flatnonzero(~outside)
+        self.training = drawings.subset(inside)
+        self._resized = {recipe.model.size: self.training}
+        for size, others in (resized or {}).items():
+            if others.records != drawings.records:
+                raise TrainingError("the drawings changed while they were read: start again")
+            self._resized[size] = others.subset(inside)
         self.held = drawings.subset(np.flatnonzero(outside))
         self.epoch_steps = 0
         self.sampler = recipe.sampler
@@ -60,6 +71,11 @@ class Curriculum:
         weights = [source.loss for source in self.recipe.sources] or [1.0]
         weight = torch.tensor(weights)[torch.from_numpy(self.training.source)]
         return torch.from_numpy(np.stack(columns, 1)), weight
+
+    def drawings(self, epoch: int) -> DrawingSet:
+        """The training drawings at the size of an epoch (from 0)."""
+        sizes = self.recipe.optimizer.sizes or (self.recipe.model.size,)
+        return self._resized[sizes[epoch * len(sizes) // self.recipe.optimizer.epochs]]
 
     def batches(self, epoch: int) -> list[Ints]:
         """The batches of an epoch (from 0), as row numbers of the training drawings."""

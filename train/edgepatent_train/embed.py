@@ -1,6 +1,9 @@
 """Embeddings of many drawings with a torch model."""
 
+import hashlib
+import io
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +12,8 @@ from torch import Tensor
 
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record, Skipped
+from edgepatent_train.cache import cache_folder
+from edgepatent_train.checkpoint import write_atomic
 from edgepatent_train.data import DrawingSet, Ints, drawing_set
 from edgepatent_train.model import DrawingEncoder
 
@@ -45,6 +50,42 @@ def pooled_features(
 ) -> Floats:
     """Features [N, C] before the head, the model in eval mode and left as it was."""
     return _apply(model, model.features, drawings, batch, "computing features", progress)
+
+
+class Embedder(Protocol):
+    """`embed_set` or `pooled_features`."""
+
+    __name__: str
+
+    def __call__(
+        self, model: DrawingEncoder, drawings: DrawingSet, *, progress: Progress = silent
+    ) -> Floats:
+        """Rows [N, …] of a drawing set."""
+        ...
+
+
+def remembered(
+    function: Embedder, model: DrawingEncoder, drawings: DrawingSet, progress: Progress = silent
+) -> Floats:
+    """What ``function`` gives for a model and a drawing set, computed once and cached on disk.
+
+    A cache that is named by the digest of network, weights and drawings cannot be stale.
+    """
+    pool = getattr(model.pool, "p", None)
+    network = f"{function.__name__} {drawings.file.name} {model} {pool} {model.taps}"
+    key = hashlib.sha256(network.encode())
+    key.update(drawings.rows.tobytes())
+    for parameter, value in sorted(model.state_dict().items()):
+        key.update(parameter.encode() + value.cpu().numpy().tobytes())
+    file = cache_folder() / "teachers" / f"{key.hexdigest()[:32]}.npy"
+    if file.exists():
+        known: Floats = np.load(file, allow_pickle=False)
+        return known
+    computed = function(model, drawings, progress=progress)
+    buffer = io.BytesIO()
+    np.save(buffer, computed)
+    write_atomic(file, buffer.getvalue())
+    return computed
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from edgepatent_runtime.progress import Progress
 from edgepatent_train.batchnorm import settle
 from edgepatent_train.data import DrawingSet
 from edgepatent_train.distill import Told
-from edgepatent_train.embed import Floats, pooled_features
+from edgepatent_train.embed import Floats, pooled_features, remembered
 from edgepatent_train.model import DrawingEncoder
 from edgepatent_train.recipe import Recipe
 from edgepatent_train.ridge import fit_ridge, fused, one_hot, standardising
@@ -35,7 +35,7 @@ def fit_head(
     """
     if not recipe.model.weights:
         settle(encoder, drawings)
-    features = pooled_features(encoder, drawings, progress=progress)
+    features = remembered(pooled_features, encoder, drawings, progress)
     many = recipe.kin.dimensions
     if not many:
         _twin(encoder.head, encoder, recipe, drawings, features)

@@ -195,15 +195,18 @@ class OptimizerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     more for every stage further from the head. ``freeze`` leaves so many leading stages of the
     backbone as they are (the stem is the first): where no gradient is wanted none is computed,
     and large maps are the leading ones. ``freeze_bn`` keeps BatchNorm statistics as they
-    are. ``l2sp`` pulls the backbone towards its initial weights (Li et al. 2018, L2-SP);
-    ``interpolate`` < 1 mixes the trained weights with the initial ones in the end (Wortsman et
-    al. 2022, WiSE-FT): 0.5 is half way. ``ema`` is the decay of the averaged weights that are
-    evaluated and kept, 0 for none. ``micro_batch`` > 0 computes that many drawings at a time
-    with the exact gradient of the whole batch (gradient caching).
+    are. ``sizes`` in pixels share the epochs evenly, one after the other: [128, 224, 320] spends a
+    third of them on drawings of 128 pixels, where a step is six times cheaper than at the last;
+    evaluated is always at ``model.size``. ``l2sp`` pulls the backbone towards its initial weights
+    (Li et al. 2018, L2-SP); ``interpolate`` < 1 mixes the trained weights with the initial ones in
+    the end (Wortsman et al. 2022, WiSE-FT): 0.5 is half way. ``ema`` is the decay of the averaged
+    weights that are evaluated and kept, 0 for none. ``micro_batch`` > 0 computes that many
+    drawings at a time with the exact gradient of the whole batch (gradient caching).
     """
 
     epochs: int = 10
     epoch_steps: int = 0
+    sizes: tuple[int, ...] = ()
     name: str = "adamw"
     lr: float = 1e-3
     backbone_lr: float = 0.1
@@ -426,6 +429,11 @@ def _refuse_nonsense(recipe: Recipe, where: str) -> None:
         ),
         (optimizer.epochs >= 0, "optimizer.epochs must be at least 0"),
         (optimizer.epoch_steps >= 0, "optimizer.epoch_steps must be at least 0"),
+        (min(optimizer.sizes, default=32) >= 32, "optimizer.sizes must be at least 32 pixels"),
+        (
+            not optimizer.epochs or optimizer.epochs >= len(optimizer.sizes),
+            "optimizer.sizes need an epoch each",
+        ),
         (optimizer.lr > 0, "optimizer.lr must be positive"),
         (0 <= optimizer.ema < 1, "optimizer.ema must be in [0, 1)"),
         (0 <= optimizer.warmup < 1, "optimizer.warmup must be a share of the steps in [0, 1)"),

@@ -6,8 +6,6 @@ so that the inner product of two drawings is the mean of the teachers' cosines. 
 (`stored`) is a teacher too; each of its spaces stays one of its own.
 """
 
-import hashlib
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,11 +20,9 @@ from edgepatent_runtime.errors import TrainingError
 from edgepatent_runtime.metrics import score_queries
 from edgepatent_runtime.progress import Progress
 from edgepatent_runtime.record import Skipped
-from edgepatent_train.cache import cache_folder
-from edgepatent_train.checkpoint import write_atomic
 from edgepatent_train.data import DrawingSet, drawing_set
 from edgepatent_train.distill import Told
-from edgepatent_train.embed import embed_set, pooled_features
+from edgepatent_train.embed import embed_set, pooled_features, remembered
 from edgepatent_train.model import DrawingEncoder, build_model
 from edgepatent_train.recipe import DistillRecipe, ModelRecipe, Recipe
 from edgepatent_train.run import RECIPE, Run
@@ -153,16 +149,6 @@ def _shrink(drawing: npt.NDArray[np.uint8]) -> Floats:
 def _one(name: str, drawings: DrawingSet, progress: Progress) -> Floats:
     model, size, whole = open_teacher(name)
     at_size = drawing_set(drawings.records, size, Skipped(), progress)
-    key = hashlib.sha256(at_size.file.name.encode() + at_size.rows.tobytes())
-    for parameter, value in sorted(model.state_dict().items()):
-        key.update(parameter.encode() + value.numpy().tobytes())
-    file = cache_folder() / "teachers" / f"{key.hexdigest()[:32]}.npy"
-    if file.exists():
-        known: Floats = np.load(file)
-        return known
-    embeddings = (embed_set if whole else pooled_features)(model, at_size, progress=progress)
-    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-    buffer = io.BytesIO()
-    np.save(buffer, embeddings)
-    write_atomic(file, buffer.getvalue())
-    return embeddings
+    embeddings = remembered(embed_set if whole else pooled_features, model, at_size, progress)
+    unit: Floats = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return unit

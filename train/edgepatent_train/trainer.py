@@ -100,10 +100,25 @@ def train(
         drawings = drawing_set(
             every, recipe.model.size, Skipped() if skipped is None else skipped, progress, source
         )
+        resized = {
+            size: drawing_set(every, size, Skipped(), progress, source)
+            for size in recipe.optimizer.sizes
+            if size != recipe.model.size
+        }
+    lessons = Curriculum(recipe, drawings, resized)
     boards = out / "tensorboard" if tensorboard and accelerator.is_main_process else None
     journal = Journal(out / METRICS, boards)
     trainer = _Trainer(
-        recipe, encoder, drawings, out, accelerator, journal, notify, progress, resume=resume
+        recipe,
+        encoder,
+        drawings,
+        lessons,
+        out,
+        accelerator,
+        journal,
+        notify,
+        progress,
+        resume=resume,
     )
     trainer.run(None if resume else list(sources))
     return Run.open(out)
@@ -143,6 +158,7 @@ class _Trainer:
         recipe: Recipe,
         encoder: DrawingEncoder,
         drawings: DrawingSet,
+        lessons: Curriculum,
         out: Path,
         accelerator: Accelerator,
         journal: Journal,
@@ -154,7 +170,7 @@ class _Trainer:
         self.recipe, self.out, self.accelerator = recipe, out, accelerator
         self.journal, self.notify, self.progress = journal, notify, progress
         self.drawings = drawings
-        self.lessons = Curriculum(recipe, drawings)
+        self.lessons = lessons
         if recipe.optimizer.epochs:
             for remark in self.lessons.remarks(accelerator.num_processes):
                 notify(remark)
@@ -249,7 +265,7 @@ class _Trainer:
 
     def _epoch(self, epoch: int, skip: int) -> None:
         batches = load_batches(
-            self.lessons.training,
+            self.lessons.drawings(epoch),
             self.lessons.batches(epoch),
             self.recipe.augment,
             seed=(self.recipe.seed, epoch),
