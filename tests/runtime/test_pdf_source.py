@@ -206,11 +206,14 @@ def test_a_pdf_that_asks_for_much_is_read_elsewhere(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_pdf_that_takes_for_ever_costs_a_minute(tmp_path: Path) -> None:
+def test_a_pdf_that_would_draw_for_ever_costs_itself(tmp_path: Path) -> None:
     path = tmp_path / "forms.pdf"
     path.write_bytes(hostile.pdf_of_forms(12, 40))
     (tmp_path / "good.pdf").write_bytes(pdf(page()))
     skipped = Skipped()
     (record,) = FolderSource(tmp_path, "").records(skipped)
     assert record.patent_id == "good"
-    assert skipped.counts == {"takes too long to read": 1}
+    # Which of its limits it meets first is PDFium's affair.
+    (reason,) = skipped.counts
+    assert reason in ("takes too long to read", "crashes the program that reads it")
+    assert skipped.examples[reason][0].startswith(str(path))

@@ -131,12 +131,12 @@ def test_memory_is_watched_where_it_cannot_be_limited() -> None:
     """As on macOS: a thread looks at what the process has held."""
     script = (
         "import threading; from edgepatent_runtime.workers import child\n"
-        "threading.Thread(target=child.watch_memory, args=(200 << 20,), daemon=True).start()\n"
-        "held = [bytes(300 << 20)]\n"
+        "threading.Thread(target=child.watch_memory, args=(50 << 20,), daemon=True).start()\n"
+        "held = [bytes(500 << 20)]\n"
         "threading.Event().wait(60)\n"
     )
     # A real decoder touches what it asks for.
-    script = script.replace("bytes(300 << 20)", "b'x' * (300 << 20)")
+    script = script.replace("bytes(500 << 20)", "b'x' * (500 << 20)")
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 77
 
 

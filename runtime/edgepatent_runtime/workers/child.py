@@ -150,13 +150,19 @@ def _limit_memory(limit: int) -> None:
 
 
 def watch_memory(limit: int) -> None:
-    """End this process once it has held more than ``limit`` bytes: macOS keeps to no such limit."""
+    """End this process once its peak grows by ``limit`` bytes: macOS keeps to no such limit."""
+    # It may begin with the peak of the process that forked.
+    start = _peak()
+    while _peak() - start <= limit:
+        time.sleep(_LOOK_EVERY)
+    os._exit(OUT_OF_MEMORY)
+
+
+def _peak() -> int:
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024
-    while resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit <= limit:
-        time.sleep(_LOOK_EVERY)
-    os._exit(OUT_OF_MEMORY)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _allow(seconds: int) -> None:
