@@ -4,7 +4,6 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -37,8 +36,7 @@ if TYPE_CHECKING:
 _BLOCK = 256
 
 
-@dataclass(frozen=True, kw_only=True)
-class Classification:
+class Classification(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Suggested Locarno subclasses, likeliest first, and how sure they are to be taken."""
 
     views: "list[View]"
@@ -520,8 +518,7 @@ def _bundle(model: Bundle | Path | str) -> Bundle:
     return model if isinstance(model, Bundle) else Bundle.named(model)
 
 
-@dataclass
-class _Named:
+class _Named(msgspec.Struct):
     """Records that somebody passed in, as a source."""
 
     given: Iterable[Record]

@@ -261,7 +261,7 @@ def test_the_page_of_every_kind_of_search(inside, index, query, first, rows, tmp
     assert html.count('<li class="hit">') >= 1
     assert not re.search(r"\bnan\b", re.sub(r'base64,[^"]+', "", html))
     if arguments[0] == "--text":
-        assert "Words only." in html
+        assert "No image." in html
         assert word in html
 
 

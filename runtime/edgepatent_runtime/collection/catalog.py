@@ -162,6 +162,8 @@ def require_inside(folder: Path, *, write: bool) -> None:
     A link is never followed, and a writer writes into no file that has a second name elsewhere.
     Whoever can put links into the folder while we work in it is not kept out.
     """
+    if not folder.exists():
+        return  # whoever opens it says what to do
     try:
         bundles = [path for path in folder.glob("bundle-*") if path.is_dir()]
         for inside in (folder, *bundles):

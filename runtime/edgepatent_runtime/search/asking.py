@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 
 from edgepatent_runtime import patent_id
@@ -102,10 +103,10 @@ class Question:
             scored = self._find(embeddings, len(missing), replace(self.filters, patents=missing))
             drawings = {hit.patent_id: hit.drawings for hit in scored.hits}
             hits = [
-                replace(hit, drawings=drawings.get(hit.patent_id, hit.drawings))
+                msgspec.structs.replace(hit, drawings=drawings.get(hit.patent_id, hit.drawings))
                 for hit in texts.hits
             ]
-            texts = replace(texts, hits=hits)
+            texts = msgspec.structs.replace(texts, hits=hits)
         return fusion.fuse(images, texts, top=request.top)
 
     def _by_words(self, text: str, top: int) -> Answer:
@@ -127,7 +128,9 @@ class Question:
                 best.append(answer.hits[0].score if answer.hits else -1.0)
             quarters = int(np.argmax(best))
             chosen.append(vectors[quarters])
-            turned.append(replace(view, page=np.rot90(view.page, quarters), quarters=quarters))
+            turned.append(
+                msgspec.structs.replace(view, page=np.rot90(view.page, quarters), quarters=quarters)
+            )
         return np.stack(chosen), turned
 
 
@@ -155,10 +158,10 @@ def _by_drawing(answers: Sequence[Answer], top: int) -> Answer:
             if key not in best or found.score > best[key][1].score:
                 best[key] = (hit, found)
     ranked = sorted(best.values(), key=lambda one: -one[1].score)[:top]
-    return replace(
+    return msgspec.structs.replace(
         answers[0],
         hits=[
-            replace(hit, rank=rank, score=found.score, drawings=[found])
+            msgspec.structs.replace(hit, rank=rank, score=found.score, drawings=[found])
             for rank, (hit, found) in enumerate(ranked, start=1)
         ],
         milliseconds=sum(answer.milliseconds for answer in answers),

@@ -1,6 +1,6 @@
 """One ranking from two: by images and by words."""
 
-from dataclasses import replace
+import msgspec
 
 from edgepatent_runtime.search.results import Answer, Hit
 
@@ -26,7 +26,7 @@ def fuse(images: Answer, words: Answer, *, top: int) -> Answer:
     order = sorted(hits, key=lambda number: -scores[number])[:top]
     return Answer(
         hits=[
-            replace(hits[number], rank=rank, score=scores[number])
+            msgspec.structs.replace(hits[number], rank=rank, score=scores[number])
             for rank, number in enumerate(order, start=1)
         ],
         plan=f"{images.plan}+{words.plan}",

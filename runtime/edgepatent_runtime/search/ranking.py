@@ -12,8 +12,8 @@ over those that were candidates.
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from edgepatent_runtime.errors import InputError, SpaceMismatchError
@@ -117,8 +117,7 @@ def require_one_space(stores: Sequence[Searchable]) -> None:
             )
 
 
-@dataclass(frozen=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     """A patent of one store: its rows [N], the best score [N] of each, what is known of them."""
 
     store: Searchable
@@ -218,8 +217,7 @@ def _rank(moment: Moment, scope: Scope, queries: Floats, count: int, top: int) -
     return _Ranking(rows, scores, starts, means, exhausted or bool(enough))
 
 
-@dataclass(frozen=True)
-class _Ranking:
+class _Ranking(msgspec.Struct, frozen=True):
     """Patents with a score each; the rows [N] of each follow each other from ``starts`` on."""
 
     rows: Rows

@@ -1,8 +1,9 @@
 """What comes of a question: patents with their drawings, complete from the moment they exist."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, overload
+
+import msgspec
 
 from edgepatent_runtime.errors import DrawingError
 from edgepatent_runtime.record import ImageRef
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     Page = npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Drawing:
+class Drawing(msgspec.Struct, frozen=True, kw_only=True):
     """A stored drawing.
 
     ``path`` is relative to the source it came from, ``image`` where it should lie on this
@@ -31,7 +31,10 @@ class Drawing:
     text: str | None
     image: ImageRef
     row: int
-    store: "Searchable" = field(repr=False, compare=False)
+    store: "Searchable"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.image)!r})"
 
     def thumbnail(self) -> bytes | None:
         """Its small picture as the store keeps it, a PNG; None where there is none."""
@@ -48,8 +51,7 @@ class Drawing:
         return None if png is None else _grey(png)
 
 
-@dataclass(frozen=True, kw_only=True)
-class DrawingHit(Drawing):
+class DrawingHit(Drawing, frozen=True, kw_only=True):
     """A drawing of a patent that was found; ``score`` is its best cosine with any query view.
 
     It is NaN where nothing was compared (a search by words).
@@ -58,8 +60,7 @@ class DrawingHit(Drawing):
     score: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Patent:
+class Patent(msgspec.Struct, frozen=True, kw_only=True):
     """A patent with its drawings, in the order in which they came; ``index`` is who holds it.
 
     ``locarno``, ``klass``, ``subclass`` and ``date`` as in `Record`.
@@ -75,8 +76,7 @@ class Patent:
     drawings: Sequence[Drawing]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hit(Patent):
+class Hit(Patent, frozen=True, kw_only=True):
     """A patent that was found, with its drawings, best first.
 
     ``rank`` counts from 1. ``score`` is a cosine in [-1, 1], BM25 where words alone were searched,
@@ -88,8 +88,7 @@ class Hit(Patent):
     drawings: Sequence[DrawingHit]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Hits by falling score, and the plan that found them.
 
     ``milliseconds`` is wall time; ``searched`` is how many drawings could have been found.
@@ -101,8 +100,7 @@ class Answer:
     searched: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class View:
+class View(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A query image as it was searched.
 
     ``sha256`` is of its file; ``page`` the part that was meant, [H, W]; ``drawing`` the same
@@ -111,13 +109,12 @@ class View:
 
     name: str
     sha256: str
-    page: "Page" = field(repr=False)
-    drawing: "Page" = field(repr=False)
+    page: "Page"
+    drawing: "Page"
     quarters: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result(Sequence[Hit]):
+class Result(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What came of a request: a sequence of hits, best first.
 
     ``indexes`` are the names of what was searched, ``space`` is that of their model,
