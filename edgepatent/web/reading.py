@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgepatent_runtime.errors import DrawingError
+from edgepatent_runtime.figures.sheet import Figure
 from edgepatent_runtime.record import ImageRef
 from edgepatent_runtime.search.request import Crop, Query
 from edgepatent_runtime.search.results import View
@@ -73,6 +74,10 @@ class Reader:
         """A view to search with. Raises `DrawingError`, also for what looks like no drawing."""
         return self._call(_view, asked)
 
+    def figures(self, part: Part) -> list[Figure]:
+        """The figures of a page, in reading order. Raises `DrawingError`."""
+        return self._call(_figures, part)
+
     def picture(self, part: Part, side: int) -> bytes:
         """A page as a PNG of at most ``side`` pixels. Raises `DrawingError`."""
         return self._call(_picture, (part, side))
@@ -115,6 +120,13 @@ def _view(asked: Asked) -> View:
 
     query = Query(asked.name, asked.part.page, asked.part.crop)
     return views.read(query, asked.size, {asked.name: asked.part.data}, anyway=asked.anyway)
+
+
+def _figures(part: Part) -> list[Figure]:
+    from edgepatent_runtime import drawing
+    from edgepatent_runtime.figures import figures
+
+    return figures(drawing.decode(part.data, part.page - 1))
 
 
 def _picture(arguments: tuple[Part, int]) -> bytes:

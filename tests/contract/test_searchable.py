@@ -1,5 +1,6 @@
 """What every store promises to ranking, against the naive way of doing it."""
 
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -178,6 +179,22 @@ def test_siblings_are_the_drawings_of_a_patent_that_may_be_found(gallery: Galler
         narrow = moment.scope(Filters(not_patents=("D000002",)))
         assert sorted(narrow.siblings(every[[40]])[1].tolist()) == every[[39, 40, 41]].tolist()
         assert narrow.siblings(every[[7]])[1].tolist() == []
+
+
+@given(filters, st.lists(st.sampled_from(["klass", "subclass", "year"]), unique=True))
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_patents_are_counted_as_by_hand(
+    gallery: Gallery, wanted: Filters, fields: list[str]
+) -> None:
+    firsts = [one for one in gallery.records if one.figure == "1" and passes(one, wanted)]
+    known = [
+        {"klass": one.klass, "subclass": one.subclass, "year": (one.date or "")[:4]}
+        for one in firsts
+    ]
+    naive = Counter(tuple(one[field] for field in fields) for one in known)
+    with gallery.store.searchable.moment() as moment:
+        found = moment.tally(fields, wanted)
+    assert {values: count for values, count in found if count} == naive
 
 
 @pytest.mark.parametrize("wanted", [Filters(), Filters(since="2010-01-01")])

@@ -24,13 +24,18 @@ class PartEntry(msgspec.Struct, frozen=True):
 
 
 class ImageEntry(msgspec.Struct, frozen=True):
-    """An image that was sent: its pages, and the figures that were found on them."""
+    """An image that was sent, and its pages."""
 
     id: str
     name: str
     width: int
     height: int
     pages: list[PartEntry]
+
+
+class FiguresEntry(msgspec.Struct, frozen=True):
+    """The figures of a page, in reading order."""
+
     figures: list[PartEntry]
 
 
@@ -49,7 +54,6 @@ async def send(desk: Desk, request: Request) -> ImageEntry:
             PartEntry(str(Reference(image.id, page)), f"Page {page}" if count > 1 else "All of it")
             for page in range(1, count + 1)
         ],
-        [],
     )
 
 
@@ -61,6 +65,25 @@ def _name(text: str) -> str:
     """What a person called the file, without a path and without what no name has."""
     last = unquote(text).replace("\\", "/").rpartition("/")[2]
     return "".join(c for c in last if c.isprintable())[:_NAME_LENGTH].strip() or "image"
+
+
+async def figures(desk: Desk, request: Request) -> FiguresEntry:
+    """The figures on a page of an image."""
+    reference = Reference.parse(request.path_params["reference"])
+    case = request.query_params.get("matter")
+
+    def work() -> list[PartEntry]:
+        image = desk.image(reference.id, case)
+        found = desk.queries.figures(Part(image.data, reference.page))
+        return [
+            PartEntry(
+                str(Reference(reference.id, reference.page, one.box)),
+                f"Fig. {one.number}" if one.number else f"Figure {place}",
+            )
+            for place, one in enumerate(found, start=1)
+        ]
+
+    return FiguresEntry(await desk.look(work))
 
 
 async def show(desk: Desk, request: Request) -> Response:
@@ -84,6 +107,14 @@ OPERATIONS = [
         "Send a query image: its bytes are the body. It is kept in memory, for a while.",
         ImageEntry,
         body="application/octet-stream",
+    ),
+    Operation(
+        "GET",
+        "/api/images/{reference}/figures",
+        figures,
+        "The figures on a page of a query image",
+        FiguresEntry,
+        query={"matter": "the matter that may hold the image"},
     ),
     Operation(
         "GET",

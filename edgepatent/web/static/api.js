@@ -26,4 +26,8 @@ export const send = (file, name) =>
 export const drawing = (hit, one, side) =>
   `/api/drawings/${hit.place}/${encodeURIComponent(hit.patent_id)}/${one.row}.png?side=${side}`;
 /** Where the picture of a query image is. */
-export const image = (reference, side) => `/api/images/${reference}.png?side=${side}`;
+export const image = (reference, side) => {
+  // A matter may hold the image that the server has forgotten.
+  const matter = new URLSearchParams(location.search).get("matter");
+  return `/api/images/${reference}.png?side=${side}${matter ? `&matter=${encodeURIComponent(matter)}` : ""}`;
+};

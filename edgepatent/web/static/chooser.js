@@ -1,4 +1,4 @@
-// A file with several pages or figures: which of them are meant?
+// A file with several pages: which of them are meant?
 
 import * as api from "./api.js";
 import { button, h, modal } from "./dom.js";
@@ -6,9 +6,9 @@ import { button, h, modal } from "./dom.js";
 /** References of the parts that a person chooses; none where the box was closed. */
 export function choose(sent) {
   return new Promise((resolve) => {
-    const choices = [...sent.figures.map((one) => [one.reference, one.label]), ...sent.pages.map((one) => [one.reference, one.label])];
-    const boxes = choices.map(([reference], place) => h("input", { type: "checkbox", value: reference, checked: place === 0 && sent.figures.length > 0 }));
-    const list = h("div", { class: "pages", role: "group", "aria-label": "Figures and pages" }, choices.map(([reference, label], place) =>
+    const choices = sent.pages.map((one) => [one.reference, one.label]);
+    const boxes = choices.map(([reference]) => h("input", { type: "checkbox", value: reference }));
+    const list = h("div", { class: "pages", role: "group", "aria-label": "Pages" }, choices.map(([reference, label], place) =>
       h("label", {}, h("img", { src: api.image(reference, 320), alt: "", loading: "lazy" }), h("span", {}, boxes[place], label))));
     let chosen = [];
     const use = button("Search", () => {
@@ -24,9 +24,9 @@ export function choose(sent) {
       box.close();
     });
     const box = modal([
-      h("div", { class: "head" }, h("h2", {}, "Which figures are meant?"), use, button("Cancel", () => box.close(), { class: "bare" })),
-      h("div", { class: "body" }, h("p", { class: "quiet" }, "Choose one, or several views of the same design."), list),
-    ], { kind: "full", label: "Choose figures", onclose: () => resolve(chosen) });
+      h("div", { class: "head" }, h("h2", {}, "Which pages are meant?"), use, button("Cancel", () => box.close(), { class: "bare" })),
+      h("div", { class: "body" }, h("p", { class: "quiet" }, "Choose one, or several views of the same design. The figures of a page can be told apart afterwards."), list),
+    ], { kind: "full", label: "Choose pages", onclose: () => resolve(chosen) });
     box.style.overflow = "auto";
     count();
   });

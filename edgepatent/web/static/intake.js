@@ -36,7 +36,7 @@ export async function take(files, { add = false, replace = null } = {}) {
 
 /** Which parts of a file are meant: asked where there is a choice. */
 async function parts(sent) {
-  if (sent.pages.length + sent.figures.length < 2) return [sent.id];
+  if (sent.pages.length < 2) return [sent.id];
   return (await import("./chooser.js")).choose(sent);
 }
 

@@ -11,9 +11,11 @@ export function views(state) {
   if (state.like) list.append(stored(state));
   const rotation = toggle("Turned, too", state.any_rotation, { any_rotation: !state.any_rotation }, state.image.length > 0);
   const fuse = toggle("Words rank as well", state.fuse, { fuse: !state.fuse, by: null }, Boolean(state.text) && (state.image.length > 0 || state.like));
+  const figures = h("div", { class: "figures", role: "group", "aria-label": "Figures of the sheet", hidden: true });
+  if (state.image.length === 1) offer(figures, state);
   return h("section", {},
     h("h2", {}, state.image.length > 1 ? `${state.image.length} views of one design` : "Query"),
-    list,
+    list, figures,
     h("div", { class: "row add-row" },
       state.image.length > 0 && button("+ Another view", () => intake.choose({ add: true }), { class: "add" }),
       !state.image.length && button("Search with an image", () => intake.choose(), { class: "add" })),
@@ -30,6 +32,23 @@ function view(reference, place, state) {
     picture.replaceWith(h("p", { class: "notice bad small" }, "This image is no longer here: images are forgotten unless a matter keeps them. Drop it again."));
   });
   return box;
+}
+
+/** The figures of the sheet that is searched with, to search with one of them alone. */
+function offer(box, state) {
+  const [key, page, crop] = state.image[0].split(":");
+  const whole = Number(page ?? 1) > 1 ? `${key}:${page}` : key;
+  const matter = state.matter ? `?matter=${encodeURIComponent(state.matter)}` : "";
+  attempt(async () => {
+    const found = (await api.get(`/api/images/${whole}/figures${matter}`)).figures;
+    if (found.length < 2 && !crop) return;
+    const choices = [{ reference: whole, label: "Sheet" }, ...found];
+    box.replaceChildren(...choices.map((one) => h("button", {
+      type: "button", "aria-pressed": String(one.reference === state.image[0]),
+      onclick: () => address.go({ image: [one.reference], top: null, design: null, compare: null }),
+    }, h("img", { src: api.image(one.reference, 128), alt: "" }), h("span", {}, one.label))));
+    box.hidden = false;
+  });
 }
 
 function stored(state) {

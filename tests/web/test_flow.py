@@ -1,0 +1,264 @@
+"""The page in a real browser, as people work with it."""
+
+import base64
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_server import Server
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+Page = Any
+PATIENCE = 60_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("no chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        # The sandbox of a browser cannot be had in every container; the pages here are ours.
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser: Any, server: Server) -> Iterator[Page]:
+    """A fresh browser window on the page; nothing may go wrong or elsewhere in it."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(PATIENCE)
+    tab = context.new_page()
+    wrong: list[str] = []
+    tab.on("pageerror", lambda error: wrong.append(f"script: {error}"))
+    tab.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+    tab.on("request", lambda r: None if r.url.startswith(server.root) else wrong.append(r.url))
+    tab.goto(server.address)
+    yield tab
+    context.close()
+    assert not wrong
+
+
+def ask(tab: Page, query: Path) -> None:
+    tab.set_input_files("#file", str(query))
+    tab.wait_for_selector(".card")
+
+
+def ids(tab: Page) -> list[str]:
+    return [one.inner_text() for one in tab.locator(".card .id").all()]
+
+
+def data_transfer(tab: Page, query: Path) -> Any:
+    """What a browser hands over when a file is dropped or pasted."""
+    encoded = base64.b64encode(query.read_bytes()).decode()
+    return tab.evaluate_handle(
+        """(data) => {
+            const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], "query.png", { type: "image/png" }));
+            return transfer;
+        }""",
+        encoded,
+    )
+
+
+def test_from_a_dropped_drawing_to_the_report(tab: Page, server: Server, query: Path) -> None:
+    # Drop, and there are hits.
+    transfer = data_transfer(tab, query)
+    tab.dispatch_event("[data-drop]", "drop", {"dataTransfer": transfer})
+    tab.wait_for_selector(".card")
+    everything = ids(tab)
+    assert len(everything) == 24
+
+    # Narrow by Locarno: the address says so, and Back takes it back.
+    pick = tab.locator(".tree .pick").first
+    count = int(pick.locator(".count").inner_text())
+    pick.click()
+    tab.wait_for_selector(".chips button")
+    sync_api.expect(tab.locator(".card")).to_have_count(count)
+    assert "locarno=" in tab.url
+    tab.go_back()
+    sync_api.expect(tab.locator(".card")).to_have_count(24)
+    assert ids(tab) == everything
+
+    # Begin a matter, open the best hit, rate and note it.
+    tab.locator("[data-matter]").select_option("+")
+    tab.get_by_label("Name of the matter").fill("Dropped case")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(re.compile("matter=Dropped"))
+    tab.wait_for_selector(".card")
+    tab.locator(".card").first.click()
+    design = tab.locator("dialog .design")
+    design.wait_for()
+    design.get_by_role("button", name="relevant").click()
+    tab.wait_for_selector('dialog .relevant[aria-pressed="true"]')
+    design.get_by_label("Note").fill("the same seat")
+    design.get_by_label("Note").blur()
+
+    # Compare it with the query, side by side, then overlaid, then see where they match.
+    tab.locator("dialog").get_by_role("button", name="Compare").click()
+    tab.wait_for_selector(".panes .stage:nth-child(2) img")
+    tab.keyboard.press("+")
+    transforms = tab.locator(".panes img").evaluate_all("all => all.map(i => i.style.transform)")
+    assert transforms[0] == transforms[1] != ""
+    tab.keyboard.press("o")
+    assert tab.locator(".panes.overlay").count() == 1
+    tab.keyboard.press("m")
+    tab.wait_for_selector("canvas.heat")
+    tab.keyboard.press("Escape")
+    tab.wait_for_selector("dialog", state="detached")
+
+    # Keep the search, and print the report.
+    tab.get_by_role("button", name="Keep this search").click()
+    tab.get_by_text("Kept in “Dropped case”").wait_for()
+    tab.goto(f"{server.root}/matters/Dropped case")
+    tab.wait_for_selector(".rated li")
+    with tab.expect_popup() as opened:
+        tab.get_by_role("link", name="Report to print").click()
+    report = opened.value
+    report.wait_for_selector(".hit")
+    assert "the same seat" in report.inner_text(".hit")
+    assert report.locator(".query image").count() == 1
+
+    # The file that is kept is the record that `edgepatent replay` takes.
+    matter = server.home / ".local/share/edgepatent/matters/Dropped case"
+    (kept,) = (matter / "searches").glob("*.json")
+    assert len(json.loads(kept.read_text())["hits"]) == 24
+    (image,) = (matter / "queries").iterdir()
+    assert image.read_bytes() == query.read_bytes()
+
+
+def test_a_pasted_drawing_is_searched_with(tab: Page, query: Path) -> None:
+    transfer = data_transfer(tab, query)
+    tab.evaluate(
+        "(data) => document.dispatchEvent("
+        "new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }))",
+        transfer,
+    )
+    tab.wait_for_selector(".card")
+    assert len(ids(tab)) == 24
+
+
+def test_a_sketch_is_drawn_and_a_query_cropped(tab: Page) -> None:
+    tab.get_by_role("button", name="Draw").click()
+    canvas = tab.locator("dialog canvas")
+    box = canvas.bounding_box()
+    tab.mouse.move(box["x"] + 100, box["y"] + 100)
+    tab.mouse.down()
+    for x, y in ((400, 100), (400, 300), (100, 300), (100, 100), (400, 300)):
+        tab.mouse.move(box["x"] + x, box["y"] + y, steps=4)
+    tab.mouse.up()
+    tab.locator("dialog").get_by_role("button", name="Search").click()
+    tab.wait_for_selector(".card")
+    first = tab.url
+
+    # Over the sketch: a crop, a turn, a mirror.
+    tab.get_by_role("button", name="Crop, turn or draw over view 1").click()
+    canvas = tab.locator("dialog canvas")
+    canvas.wait_for()
+    size = canvas.evaluate("c => [c.width, c.height]")
+    tab.get_by_role("button", name="Turn right").click()
+    assert canvas.evaluate("c => [c.width, c.height]") == size[::-1]
+    tab.get_by_role("button", name="Mirror").click()
+    box = canvas.bounding_box()
+    tab.mouse.move(box["x"] + 5, box["y"] + 5)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
+    tab.mouse.up()
+    cropped = canvas.evaluate("c => [c.width, c.height]")
+    assert cropped[0] < size[1]
+    assert cropped[1] < size[0]
+    tab.locator("dialog").get_by_role("button", name="Search").click()
+    tab.wait_for_url(lambda url: url != first and "image=" in url)
+    tab.wait_for_selector(".card")
+
+
+def test_keys_alone_are_enough(tab: Page, query: Path) -> None:
+    ask(tab, query)
+    words = ids(tab)
+    tab.locator(".card").first.focus()
+    tab.keyboard.press("ArrowRight")
+    place = "document.activeElement.dataset.place"
+    assert tab.evaluate(place) == "1"
+    tab.keyboard.press("ArrowDown")
+    assert int(tab.evaluate(place)) > 2
+    tab.keyboard.press("Home")
+    assert tab.evaluate(place) == "0"
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("dialog .design")
+    before = tab.locator("dialog .stage").get_attribute("aria-label")
+    tab.keyboard.press("ArrowRight")
+    assert tab.locator("dialog .stage").get_attribute("aria-label") != before
+    tab.keyboard.press("Escape")
+    tab.wait_for_selector("dialog", state="detached")
+    assert "design=" not in tab.url
+    assert tab.evaluate(place) == "0"
+    tab.keyboard.press("l")
+    tab.wait_for_url(re.compile("like="))
+    tab.wait_for_selector(".card")
+    assert words[0] not in ids(tab)
+    tab.keyboard.press("/")
+    assert tab.evaluate("document.activeElement.id") == "words"
+    tab.keyboard.type("chair")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(re.compile("text=chair"))
+
+
+def test_rating_hides_noise_from_the_next_search(tab: Page, query: Path) -> None:
+    ask(tab, query)
+    tab.locator("[data-matter]").select_option("+")
+    tab.get_by_label("Name of the matter").fill("Noisy")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(re.compile("matter=Noisy"))
+    sync_api.expect(tab.locator(".card")).to_have_count(24)
+    tab.locator(".card").nth(2).focus()
+    tab.keyboard.press("3")
+    tab.wait_for_selector(".card.is-noise")
+    noise = ids(tab)[2]
+    tab.reload()
+    sync_api.expect(tab.locator(".card")).to_have_count(23)
+    assert noise not in ids(tab)
+
+
+def test_dates_narrow_by_the_slider(tab: Page, query: Path) -> None:
+    ask(tab, query)
+    slider = tab.get_by_label("From year")
+    slider.focus()
+    for _ in range(3):
+        slider.press("ArrowRight")
+    tab.wait_for_url(re.compile("since=201[1-3]-01-01"))
+    sync_api.expect(tab.locator(".card")).not_to_have_count(24)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440, 3840])
+def test_every_width_fits_in_light_and_dark_for_everybody(
+    tab: Page, query: Path, width: int, scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-core").Axe()
+    tab.set_viewport_size({"width": width, "height": 844})
+    tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+
+    def check() -> None:
+        overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert tab.evaluate(overflow) <= 0
+        found = axe.run(tab).response["violations"]
+        serious = [
+            (one["id"], [node["html"] for node in one["nodes"]])
+            for one in found
+            if one["impact"] in ("serious", "critical")
+        ]
+        assert not serious
+
+    check()
+    ask(tab, query)
+    tab.wait_for_selector(".narrow .tree", state="attached")
+    check()
+    tab.locator(".card").first.click()
+    tab.wait_for_selector("dialog .design")
+    check()
