@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
@@ -54,6 +55,50 @@ def report(browser: str) -> Image.Image:
             return picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
 
 
+def page(browser: str) -> dict[str, Image.Image]:
+    """The page over the demo's index: hits beside the query, and one laid over the query."""
+    from playwright.sync_api import sync_playwright
+
+    shots: dict[str, Image.Image] = {}
+    with tempfile.TemporaryDirectory(prefix="edgepatent-") as name, sync_playwright() as play:
+        desk = Path(name)
+        edgepatent(desk, "demo", "--out", "demo")
+        sketch = desk / "demo" / "unseen" / f"{QUERY}.png"
+        server = subprocess.Popen(
+            [sys.executable, "-m", "edgepatent", "serve", "--port", "0", "--index", "demo/index"],
+            cwd=desk,
+            env={**os.environ, "HOME": str(desk)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert server.stdout is not None
+        try:
+            window = play.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+            tab = window.new_page(viewport={"width": 1440, "height": 900})
+            tab.goto(server.stdout.readline().strip())
+            tab.set_input_files("#file", str(sketch))
+            tab.wait_for_selector(".narrow .tree")
+            tab.wait_for_load_state("networkidle")
+            shots["page-hits"] = _picture(tab.screenshot())
+            tab.locator(".card").first.focus()
+            tab.keyboard.press("c")
+            tab.wait_for_selector(".panes")
+            tab.keyboard.press("o")
+            tab.wait_for_load_state("networkidle")
+            shots["page-compare"] = _picture(tab.screenshot())
+            window.close()
+        finally:
+            server.terminate()
+            server.wait(30)
+            server.stdout.close()
+    return shots
+
+
+def _picture(png: bytes) -> Image.Image:
+    with Image.open(BytesIO(png)) as picture:
+        return picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+
+
 def edgepatent(desk: Path, *arguments: str) -> None:
     """Run the command in ``desk`` as its user would, without an index of the user's own."""
     subprocess.run(
@@ -71,9 +116,11 @@ def main() -> None:
     sheets().save(DOCS / "synthetic-sheets.png", optimize=True)
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
-        print(f"docs/report.png is left as it is: no browser ({', '.join(BROWSERS)})")
+        print(f"pictures of pages are left as they are: no browser ({', '.join(BROWSERS)})")
         return
     report(browser).save(DOCS / "report.png", optimize=True)
+    for name, picture in page(browser).items():
+        picture.save(DOCS / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":

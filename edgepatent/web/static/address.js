@@ -1,5 +1,8 @@
 // What is asked lives in the address: Back goes back, a bookmark asks again.
 
+/** So many hits are shown at first, and so many more at a time. */
+export const STEP = 40;
+
 const MANY = ["image", "locarno", "index"];
 const ONE = ["like", "text", "since", "before", "by", "top", "matter"];
 const FLAGS = ["fuse", "any_rotation", "anyway"];

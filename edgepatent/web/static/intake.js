@@ -4,8 +4,9 @@ import * as address from "./address.js";
 import { send } from "./api.js";
 import { $, attempt, say, toast } from "./dom.js";
 
-/** Send files; ask with the parts that are meant. `add`: beside the views that are there. */
-export async function take(files, { add = false, replace = null } = {}) {
+/** Send files; ask with the parts that are meant. `add`: beside the views that are there, `replace`:
+ * in place of one; what was `drawn` here is a drawing, whatever it looks like. */
+export async function take(files, { add = false, replace = null, drawn = false } = {}) {
   const pictures = [...files];
   if (!pictures.length) return;
   const bar = document.createElement("div");
@@ -25,7 +26,7 @@ export async function take(files, { add = false, replace = null } = {}) {
       if (replace) image = state.image.flatMap((one) => (one === replace ? references : [one]));
       else if (add) image = [...state.image, ...references];
       const from = add || replace ? state : { ...address.read(""), matter: state.matter };
-      const target = address.href({ ...from, image: [...new Set(image)].slice(0, 8), like: null, design: null, compare: null, figure: null });
+      const target = address.href({ ...from, image: [...new Set(image)].slice(0, 8), like: null, anyway: from.anyway || drawn, design: null, compare: null, figure: null });
       if (target === location.pathname + location.search) toast("This is the image that was searched with.");
       else address.visit(target);
     });
@@ -49,7 +50,7 @@ export function choose(options = {}, camera = false) {
 
 export async function draw(options = {}, reference = null) {
   const editor = await import("./editor.js");
-  await editor.open(reference, (file) => take([file], options));
+  await editor.open(reference, (file) => take([file], { ...options, drawn: true }));
 }
 
 export function listen() {

@@ -30,7 +30,7 @@ export async function decide(name, id, changes) {
 }
 
 export async function keepSearch(state) {
-  await api.post(`${path(state.matter)}/searches?${address.question(state)}`, {});
+  await api.post(`${path(state.matter)}/searches?${address.question({ ...state, top: state.top ?? String(address.STEP) })}`, {});
   toast(`Kept in “${state.matter}”: the query, its filters and the hits.`);
 }
 

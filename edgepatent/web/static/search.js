@@ -7,7 +7,6 @@ import * as matter from "./matter.js";
 import { views } from "./views.js";
 import { $, attempt, button, figure, h, number, patent, plural, say, score, toast, typing } from "./dom.js";
 
-const STEP = 40;
 let asked = null; // the question that is shown
 let answer = null;
 let pending = null;
@@ -46,7 +45,7 @@ async function ask(question, state) {
   document.body.append(bar);
   try {
     const query = question.replace(/(^|&)top=\d+/, "");
-    const wanted = `/api/search?${query}&top=${state.top ?? STEP}`;
+    const wanted = `/api/search?${query}&top=${state.top ?? address.STEP}`;
     const [result, decisions] = await Promise.all([api.get(wanted, signal), matter.decisions(state.matter)]);
     if (signal.aborted) return;
     answer = result;
@@ -163,9 +162,9 @@ function sharpen(picture, source) {
 }
 
 function more(state) {
-  const shown = Number(state.top ?? STEP);
+  const shown = Number(state.top ?? address.STEP);
   return h("div", { class: "more" }, answer.hits.length >= shown && shown < 400 &&
-    button(`Show ${number(STEP)} more`, () => address.go({ top: String(shown + STEP) }, { replace: true })));
+    button(`Show ${number(address.STEP)} more`, () => address.go({ top: String(shown + address.STEP) }, { replace: true })));
 }
 
 function walk(event, list, state) {
