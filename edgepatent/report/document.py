@@ -4,13 +4,15 @@ import os
 
 import msgspec
 
-from edgepatent_runtime.search.results import Hit, Result
+from edgepatent_runtime.search.results import DrawingHit, Hit, Result
 
 
 class DrawingEntry(msgspec.Struct, frozen=True):
     """A drawing of a hit; ``score`` is null where nothing was compared (a search by words).
 
-    ``row`` is the index's number for it, until the index changes.
+    ``row`` is the index's number for it, until the index changes. ``path`` is the drawing as a
+    person can open it; of a figure that was taken from its sheet ``sheet`` is the whole, and
+    ``box`` its place there: x, y, width, height in pixels.
     """
 
     path: str
@@ -18,6 +20,8 @@ class DrawingEntry(msgspec.Struct, frozen=True):
     score: float
     view: str | None
     row: int
+    sheet: str
+    box: tuple[int, int, int, int] | None
 
 
 class HitEntry(msgspec.Struct, frozen=True):
@@ -79,16 +83,20 @@ def hit_entry(hit: Hit) -> HitEntry:
         date=hit.date,
         index=hit.index,
         subclass=hit.subclass,
-        drawings=[
-            DrawingEntry(
-                drawing_name(hit, place),
-                drawing.figure,
-                round(drawing.score, 6),
-                drawing.view,
-                drawing.row,
-            )
-            for place, drawing in enumerate(hit.drawings)
-        ],
+        drawings=[_drawing_entry(found) for found in hit.drawings],
+    )
+
+
+def _drawing_entry(found: DrawingHit) -> DrawingEntry:
+    image = found.image
+    return DrawingEntry(
+        path=str(image),
+        figure=found.figure,
+        score=round(found.score, 6),
+        view=found.view,
+        row=found.row,
+        sheet=str(msgspec.structs.replace(image, box=None)),
+        box=image.box,
     )
 
 

@@ -381,6 +381,7 @@ class Index:
         prune: bool = False,
         allow_empty: bool = False,
         thumbnails: bool = True,
+        figures: bool | None = None,
         threads: int = 0,
         skipped: Skipped | None = None,
         progress: Progress = silent,
@@ -392,8 +393,10 @@ class Index:
         replaced; each batch is on the disk before the next, so that an interruption loses little.
         ``embeddings`` [N, D] are those of the one iterable of N records, made by the index's own
         model. ``prune`` removes what has vanished from a source, all of it only with
-        ``allow_empty``; without ``thumbnails`` hits can be shown only where their files are. What
-        cannot be used is counted in ``skipped``.
+        ``allow_empty``; without ``thumbnails`` hits can be shown only where their files are.
+        ``figures`` takes sheets with several figures apart and stores these beside the sheet; None
+        does so where a source holds sheets (grants, PDF, DeepPatent2's originals). What cannot be
+        used is counted in ``skipped``.
         ``threads`` 0 takes all cores; ``totals`` is how many drawings a source has, by its
         ``spec``, for ``progress``.
 
@@ -431,6 +434,7 @@ class Index:
                         prune=prune,
                         allow_empty=allow_empty,
                         keep_thumbnails=thumbnails,
+                        figures=getattr(source, "sheets", False) if figures is None else figures,
                         total=(totals or {}).get(source.spec),
                     )
             collection.finish(progress, threads)

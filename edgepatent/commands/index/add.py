@@ -37,6 +37,12 @@ from edgepatent_runtime.errors import InputError
     show_default=True,
     help="Keep a picture of 128 pixels of each drawing, so that hits can be shown anywhere.",
 )
+@click.option(
+    "--figures/--no-figures",
+    default=None,
+    help="Take sheets apart and store their figures beside them. [default: grants, PDF and "
+    "DeepPatent2's originals]",
+)
 @all_threads_option
 @json_option
 def command(
@@ -47,6 +53,7 @@ def command(
     prune: bool,
     allow_empty: bool,
     thumbnails: bool,
+    figures: bool | None,
     threads: int,
     as_json: bool,
 ) -> None:
@@ -87,6 +94,7 @@ def command(
                 *opened,
                 prune=prune,
                 thumbnails=thumbnails,
+                figures=figures,
                 threads=threads,
                 skipped=skipped,
                 progress=progress,

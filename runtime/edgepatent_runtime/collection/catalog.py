@@ -149,7 +149,8 @@ class _Part(msgspec.Struct, frozen=True, array_like=True):
     box: tuple[Count, Count, Count, Count] | None
 
 
-def _image(path: str, part: str) -> ImageRef:
+def image_of(path: str, part: str) -> ImageRef:
+    """The reverse of `part_of`: the drawing ``part`` of the file ``path``."""
     if not part:
         return ImageRef(path)
     which = msgspec.json.decode(part, type=_Part)
@@ -521,7 +522,7 @@ class Catalog:
         for one in self.checked(columns, list[_Drawing], "drawings"):
             folder = self.folder_of(one.root)
             try:
-                image = _image(str(Path(folder, one.path)) if folder else one.path, one.part)
+                image = image_of(str(Path(folder, one.path)) if folder else one.path, one.part)
             except (ValueError, RecursionError) as error:
                 raise self.damaged(f"part of the drawing in row {one.row}: {error}") from error
             record = Record(

@@ -290,6 +290,7 @@ class Collection:
         prune: bool = False,
         allow_empty: bool = False,
         keep_thumbnails: bool = True,
+        figures: bool = False,
         total: int | None = None,
     ) -> "Added":
         """Index the drawings of ``records`` whose paths lie below ``root``: see `ingest.add`.
@@ -309,6 +310,7 @@ class Collection:
                 prune=prune,
                 allow_empty=allow_empty,
                 keep_thumbnails=keep_thumbnails,
+                figures=figures,
                 total=total,
             )
 

@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import thumbnails
-from edgepatent_runtime.collection.known import Job, Known
+from edgepatent_runtime.collection.known import Job, Known, figure_of
 from edgepatent_runtime.collection.vectors import Floats
 from edgepatent_runtime.collection.writer import Writer
 from edgepatent_runtime.errors import DrawingError, InputError, SpaceMismatchError
 from edgepatent_runtime.progress import Progress
 from edgepatent_runtime.record import Record, Skipped
-from edgepatent_runtime.sources.loading import Drawing, load_all
+from edgepatent_runtime.sources.loading import Drawing, Part, load_all, load_parts
 
 BATCH = 64
 _EMBEDDINGS_BATCH = 8192
@@ -64,9 +64,12 @@ def add(
     prune: bool,
     allow_empty: bool,
     keep_thumbnails: bool,
+    figures: bool,
     total: int | None,
 ) -> Added:
     """Index the drawings of ``records``; ``root`` is the folder their paths are stored relative to.
+
+    ``figures`` takes sheets with several figures apart: these are stored beside the sheet.
 
     Unchanged files (size and mtime) cost a stat; renamed and copied ones are recognised by their
     content and not encoded again; changed ones are replaced. ``prune`` removes what is stored
@@ -104,17 +107,18 @@ def add(
                 writer.commit()
 
     with writer.undone_on_failure():
-        decoded = load_all(new(), encoder.bundle.info.size)
-        while batch := list(islice(decoded, BATCH)):
+        size = encoder.bundle.info.size
+        loaded = load_parts(new(), size) if figures else _whole(load_all(new(), size))
+        while batch := list(islice(loaded, BATCH)):
             drawings, wanted = [], []
-            for record, drawing in batch:
+            for record, parts in batch:
                 job = jobs.popleft()
-                if isinstance(drawing, DrawingError):
-                    skipped.add(drawing.reason, record.image)
+                if isinstance(parts, DrawingError):
+                    skipped.add(parts.reason, record.image)
                     known.failed(job.file)
-                else:
-                    drawings.append(drawing)
-                    wanted.append(job)
+                    continue
+                drawings += [part.drawing for part in parts]
+                wanted += [job, *(figure_of(job, part) for part in parts[1:])]
             if drawings:
                 pictures = [thumbnails.make(one) if keep_thumbnails else None for one in drawings]
                 rows = writer.quantise(encoder.encode(np.stack(drawings)[:, None]))
@@ -123,6 +127,16 @@ def add(
         result = result.plus(removed=known.tidy(prune, allow_empty))
         writer.commit()
     return result
+
+
+def _whole(
+    loaded: Iterable[tuple[Record, Drawing | DrawingError]],
+) -> Iterator[tuple[Record, list[Part] | DrawingError]]:
+    for record, drawing in loaded:
+        if isinstance(drawing, DrawingError):
+            yield record, drawing
+        else:
+            yield record, [Part(record.image.box, None, drawing)]
 
 
 def commit(

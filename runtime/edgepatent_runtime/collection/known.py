@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgepatent_runtime.collection.catalog import DIGEST, File, part_of
+from edgepatent_runtime.collection.catalog import DIGEST, File, image_of, part_of
 from edgepatent_runtime.collection.writer import Writer
 from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.record import Record, Skipped
 from edgepatent_runtime.sources import plugins
+from edgepatent_runtime.sources.loading import Part
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,14 @@ class Job:
     file: int
     part: str
     replaces: int | None
+
+
+def figure_of(job: Job, part: Part) -> Job:
+    """The job of one figure of the sheet that ``job`` stores: the same file, a part of the page."""
+    sheet = job.record
+    image = msgspec.structs.replace(sheet.image, box=part.box)
+    record = msgspec.structs.replace(sheet, image=image, figure=part.number, view=None)
+    return Job(record, job.file, part_of(image), None)
 
 
 def content_digest(data: bytes | Path) -> bytes:
@@ -91,6 +101,7 @@ class Known:
             row = self._edits.drawing_at(key, part)
             if row is not None:
                 if self._edits.update_drawing(row, record):
+                    self._update_figures(key, record)
                     return "updated", None
                 return ("renamed" if found.moved else "unchanged"), None
             rows = (self._edits.drawing_at(old.key, part) for old in found.older)
@@ -140,7 +151,9 @@ class Known:
                         gone += [
                             row
                             for row, part in self._edits.drawings_in(key)
-                            if part and (key, part) not in self._seen
+                            if part
+                            and (key, part) not in self._seen
+                            and not self._is_figure(key, part)
                         ]
                     elif self._root_path and _is_gone(Path(self._root_path, path)):
                         gone += [row for row, _ in self._edits.drawings_in(key)]
@@ -154,6 +167,21 @@ class Known:
             self._edits.remove_drawings(rows)
             self._edits.drop_unused([], sorted(self._failed))
             return len(rows)
+
+    def _is_figure(self, file: int, part: str) -> bool:
+        """Whether a part of a file is a figure of a sheet that was seen."""
+        image = image_of("", part)
+        sheet = part_of(msgspec.structs.replace(image, box=None))
+        return image.box is not None and ((file, sheet) if sheet else file) in self._seen
+
+    def _update_figures(self, file: int, sheet: Record) -> None:
+        """Bring the figures of a sheet up to date with it."""
+        for row, part in self._edits.drawings_in(file):
+            image = image_of(sheet.image.path, part)
+            if image.box is not None and msgspec.structs.replace(image, box=None) == sheet.image:
+                figure = self._edits.stored([row])[row].record.figure
+                record = msgspec.structs.replace(sheet, image=image, figure=figure, view=None)
+                self._edits.update_drawing(row, record)
 
     def _stored(self, row: int) -> np.void:
         if row >= self._rows.count:

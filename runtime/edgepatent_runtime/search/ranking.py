@@ -131,11 +131,17 @@ class _Found(msgspec.Struct, frozen=True):
         return self.facts[int(self.rows[0])].record.patent_id
 
     def hit(self, rank: int) -> Hit:
-        order = np.argsort(-self.scores, kind="stable").tolist()
-        drawings = [
-            drawing_hit(self.store, row, self.facts[row], float(self.scores[place]))
-            for place, row in zip(order, self.rows[order].tolist(), strict=True)
-        ]
+        drawings = []
+        sheets = set()
+        for place in np.argsort(-self.scores, kind="stable").tolist():
+            row = int(self.rows[place])
+            # A sheet and its figures count once: the best of them stands for all.
+            image = self.facts[row].record.image
+            sheet = (image.path, image.member, image.page)
+            if sheet not in sheets:
+                sheets.add(sheet)
+                score = float(self.scores[place])
+                drawings.append(drawing_hit(self.store, row, self.facts[row], score))
         known = self.facts[drawings[0].row]
         return patent_hit(self.store, known, drawings, rank=rank, score=self.score)
 

@@ -63,14 +63,22 @@ def read_page(ref: ImageRef) -> "npt.NDArray[np.uint8]":
 def load(ref: ImageRef, size: int) -> "npt.NDArray[np.uint8]":
     """The normalised drawing of ``ref``: uint8 [S, S], paper 255, ink 0.
 
-    Raises `DrawingError` where it cannot be used.
+    A part of a page is cut out of it after captions were painted white. Raises `DrawingError`
+    where it cannot be used.
     """
     from edgepatent_runtime import drawing
 
     page = _generated(ref)
-    if page is not None:
-        return drawing.normalise(drawing.crop(page, ref.box), size)
-    return drawing.read_drawing(_data(ref), size, page=ref.page, box=ref.box)
+    if page is None and ref.box is None:
+        return drawing.read_drawing(_data(ref), size, page=ref.page)
+    if page is None:
+        page = drawing.decode(_data(ref), page=ref.page)
+    if ref.box is not None:
+        # Only here: finding captions takes OpenCV, which costs every search 50 ms.
+        from edgepatent_runtime.figures import without_captions
+
+        page = without_captions(page)
+    return drawing.normalise(drawing.crop(page, ref.box), size)
 
 
 def _generated(ref: ImageRef) -> "npt.NDArray[np.uint8] | None":

@@ -43,6 +43,8 @@ class DeepPatent2Source:
 
     def __init__(self, path: Path, spec: str, figures: Figures = "segmented") -> None:
         self.spec = spec
+        # Whole sheets, with several figures now and then.
+        self.sheets = figures == "sheets"
         self.root = str(path)
         self._path = path
         self._figures = figures

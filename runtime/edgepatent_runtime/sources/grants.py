@@ -43,6 +43,9 @@ class GrantSource:
     a Locarno code keeps its drawings, without labels.
     """
 
+    # What it holds are whole sheets, with several figures now and then.
+    sheets = True
+
     def __init__(self, path: Path, spec: str) -> None:
         self.spec = spec
         self._path = path

@@ -32,6 +32,9 @@ class PdfSource:
     code come from the text layer where there is one.
     """
 
+    # What it holds are whole sheets, with several figures now and then.
+    sheets = True
+
     def __init__(self, path: Path, spec: str) -> None:
         self.spec = spec
         self._path = path
