@@ -12,7 +12,7 @@ class DrawingEntry(msgspec.Struct, frozen=True):
 
     ``row`` is the index's number for it, until the index changes. ``path`` is the drawing as a
     person can open it; of a figure that was taken from its sheet ``sheet`` is the whole, and
-    ``box`` its place there: x, y, width, height in pixels.
+    ``box`` its place there: x, y, width, height in pixels; null where the drawing is a whole page.
     """
 
     path: str
@@ -20,8 +20,8 @@ class DrawingEntry(msgspec.Struct, frozen=True):
     score: float
     view: str | None
     row: int
-    sheet: str
-    box: tuple[int, int, int, int] | None
+    sheet: str | None = None
+    box: tuple[int, int, int, int] | None = None
 
 
 class HitEntry(msgspec.Struct, frozen=True):
@@ -95,7 +95,7 @@ def _drawing_entry(found: DrawingHit) -> DrawingEntry:
         score=round(found.score, 6),
         view=found.view,
         row=found.row,
-        sheet=str(msgspec.structs.replace(image, box=None)),
+        sheet=None if image.box is None else str(msgspec.structs.replace(image, box=None)),
         box=image.box,
     )
 
