@@ -127,7 +127,8 @@ function card(hit, place, state) {
   const best = hit.drawings[0];
   const decided = matter.decided(hit.patent_id);
   const picture = h("img", { src: api.drawing(hit, best, 128), alt: "", loading: place < 12 ? "eager" : "lazy", decoding: "async" });
-  sharpen(picture, api.drawing(hit, best, 420));
+  // As large as it is shown: a browser that shrinks a picture pales its lines.
+  sharpen(picture, api.drawing(hit, best, devicePixelRatio > 1 ? 420 : 240));
   const link = h("a", {
     class: `card${decided?.rating ? ` is-${decided.rating}` : ""}`,
     href: address.href({ ...state, design: hit.patent_id, figure: String(best.row) }),
