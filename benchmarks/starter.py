@@ -46,7 +46,7 @@ PAPER_AROUND = 6  # pixels around a caption's box that are painted too
 NETWORKS = {
     "tf_mobilenetv3_small_100": "tf_mobilenetv3_small*",
     "mobilenetv2_100": "mobilenetv2_100*",
-    "tf_efficientnet_lite0": "tf_efficientnet_lite0*",
+    "tf_efficientnet_lite0": "tf_efficientnet_lite0.in1k*",
 }
 SIZES = (224, 320)
 
