@@ -60,6 +60,11 @@ class _Search(click.Command):
 @click.option("--like", metavar="PATENT_ID", help="Search with all views of an indexed patent.")
 @request_options
 @click.option(
+    "--figure",
+    metavar="NUMBER",
+    help="Search with this figure of a sheet alone, by its caption: 2, 3A.",
+)
+@click.option(
     "--crop",
     metavar="X,Y,W,H",
     callback=_crop,
@@ -107,6 +112,7 @@ def command(
     images: tuple[str, ...],
     indexes: tuple[Path, ...],
     like: str | None,
+    figure: str | None,
     crop: "Crop | None",
     page: int,
     threads: int,
@@ -128,7 +134,7 @@ def command(
     from edgepatent_runtime.index import Index
     from edgepatent_runtime.search.request import Query
 
-    queries = tuple(Query(image, page, crop) for image in images)
+    queries = tuple(Query(image, page, crop, figure) for image in images)
     request = msgspec.structs.replace(request, queries=queries, like=like)
     if problem := request.contradiction():
         raise click.UsageError(problem)

@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from edgepatent_runtime.drawing import crop, decode
+from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.index import Index
+from edgepatent_runtime.search.request import Query
 from edgepatent_synthetic import render
 from edgepatent_synthetic.draw import Draw
 from edgepatent_synthetic.lettering import Lettering, lettered
@@ -96,3 +98,16 @@ def test_a_changed_sheet_changes_its_figures_and_a_vanished_one_takes_them_along
 def test_without_figures_sheets_are_whole(sheets: Path, tmp_path: Path) -> None:
     with Index.create(tmp_path / "index") as made:
         assert made.add(sheets).added == 6
+
+
+def test_one_figure_of_a_sheet_is_asked(sheets: Path, index: Path) -> None:
+    sheet = str(sheets / "P2" / "sheet-1.png")
+    with Index.open(index) as opened:
+        result = opened.search(Query(sheet, figure="2"))
+        (view,) = result.views
+        assert view.name == f"{sheet}#figure=2"
+        assert view.page.shape[0] < decode(Path(sheet)).shape[0] / 2
+        with pytest.raises(InputError, match="no such figure on the sheet; it shows 1, 2"):
+            opened.search(Query(sheet, figure="9"))
+    with pytest.raises(InputError, match="not both"):
+        Query(sheet, crop=(0, 0, 5, 5), figure="2")

@@ -17,6 +17,7 @@ class Query(msgspec.Struct, frozen=True):
 
     "-" names standard input. ``page`` counts from 1 in a PDF or TIFF; ``crop`` is the part that is
     meant: x, y, width, height in pixels of the page.
+    ``figure`` is the figure of the sheet that is meant, by the number that its caption names.
 
     Raises `InputError` for a page or a crop that cannot be.
     """
@@ -24,12 +25,15 @@ class Query(msgspec.Struct, frozen=True):
     path: str
     page: int = 1
     crop: Crop | None = None
+    figure: str | None = None
 
     def __post_init__(self) -> None:
         if self.page < 1:
             raise InputError(f"pages count from 1: there is no page {self.page} of {self.path}")
         if self.crop is not None and (len(self.crop) != 4 or min(self.crop[2:]) < 1):
             raise InputError(f"crop takes x, y, width and height in pixels, got {self.crop}")
+        if self.figure is not None and self.crop is not None:
+            raise InputError("name a figure of the sheet or a crop, not both")
 
     def __str__(self) -> str:
         text = "standard input" if self.path == "-" else self.path
@@ -37,6 +41,8 @@ class Query(msgspec.Struct, frozen=True):
             text += f"#page={self.page}"
         if self.crop:
             text += "#xywh={},{},{},{}".format(*self.crop)
+        if self.figure:
+            text += f"#figure={self.figure}"
         return text
 
 

@@ -115,6 +115,19 @@ def embedding(query: Query, given: Mapping[str, Given]) -> npt.NDArray[np.float3
     return np.asarray(found, np.float32)
 
 
+def _figure(page: Page, query: Query) -> Page:
+    """The figure of a sheet that a query names, without captions. Raises `InputError`."""
+    from edgepatent_runtime import drawing, figures
+
+    sheet = figures.read_sheet(page)
+    wanted = str(query.figure).upper()
+    for found in sheet.figures:
+        if found.number == wanted:
+            return drawing.crop(figures.without_captions(page, sheet), found.box)
+    read = ", ".join(found.number or "one without a number" for found in sheet.figures)
+    raise InputError(f"{query}: there is no such figure on the sheet; it shows {read or 'none'}")
+
+
 def read(query: Query, size: int, given: Mapping[str, Given], *, anyway: bool = False) -> View:
     """Read a query image and normalise it to [size, size].
 
@@ -134,6 +147,8 @@ def read(query: Query, size: int, given: Mapping[str, Given], *, anyway: bool = 
             page = np.asarray(source, np.uint8)
         else:
             page = drawing.decode(source, query.page - 1)
+        if query.figure is not None:
+            page = _figure(page, query)
         page = drawing.crop(page, query.crop)
         normal = drawing.normalise(page, size)
         seen = looks.assess(page)
