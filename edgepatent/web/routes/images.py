@@ -1,5 +1,6 @@
 """Query images: sent, described, shown."""
 
+from contextlib import suppress
 from urllib.parse import unquote
 
 import msgspec
@@ -11,6 +12,7 @@ from edgepatent.web.images import Image, Reference
 from edgepatent.web.operations import PNG, Operation, png
 from edgepatent.web.parameters import side
 from edgepatent.web.reading import Part
+from edgepatent_runtime.errors import DrawingError
 
 # As long as a name may be on most disks.
 _NAME_LENGTH = 120
@@ -58,7 +60,12 @@ async def send(desk: Desk, request: Request) -> ImageEntry:
 
 
 def _keep(desk: Desk, data: bytes, name: str) -> Image:
-    return desk.images.keep(data, name, desk.queries.describe(data))
+    image = desk.images.keep(data, name, desk.queries.describe(data))
+    if image.described.pages == 1:
+        # Read while the browser learns its id; what is no drawing is said when it is asked with.
+        with suppress(DrawingError):
+            desk.view(Reference(image.id), None, False)
+    return image
 
 
 def _name(text: str) -> str:
