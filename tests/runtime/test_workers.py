@@ -182,8 +182,10 @@ def test_a_fork_uses_workers_of_its_own() -> None:
     assert call(misbehaviour.session, None) == mine
 
 
+# Whoever started the tests may have them ignore a signal (nohup, a job in the background).
 PARENT = """\
-import sys
+import signal, sys
+signal.signal({number}, signal.SIG_DFL)
 sys.path.insert(0, {tests!r})
 from misbehaviour import spin_for_some
 from edgepatent_runtime.workers.pool import CHUNK, each
@@ -199,7 +201,7 @@ for number, _ in enumerate(each(spin_for_some, arguments, 3)):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_workers_end_with_their_parent(last: int, number: int) -> None:
     """However it ends, and also in the middle of a call that takes for ever."""
-    script = PARENT.format(tests=str(Path(__file__).parents[1]), last=last)
+    script = PARENT.format(tests=str(Path(__file__).parents[1]), last=last, number=int(number))
     with subprocess.Popen(
         [sys.executable, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as parent:
