@@ -119,7 +119,7 @@ def test_a_catalog_left_with_a_hot_journal_while_it_was_made_can_be_made(
     assert (index / NAME).stat().st_size
     assert (index / f"{NAME}-journal").stat().st_size
     assert not exists(index)
-    with pytest.raises(CollectionError, match="there is no collection"):
+    with pytest.raises(CollectionError, match="there is no index"):
         Collection.open(index)
     Collection.create(index, tiny_bundle).close()
     with Collection.open(index) as collection:

@@ -131,7 +131,7 @@ def test_memory_is_watched_where_it_cannot_be_limited() -> None:
     """As on macOS: a thread looks at what the process has held."""
     script = (
         "import threading; from edgepatent_runtime.workers import child\n"
-        "threading.Thread(target=child.watch_memory, args=(50 << 20,), daemon=True).start()\n"
+        "threading.Thread(target=child.watch_memory, args=(child.peak() + (50 << 20),), daemon=True).start()\n"
         "held = [bytes(500 << 20)]\n"
         "threading.Event().wait(60)\n"
     )
@@ -185,7 +185,8 @@ def test_a_fork_uses_workers_of_its_own() -> None:
 # Whoever started the tests may have them ignore a signal (nohup, a job in the background).
 PARENT = """\
 import signal, sys
-signal.signal({number}, signal.SIG_DFL)
+if {number} != signal.SIGKILL:
+    signal.signal({number}, signal.SIG_DFL)
 sys.path.insert(0, {tests!r})
 from misbehaviour import spin_for_some
 from edgepatent_runtime.workers.pool import CHUNK, each

@@ -146,19 +146,20 @@ def _limit_memory(limit: int) -> None:
         wanted = [value for value in (limit, soft, hard) if value != resource.RLIM_INFINITY]
         resource.setrlimit(resource.RLIMIT_DATA, (min(wanted), hard))
     else:
-        threading.Thread(target=watch_memory, args=(limit,), daemon=True).start()
+        # A process may begin with the peak of the one that forked it.
+        most = peak() + limit
+        threading.Thread(target=watch_memory, args=(most,), daemon=True).start()
 
 
-def watch_memory(limit: int) -> None:
-    """End this process once its peak grows by ``limit`` bytes: macOS keeps to no such limit."""
-    # It may begin with the peak of the process that forked.
-    start = _peak()
-    while _peak() - start <= limit:
+def watch_memory(most: int) -> None:
+    """End this process once its peak passes ``most`` bytes: macOS keeps to no such limit."""
+    while peak() <= most:
         time.sleep(_LOOK_EVERY)
     os._exit(OUT_OF_MEMORY)
 
 
-def _peak() -> int:
+def peak() -> int:
+    """The most memory that this process has held at once, in bytes."""
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024
