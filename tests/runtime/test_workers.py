@@ -131,7 +131,8 @@ def test_memory_is_watched_where_it_cannot_be_limited() -> None:
     """As on macOS: a thread looks at what the process has held."""
     script = (
         "import threading; from edgepatent_runtime.workers import child\n"
-        "threading.Thread(target=child.watch_memory, args=(child.peak() + (50 << 20),), daemon=True).start()\n"
+        "most = child.peak() + (50 << 20)\n"
+        "threading.Thread(target=child.watch_memory, args=(most,), daemon=True).start()\n"
         "held = [bytes(500 << 20)]\n"
         "threading.Event().wait(60)\n"
     )
