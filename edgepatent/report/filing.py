@@ -109,7 +109,11 @@ def plain(filed: FiledSearch) -> dict[str, Any]:
     """
     document: dict[str, Any] = msgspec.to_builtins(filed)
     request = {"indexes": [index.path for index in filed.indexes], **document["request"]}
-    request["queries"] = [{**one, "page": one["page"] - 1} for one in request["queries"]]
+    request["queries"] = [
+        # What is not asked for is not written: earlier versions know no figures.
+        {k: v for k, v in one.items() if k != "figure" or v is not None} | {"page": one["page"] - 1}
+        for one in request["queries"]
+    ]
     return {**document, "request": request}
 
 

@@ -135,7 +135,7 @@ def test_the_runtime_alone_indexes_and_searches(wheels, tmp_path):
         "        print(index.search('query.png', top=1, plan=plan, anyway=True)[0].patent_id)\n"
     )
     done = run(commands / "python", script, cwd=tmp_path, env={"HOME": str(tmp_path / "home")})
-    assert done.stdout.split() == ["12", "P0002", "P0002"]
+    assert done.stdout.split() == ["4", "P0002", "P0002"]
 
 
 @pytest.mark.install

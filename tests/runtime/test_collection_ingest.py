@@ -501,4 +501,4 @@ def test_the_example_in_the_docs_runs(
     draw(tmp_path / "sketch.png", 101)
     monkeypatch.chdir(tmp_path)
     exec(compile(code.replace('since="2015-01-01"', ""), "docs", "exec"), {})
-    assert re.fullmatch(r"\d+ \(6, \d+\) P0001\n", capsys.readouterr().out)
+    assert re.fullmatch(r"\d+ \(6, \d+\) P0000\n", capsys.readouterr().out)

@@ -9,9 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from edgepatent_runtime import faults
 from edgepatent_runtime.errors import TrainingError
 from edgepatent_runtime.record import Record, Skipped
-from edgepatent_train import checkpoint, trainer
+from edgepatent_train import trainer
 from edgepatent_train.data import drawing_set, read_records
 from edgepatent_train.embed import embed, embed_set, pooled_features
 from edgepatent_train.learner import Learner
@@ -237,15 +238,13 @@ def test_a_full_disk_at_checkpoint_time_keeps_the_one_before(
     drawings = records(designs())
     whole = train(tiny(), drawings, tmp_path / "whole")
     writes = iter(range(100))
-    real = checkpoint.os.fsync
 
-    def full(descriptor: int) -> None:
-        if next(writes) == 12:
+    def full(point: str) -> None:
+        if point == "whole.written" and next(writes) == 12:
             raise OSError(28, "No space left on device")
-        real(descriptor)
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.os, "fsync", full)
+        patch.setattr(faults, "hook", full)
         with pytest.raises(TrainingError, match=r"No space left on device.*go on with --resume"):
             train(tiny(), drawings, tmp_path / "run")
     assert not list((tmp_path / "run").rglob("*.part"))
