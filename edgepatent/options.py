@@ -171,4 +171,4 @@ def open_bundle(model: str) -> "Bundle":
     """The bundle that MODEL names. Raises `BundleError` where there is none."""
     from edgepatent_runtime.bundle import Bundle
 
-    return Bundle.starter() if model == "starter" else Bundle(model)
+    return Bundle.named(model)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from safetensors.torch import load_file
+from interruption import cut_at, require_same_weights
 from torch import nn
 from torch.nn import functional as F
 
@@ -16,7 +16,6 @@ from edgepatent_runtime.errors import RecipeError, TrainingError
 from edgepatent_runtime.record import Skipped
 from edgepatent_train.data import drawing_set, read_mixture, read_records
 from edgepatent_train.embed import embed_set, pooled_features
-from edgepatent_train.learner import Learner
 from edgepatent_train.model import UnitParts, build_model
 from edgepatent_train.optimizer import parameter_groups
 from edgepatent_train.recipe import OptimizerRecipe, Recipe, parse_recipe
@@ -129,20 +128,10 @@ def test_the_kin_part_tells_classes_and_the_run_trains_on_and_resumes(
     assert similar[same].mean() > similar[~same].mean() + 0.2
     recipe = tiny(**{**PARTS, "distill": distill, "optimizer": {"epochs": 2, "epoch_steps": 3}})
     whole = train(recipe, records, tmp_path / "whole")
-    taken = Learner.step
-
-    def step_or_die(self: Learner, number: int, *rest: Any) -> tuple[float, float]:
-        if number == 4:
-            raise InterruptedError
-        return taken(self, number, *rest)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Learner, "step", step_or_die)
-        with pytest.raises(InterruptedError):
-            train(recipe, records, tmp_path / "cut")
+    with cut_at(4, monkeypatch):
+        train(recipe, records, tmp_path / "cut")
     train(recipe, records, tmp_path / "cut", resume=True)
-    for name, value in load_file(whole.folder / "model.safetensors").items():
-        assert torch.equal(value, load_file(tmp_path / "cut" / "model.safetensors")[name])
+    require_same_weights(whole.folder, tmp_path / "cut")
 
 
 def test_without_a_class_or_a_vector_there_is_no_kin(

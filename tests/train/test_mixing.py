@@ -8,13 +8,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.torch import load_file
+from interruption import cut_at, require_same_weights
 
 from edgepatent_runtime.errors import RecipeError, TrainingError
 from edgepatent_runtime.record import Skipped
 from edgepatent_train.curriculum import Curriculum
 from edgepatent_train.data import drawing_set, read_mixture
-from edgepatent_train.learner import Learner
 from edgepatent_train.mixing import mixed_batches
 from edgepatent_train.recipe import Recipe, SamplerRecipe, SourceRecipe, parse_recipe
 from edgepatent_train.trainer import train
@@ -245,17 +244,7 @@ def test_a_mixture_trains_and_resumes_to_the_same_weights(
     whole = train(recipe, records, tmp_path / "whole", sources=two)
     assert whole.data.sources == two
     assert whole.recipe == recipe
-    taken = Learner.step
-
-    def step_or_die(self: Learner, number: int, *rest: Any) -> tuple[float, float]:
-        if number == 4:
-            raise InterruptedError
-        return taken(self, number, *rest)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Learner, "step", step_or_die)
-        with pytest.raises(InterruptedError):
-            train(recipe, records, tmp_path / "cut")
+    with cut_at(4, monkeypatch):
+        train(recipe, records, tmp_path / "cut")
     train(recipe, records, tmp_path / "cut", resume=True)
-    for name, value in load_file(whole.folder / "model.safetensors").items():
-        assert torch.equal(value, load_file(tmp_path / "cut" / "model.safetensors")[name])
+    require_same_weights(whole.folder, tmp_path / "cut")

@@ -12,13 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from safetensors.torch import load_file
+from interruption import cut_at, require_same_weights
 
 from edgepatent_runtime.errors import TrainingError
 from edgepatent_runtime.record import ImageRef, Record, Skipped
 from edgepatent_train.data import drawing_set, read_records
 from edgepatent_train.embed import embed_set
-from edgepatent_train.learner import Learner
 from edgepatent_train.recipe import Recipe
 from edgepatent_train.stored import Stored
 from edgepatent_train.trainer import train
@@ -244,20 +243,10 @@ def test_a_student_comes_closer_to_vectors_and_ends_the_same_when_interrupted(
         return float(np.corrcoef((z @ z.T)[above], (centred @ centred.T)[above])[0, 1])
 
     assert agreement(run.folder) > agreement(start.folder) + 0.1
-    taken = Learner.step
-
-    def step_or_die(self: Learner, number: int, *rest: Any) -> tuple[float, float]:
-        if number == 31:
-            raise InterruptedError
-        return taken(self, number, *rest)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Learner, "step", step_or_die)
-        with pytest.raises(InterruptedError):
-            train(recipe, records, tmp_path / "cut")
+    with cut_at(31, monkeypatch):
+        train(recipe, records, tmp_path / "cut")
     train(recipe, records, tmp_path / "cut", resume=True)
-    for name, value in load_file(run.folder / "model.safetensors").items():
-        assert torch.equal(value, load_file(tmp_path / "cut" / "model.safetensors")[name])
+    require_same_weights(run.folder, tmp_path / "cut")
 
 
 def test_few_matches_are_warned_of_and_a_strange_space_is_refused(
