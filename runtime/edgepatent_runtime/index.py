@@ -477,24 +477,34 @@ class Index:
         self,
         model: Bundle | Path | str | None = None,
         *,
+        figures: bool = False,
         threads: int = 0,
         skipped: Skipped | None = None,
         progress: Progress = silent,
-    ) -> None:
+    ) -> int:
         """Make the index anew: without the room of removed drawings, or encoded with ``model``.
 
-        With a model every image must still be there. Interrupted, the same call goes on where it
-        stopped. After another model, close the index and open it again.
+        With a model every image must still be there. ``figures`` takes sheets apart that were
+        stored whole, those that are still there, and stores their figures beside them; how many is
+        what comes back. Interrupted, the same call goes on where it stopped. After another model,
+        close the index and open it again.
         """
+        skipped = Skipped() if skipped is None else skipped
+        added = 0
         with self._writing() as collection:
-            if model is None:
+            if model is None and not figures:
                 collection.compact(progress)
             else:
                 from edgepatent_runtime.encoder import Encoder
 
-                encoder = Encoder(_bundle(model), threads=threads or os.cpu_count() or 1)
-                collection.rebuild(encoder, Skipped() if skipped is None else skipped, progress)
+                bundle = collection.bundle if model is None else _bundle(model)
+                encoder = Encoder(bundle, threads=threads or os.cpu_count() or 1)
+                if model is not None:
+                    collection.rebuild(encoder, skipped, progress)
+                if figures:
+                    added = collection.take_apart(encoder, skipped, progress)
             collection.finish(progress, threads)
+        return added
 
     def _folder(self) -> "Collection":
         """The one folder that this is. Raises `InputError` for several, or another store."""

@@ -134,6 +134,7 @@ def test_rebuild_compacts_or_changes_the_model(
     run("index", "remove", "P0001", "--index", index)
     assert run_json("index", "rebuild", "--index", index)["index"]["dead"] == 0
     other = write_tiny_bundle(tmp_path / "other", dimensions=96, seed=8)
+    assert run_json("index", "rebuild", "--figures", "--index", index)["figures"] == 0
     told = run_json("index", "rebuild", "--model", other.folder, "--index", index)
     assert told["index"]["space"] == other.info.space
     assert told["index"]["drawings"] == 9

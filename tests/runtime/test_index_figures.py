@@ -8,9 +8,11 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from edgepatent_runtime.collection import apart
 from edgepatent_runtime.drawing import crop, decode
 from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.index import Index
+from edgepatent_runtime.record import Skipped
 from edgepatent_runtime.search.request import Query
 from edgepatent_synthetic import render
 from edgepatent_synthetic.draw import Draw
@@ -111,3 +113,62 @@ def test_one_figure_of_a_sheet_is_asked(sheets: Path, index: Path) -> None:
             opened.search(Query(sheet, figure="9"))
     with pytest.raises(InputError, match="not both"):
         Query(sheet, crop=(0, 0, 5, 5), figure="2")
+
+
+class StopHereError(Exception):
+    """Ctrl-C."""
+
+
+@pytest.fixture
+def whole(sheets: Path, tmp_path: Path) -> Index:
+    """An index of whole sheets, as earlier versions made it, of a copy of the sheets."""
+    copy = Path(shutil.copytree(sheets, tmp_path / "sheets"))
+    made = Index.create(tmp_path / "index")
+    made.add(copy)
+    return made
+
+
+def stored(index: Index) -> set[tuple[str, str | None, object]]:
+    return {(one.path, one.figure, one.image.box) for patent in index for one in patent.drawings}
+
+
+def test_an_old_index_gets_its_figures(whole: Index, index: Path) -> None:
+    assert whole.rebuild(figures=True) == 6
+    with Index.open(index) as made_with_figures:
+        assert stored(whole) == stored(made_with_figures)
+    assert all(one.thumbnail() for patent in whole for one in patent.drawings)
+    assert whole.rebuild(figures=True) == 0
+    assert not whole.verify()
+
+
+def test_taking_apart_goes_on_where_it_was_interrupted(
+    whole: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "BATCH", 1)
+    counts: list[int] = []
+
+    def interrupted(_: str, done: int, total: int | None) -> None:
+        counts.append(done)
+        if done == 3:
+            raise StopHereError
+
+    with pytest.raises(StopHereError):
+        whole.rebuild(figures=True, progress=interrupted)
+    rest: list[int] = []
+    # P0's two sheets and P1's first are done: four figures.
+    assert whole.info().drawings == 6 + 4
+    added = whole.rebuild(figures=True, progress=lambda _, done, total: rest.append(done))
+    assert (counts, rest, added) == ([1, 2, 3], [1, 2, 3], 2)
+
+
+def test_sources_that_are_gone_are_named_and_upgraded_when_they_are_back(
+    whole: Index, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sheets"
+    (folder / "P1").rename(tmp_path / "away")
+    skipped = Skipped()
+    assert whole.rebuild(figures=True, skipped=skipped) == 4
+    assert skipped.counts == {f"gone from {folder}: bring it back and do this again": 2}
+    assert len(whole["P1"].drawings) == 2
+    (tmp_path / "away").rename(folder / "P1")
+    assert whole.rebuild(figures=True) == 2

@@ -11,14 +11,20 @@ from edgepatent.options import all_threads_option, index_option, json_option
 @click.command()
 @index_option
 @click.option("--model", metavar="MODEL", help="Encode all drawings again with this model.")
+@click.option(
+    "--figures",
+    is_flag=True,
+    help="Take sheets apart that were stored whole, and store their figures beside them.",
+)
 @all_threads_option
 @json_option
-def command(index: Path, model: str | None, threads: int, as_json: bool) -> None:
-    """Make an index anew: compacted, or encoded with another model.
+def command(index: Path, model: str | None, figures: bool, threads: int, as_json: bool) -> None:
+    """Make an index anew: compacted, encoded with another model, or with figures.
 
-    Without --model the rows are copied to a new file without the removed ones, and signs and
-    graph are made again. With it every image must still be there. Searches go on meanwhile, in
-    what was there before. Interrupted, the same command goes on where it stopped.
+    Without --model and --figures the rows are copied to a new file without the removed ones, and
+    signs and graph are made again. With --model every image must still be there; --figures says
+    which sources are gone and takes the other sheets apart. Searches go on meanwhile, in what was
+    there before. Interrupted, the same command goes on where it stopped.
     """
     from edgepatent_runtime.index import Index
     from edgepatent_runtime.record import Skipped
@@ -26,11 +32,15 @@ def command(index: Path, model: str | None, threads: int, as_json: bool) -> None
     skipped = Skipped()
     with console.progress_bar() as progress:
         with Index.open(index) as opened:
-            opened.rebuild(model, threads=threads, skipped=skipped, progress=progress)
+            added = opened.rebuild(
+                model, figures=figures, threads=threads, skipped=skipped, progress=progress
+            )
         with Index.open(index) as opened:
             info = opened.info()
     console.report_skipped(skipped)
     if as_json:
-        console.print_json({"skipped": skipped.counts, "index": info})
+        console.print_json({"figures": added, "skipped": skipped.counts, "index": info})
     else:
+        if figures:
+            console.say(f"{added} figures stored beside their sheets")
         console.say(f"{info.drawings} drawings of {info.patents} patents in {index}")

@@ -362,6 +362,13 @@ class Collection:
         self.dimensions = self.writer.state.dimensions
         return count
 
+    def take_apart(self, encoder: "Encodes", skipped: Skipped, progress: Progress = silent) -> int:
+        """Store the figures of sheets that have none beside them: see `apart.take_apart`."""
+        from edgepatent_runtime.collection import apart
+
+        with self._writing() as writer:
+            return apart.take_apart(writer, encoder, skipped, progress)
+
     def verify(self, progress: Progress = silent) -> "list[Problem]":
         """Everything that is wrong with the stored bytes: see `check.verify`."""
         from edgepatent_runtime.collection import check

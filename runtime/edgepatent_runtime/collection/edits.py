@@ -8,9 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from edgepatent_runtime import faults
-from edgepatent_runtime.collection.catalog import NAME, Catalog, Derived, File, State, Words
+from edgepatent_runtime.collection.catalog import (
+    NAME,
+    Catalog,
+    Derived,
+    File,
+    State,
+    Words,
+    image_of,
+    part_of,
+)
 from edgepatent_runtime.collection.vectors import Floats, Rows
 from edgepatent_runtime.record import Record
 
@@ -265,6 +275,23 @@ class Edits(Catalog):
         """The row and part of every drawing of a file."""
         found = self.sql.execute("SELECT row, part FROM drawings WHERE file = ?", (file,))
         return self.checked(found.fetchall(), list[tuple[int, Words]], "drawings")
+
+    def sheets(self) -> Rows:
+        """The rows of whole pages that have no figures beside them, ascending."""
+        listed = self.sql.execute("SELECT row, file, part FROM drawings ORDER BY row").fetchall()
+        whole: dict[tuple[int, str], int] = {}
+        apart: set[tuple[int, str]] = set()
+        for row, file, part in self.checked(listed, list[tuple[int, int, Words]], "drawings"):
+            try:
+                image = image_of("", part)
+            except (ValueError, RecursionError) as error:
+                raise self.damaged(f"part of the drawing in row {row}: {error}") from error
+            if image.box is None:
+                whole[file, part] = row
+            else:
+                apart.add((file, part_of(msgspec.structs.replace(image, box=None))))
+        rows = (row for sheet, row in whole.items() if sheet not in apart)
+        return self._existing(np.fromiter(rows, np.int64))
 
     def _patent(self, record: Record) -> int:
         """The key of the record's patent, made or completed with what the record knows."""

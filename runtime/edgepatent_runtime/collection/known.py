@@ -47,7 +47,7 @@ def content_digest(data: bytes | Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()[:DIGEST]
 
 
-def _is_gone(path: Path) -> bool:
+def is_gone(path: Path) -> bool:
     """Whether no file is there. One that cannot be looked at (no permission) is not gone."""
     try:
         path.stat()
@@ -155,7 +155,7 @@ class Known:
                             and (key, part) not in self._seen
                             and not self._is_figure(key, part)
                         ]
-                    elif self._root_path and _is_gone(Path(self._root_path, path)):
+                    elif self._root_path and is_gone(Path(self._root_path, path)):
                         gone += [row for row, _ in self._edits.drawings_in(key)]
             if len(gone) > kept and self._looked_at == self._unusable and not allow_empty:
                 raise InputError(
@@ -232,7 +232,7 @@ class Known:
             edits.move_file(known[0].key, root, relative, size, mtime)
             return _Found(known[0], known[1:])
         for file, folder, name in edits.files_like(digest):
-            if _is_gone(Path(folder, name)):
+            if is_gone(Path(folder, name)):
                 edits.move_file(file.key, root, relative, size, mtime)
                 return _Found(file, known, moved=True)
         return _Found(edits.add_file(root, relative, size, mtime, digest), known)

@@ -34,6 +34,9 @@ drawings do not cost writing hundreds of megabytes.
 UNFINISHED = "rebuild.part"
 """The file in which a rebuild keeps what it has encoded, until the rows are rewritten."""
 
+LOOKED_AT = "figures.part"
+"""The file that lists the sheets which were taken apart, until the rows are rewritten."""
+
 _DEAD_SHARE = 0.2
 _BLOCK = 16_384
 _OWN_FILES = re.compile(
@@ -58,7 +61,7 @@ def is_fresh(graph: Derived | None, state: State) -> bool:
 
 
 def _goes_on(unfinished: Path, vectors: str) -> bool:
-    """Whether a rebuild that was interrupted was one of these rows: its first line ends so."""
+    """Whether what was left unfinished is of these rows: its first line ends so."""
     with unfinished.open("rb") as file:
         return file.readline(400).endswith(f" {vectors}\n".encode())
 
@@ -250,7 +253,8 @@ class Writer:
             vectors.append(path, rows, total)
             kept.append(numbers)
             total += len(rows)
-        outdated: list[str | None] = [old.vectors, thumbnails.file_name(old.vectors), UNFINISHED]
+        outdated: list[str | None] = [old.vectors, thumbnails.file_name(old.vectors)]
+        outdated += [UNFINISHED, LOOKED_AT]
         try:
             with self.edits.failures():
                 self.edits.begin()
@@ -346,9 +350,10 @@ class Writer:
         for path in list(self.folder.iterdir()):
             if path.name in wanted:
                 continue
-            if path.name == UNFINISHED and not _goes_on(path, self.state.vectors):
-                names.remove_file(self.folder, path.name)
-            if _OWN_FILES.fullmatch(path.name):
+            if path.name in (UNFINISHED, LOOKED_AT):
+                if not _goes_on(path, self.state.vectors):
+                    names.remove_file(self.folder, path.name)
+            elif _OWN_FILES.fullmatch(path.name):
                 names.remove_file(self.folder, path.name)
             elif _BUNDLES.fullmatch(path.name) and path.name != self.state.bundle:
                 names.remove_folder(self.folder, path.name)
