@@ -25,7 +25,7 @@ def die_once(mark: Path) -> str:
     return "survived"
 
 
-def spin(_: object) -> None:
+def spin(*_: object) -> None:
     while True:
         pass
 

@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-import tarfile
 from html import unescape
 from pathlib import Path
 
@@ -122,26 +121,10 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
-def axe(tmp_path_factory) -> str:
-    """The source of axe-core, from npm."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("no npm to fetch axe-core with")
-    folder = tmp_path_factory.mktemp("axe")
-    packed = subprocess.run(
-        [npm, "pack", "axe-core@4", "--silent"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    if packed.returncode:
-        pytest.skip("axe-core cannot be fetched from npm (no network?)")
-    with tarfile.open(folder / packed.stdout.strip().splitlines()[-1]) as archive:
-        source = archive.extractfile("package/axe.min.js")
-        assert source is not None
-        return source.read().decode()
+def axe() -> str:
+    """The source of axe-core."""
+    core = pytest.importorskip("axe_playwright_python.base", reason="no axe-core")
+    return str(core.AXE_SCRIPT)
 
 
 def browse(chromium: str, page: Path, *options: str) -> str:

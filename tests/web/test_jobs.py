@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import misbehaviour
 import pytest
 
 from edgepatent.web.jobs import Jobs
@@ -54,8 +55,13 @@ def test_damage_is_said(jobs: Jobs, own: Path) -> None:
     assert "index verify --repair" in ended.message
 
 
-def test_one_at_a_time_and_cancelled(jobs: Jobs, own: Path, drawings: Path) -> None:
-    job = jobs.start("add", 0, own, str(drawings))
+def test_one_at_a_time_and_cancelled(
+    jobs: Jobs, own: Path, drawings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Work that is certainly not done before it is cancelled.
+    with monkeypatch.context() as patch:
+        patch.setattr("edgepatent.web.jobs._work", misbehaviour.spin)
+        job = jobs.start("add", 0, own, str(drawings))
     with pytest.raises(InputError, match="work under way"):
         jobs.start("verify", 0, own)
     ended = jobs.cancel(job.id)

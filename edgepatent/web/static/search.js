@@ -40,7 +40,7 @@ async function ask(question, state) {
   asked = question;
   answer = null;
   document.title = `${state.text ?? (state.like ? patent(state.like) : "Search")} – edgepatent`;
-  parts.root.classList.add("busy");
+  parts.found.setAttribute("aria-busy", "true");
   const bar = h("div", { class: "bar" });
   document.body.append(bar);
   try {
@@ -58,7 +58,7 @@ async function ask(question, state) {
     failed(error, state);
   } finally {
     bar.remove();
-    if (!signal.aborted) parts?.root.classList.remove("busy");
+    if (!signal.aborted) parts?.found.setAttribute("aria-busy", "false");
   }
 }
 
