@@ -108,6 +108,39 @@ _REQUEST_OPTIONS = (
         "--before", metavar="DATE", help="Only patents older than this date: the priority date."
     ),
     click.option(
+        "--applicant",
+        "applicants",
+        multiple=True,
+        metavar="NAME",
+        help="Only designs of this applicant or owner: words of its name; may be repeated.",
+    ),
+    click.option(
+        "--not-applicant", "not_applicants", multiple=True, metavar="NAME", help="Without its own."
+    ),
+    click.option(
+        "--uspc",
+        multiple=True,
+        metavar="CODE",
+        help="Only this US design class (D6-334, or D6 for all of it); may be repeated.",
+    ),
+    click.option(
+        "--country",
+        "countries",
+        multiple=True,
+        metavar="CC",
+        help="Only owners in this country (two letters); may be repeated.",
+    ),
+    click.option(
+        "--family",
+        "families",
+        multiple=True,
+        metavar="ID",
+        help="Only the family of this patent: continuations, divisions, same priority.",
+    ),
+    click.option(
+        "--not-family", "not_families", multiple=True, metavar="ID", help="Without its family."
+    ),
+    click.option(
         "--patent",
         "patents",
         multiple=True,
@@ -140,7 +173,8 @@ _REQUEST_OPTIONS = (
 )
 _REQUEST_FIELDS = (
     "top", "text", "fuse", "locarno", "not_locarno", "since", "before", "patents", "not_patents",
-    "by", "plan", "any_rotation", "anyway",
+    "applicants", "not_applicants", "uspc", "countries", "families", "not_families", "by", "plan",
+    "any_rotation", "anyway",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgepatent_runtime.record import ImageRef, Record
+from edgepatent_runtime.record import Bibliography, ImageRef, Record, Related
 
 Floats = npt.NDArray[np.float32]
 
@@ -51,6 +51,24 @@ def views_of_designs(designs: int, views: int, dimensions: int, seed: int = 0) -
     return unit(((centres + noise) * spread).reshape(-1, dimensions))
 
 
+OWNERS = ("Acme, Inc.", "ACME Söhne GmbH", "Acmeon Ltd.", "Ada Lovelace")
+
+
+def bibliography_of(design: int) -> Bibliography:
+    """Four owners in three countries, two US classes; every fourth builds upon the one before."""
+    owner = (OWNERS[design % 4],)
+    number = f"US29{design:06d}"
+    return Bibliography(
+        assignees=owner if design % 4 < 3 else (),
+        inventors=owner if design % 4 == 3 else (f"Person {design}",),
+        country=("DE", "US", None)[design % 3],
+        uspc=(f"D6-{300 + design % 7}", "D14-1") if design % 2 else ("D6-334.1",),
+        application=number,
+        filed=f"{1999 + design % 20}-01-02",
+        related=(Related("division", f"US29{design - 1:06d}"),) if design % 4 == 1 else (),
+    )
+
+
 def records_of_designs(designs: int, views: int) -> list[Record]:
     """A record for each of `views_of_designs`, of five Locarno subclasses and twenty years."""
     return [
@@ -63,6 +81,7 @@ def records_of_designs(designs: int, views: int) -> list[Record]:
             figure=str(view + 1),
             title=f"Chair number {design}",
             date=f"{2000 + design % 20}-06-01",
+            bibliography=bibliography_of(design),
         )
         for design in range(designs)
         for view in range(views)

@@ -30,6 +30,8 @@ ROOMS = (
         "arrays",
         "onnx_rules",
         "faults",
+        "parties",
+        "uspc",
     ),
     ("metrics", "unusable", "whole", "workers", "filters", "embeddings_file", "bundle"),
     ("drawing", "encoder", "signature"),

@@ -98,6 +98,14 @@ class _Search(click.Command):
     metavar="FILE",
     help="Write what was searched, with what and what came of it, for edgepatent replay.",
 )
+@click.option(
+    "--show",
+    multiple=True,
+    type=click.Choice(
+        ["applicant", "assignee", "inventor", "country", "uspc", "application", "filed", "related"]
+    ),
+    help="A further column of the table; may be repeated.",
+)
 @click.option("--paths", is_flag=True, help="Print the paths of the best drawings only.")
 @click.option(
     "--previews",
@@ -119,6 +127,7 @@ def command(
     html: Path | None,
     csv_file: Path | None,
     record: Path | None,
+    show: tuple[str, ...],
     paths: bool,
     previews: str,
     as_json: bool,
@@ -152,7 +161,7 @@ def command(
             for hit in result:
                 console.say(drawing_name(hit))
         else:
-            _show(result, previews)
+            _show(result, show, previews)
 
 
 def _write(
@@ -179,14 +188,14 @@ def _write(
         filing.write(filing.file(result, index), record)
 
 
-def _show(result: "Result", previews: str) -> None:
+def _show(result: "Result", show: tuple[str, ...], previews: str) -> None:
     """The table, the pictures where the terminal can show them, and how it was found."""
     from edgepatent.report.table import hit_table
 
     if not result.hits:
         console.say("no hit: no indexed drawing passes the filters")
         return
-    columns, rows = hit_table(result)
+    columns, rows = hit_table(result, show)
     console.print_table(columns, rows)
     _print_previews(result, previews)
     turned = [

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgepatent.report import facts
 from edgepatent.report.document import drawing_name
 from edgepatent.report.page import LARGE, SMALL, Card, PageContent, Picture, picture
 from edgepatent_runtime import locarno
@@ -29,7 +30,7 @@ def _facts(result: Result, index: Index) -> list[tuple[str, str]]:
 
     info = index.bundle.info
     request = result.request
-    facts = [
+    known = [
         ("Searched", datetime.now().astimezone().isoformat(" ", timespec="minutes")),
         ("In", ", ".join(result.indexes)),
         ("Drawings", f"{result.answer.searched:,}"),
@@ -43,10 +44,16 @@ def _facts(result: Result, index: Index) -> list[tuple[str, str]]:
         ("Without Locarno", ", ".join(request.not_locarno)),
         ("Since", request.since),
         ("Before", request.before),
+        ("Applicant", ", ".join(request.applicants)),
+        ("Without applicant", ", ".join(request.not_applicants)),
+        ("US class", ", ".join(request.uspc)),
+        ("Country", ", ".join(request.countries)),
+        ("Family of", ", ".join(request.families)),
+        ("Without family of", ", ".join(request.not_families)),
         ("Patents", ", ".join(request.patents)),
         ("Without patents", ", ".join(request.not_patents)),
     )
-    return facts + [(label, value) for label, value in named if value]
+    return known + [(label, value) for label, value in named if value]
 
 
 def _notes(result: Result) -> list[str]:
@@ -105,6 +112,7 @@ def _card(hit: Hit, result: Result) -> Card:
         title=hit.title,
         date=hit.date,
         index=hit.index if len(result.indexes) > 1 else None,
+        facts=facts.listed(hit.bibliography),
         best=pictures[0],
         others=pictures[1:],
     )
@@ -130,6 +138,7 @@ def stored_card(patent: Patent, rank: int, *, decided: str, note: str | None) ->
         title=patent.title,
         date=patent.date,
         index=None,
+        facts=facts.listed(patent.bibliography),
         best=pictures[0],
         others=pictures[1:],
         decided=decided or None,

@@ -4,6 +4,7 @@ import os
 
 import msgspec
 
+from edgepatent_runtime.record import Bibliography
 from edgepatent_runtime.search.results import DrawingHit, Hit, Result
 
 
@@ -25,7 +26,10 @@ class DrawingEntry(msgspec.Struct, frozen=True):
 
 
 class HitEntry(msgspec.Struct, frozen=True):
-    """A hit; ``index`` is who holds it, ``subclass`` the label of its source's own taxonomy too."""
+    """A hit; ``index`` is who holds it, ``subclass`` the label of its source's own taxonomy too.
+
+    ``bibliography`` holds what is known of it besides (see `edgepatent_runtime.record`).
+    """
 
     rank: int
     score: float
@@ -35,6 +39,7 @@ class HitEntry(msgspec.Struct, frozen=True):
     date: str | None
     index: str
     subclass: str | None
+    bibliography: Bibliography
     drawings: list[DrawingEntry]
 
 
@@ -83,6 +88,7 @@ def hit_entry(hit: Hit) -> HitEntry:
         date=hit.date,
         index=hit.index,
         subclass=hit.subclass,
+        bibliography=hit.bibliography,
         drawings=[_drawing_entry(found) for found in hit.drawings],
     )
 

@@ -37,7 +37,8 @@ class Picture:
 class Card:
     """One hit: its best drawing first, then all its other views.
 
-    ``score`` is None where nothing was compared; ``decided`` and ``note`` come from a matter.
+    ``score`` is None where nothing was compared; ``facts`` are label and value of what else is
+    known; ``decided`` and ``note`` come from a matter.
     """
 
     rank: int
@@ -50,6 +51,7 @@ class Card:
     index: str | None
     best: Picture
     others: Sequence[Picture]
+    facts: Sequence[tuple[str, str]] = ()
     decided: str | None = None
     note: str | None = None
 

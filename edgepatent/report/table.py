@@ -1,11 +1,13 @@
 """Hits as a table: for the terminal and as CSV."""
 
 import csv
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from textwrap import shorten
 
 from edgepatent.report.document import drawing_name
+from edgepatent.report.facts import FACTS
 from edgepatent_runtime import locarno, whole
 from edgepatent_runtime.search.results import Hit, Result
 
@@ -32,8 +34,11 @@ def figure(hit: Hit) -> str:
     return ", ".join(parts)
 
 
-def hit_table(result: Result) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows; the collection is named where there are several."""
+def hit_table(result: Result, show: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows; the index is named where there are several.
+
+    ``show`` are further facts, by their names in `facts.FACTS`.
+    """
     several = len(result.indexes) > 1
     columns = ["#", "score", "patent", "Locarno", "title", "date", "best drawing"]
     rows = [
@@ -45,11 +50,12 @@ def hit_table(result: Result) -> tuple[list[str], list[list[str]]]:
             hit.title or "",
             hit.date or "",
             figure(hit),
+            *(FACTS[name](hit.bibliography) for name in show),
             *([hit.index] if several else []),
         ]
         for hit in result.hits
     ]
-    return columns + (["index"] if several else []), rows
+    return [*columns, *show, *(["index"] if several else [])], rows
 
 
 def write_csv(result: Result, path: Path) -> None:
@@ -57,7 +63,18 @@ def write_csv(result: Result, path: Path) -> None:
     text = StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(
-        ["rank", "score", "patent_id", "locarno", "title", "date", "figure", "path", "index"]
+        [
+            "rank",
+            "score",
+            "patent_id",
+            "locarno",
+            "title",
+            "date",
+            "figure",
+            "path",
+            "index",
+            *FACTS,
+        ]
     )
     for hit in result.hits:
         writer.writerow(
@@ -71,6 +88,7 @@ def write_csv(result: Result, path: Path) -> None:
                 cell_text(hit.drawings[0].figure),
                 cell_text(drawing_name(hit)),
                 cell_text(hit.index),
+                *(cell_text(fact(hit.bibliography)) for fact in FACTS.values()),
             ]
         )
     whole.write(path, text.getvalue().encode())

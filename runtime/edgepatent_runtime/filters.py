@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from edgepatent_runtime import dates, locarno, patent_id
+from edgepatent_runtime import dates, locarno, parties, patent_id, uspc
 from edgepatent_runtime.errors import InputError
 
 
@@ -15,6 +15,10 @@ class Filters:
     a source's own taxonomy); ``since`` and ``before``: ISO dates, the first included, the second
     not (a drawing without a date passes neither); ``patents`` and ``not_patents``: canonical ids;
     ``text``: words that title or figure descriptions must hold (all of them, stemmed).
+    ``applicants`` and ``not_applicants``: words that follow each other in the name of an applicant
+    or owner (`parties.folded`); ``uspc``: US design classes, "D6-334" or a whole class "D6";
+    ``countries``: two letters; ``families`` and ``not_families``: canonical ids, for the designs
+    that share an application or a patent with one of these, directly or by way of others.
     """
 
     locarno: tuple[str, ...] = ()
@@ -24,6 +28,12 @@ class Filters:
     patents: tuple[str, ...] = ()
     not_patents: tuple[str, ...] = ()
     text: str | None = None
+    applicants: tuple[str, ...] = ()
+    not_applicants: tuple[str, ...] = ()
+    uspc: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
+    not_families: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return any(getattr(self, field.name) not in ((), None) for field in fields(self))
@@ -39,10 +49,17 @@ class Filters:
         patents: Sequence[str] = (),
         not_patents: Sequence[str] = (),
         text: str | None = None,
+        applicants: Sequence[str] = (),
+        not_applicants: Sequence[str] = (),
+        uspc: Sequence[str] = (),
+        countries: Sequence[str] = (),
+        families: Sequence[str] = (),
+        not_families: Sequence[str] = (),
     ) -> "Filters":
-        """Filters as people write them: codes, ids and dates in any usual spelling.
+        """Filters as people write them: codes, ids, names and dates in any usual spelling.
 
-        Raises `InputError` for a date that is none, and for a plain string where a list is meant.
+        Raises `InputError` for a date, a US class, a country or a name that is none, and for a
+        plain string where a list is meant.
         """
         return cls(
             locarno=tuple(map(_code, listed("locarno", locarno))),
@@ -52,6 +69,12 @@ class Filters:
             patents=tuple(map(patent_id.canonical, listed("patents", patents))),
             not_patents=tuple(map(patent_id.canonical, listed("not_patents", not_patents))),
             text=text,
+            applicants=tuple(map(_party, listed("applicants", applicants))),
+            not_applicants=tuple(map(_party, listed("not_applicants", not_applicants))),
+            uspc=tuple(map(_uspc, listed("uspc", uspc))),
+            countries=tuple(map(_country, listed("countries", countries))),
+            families=tuple(map(patent_id.canonical, listed("families", families))),
+            not_families=tuple(map(patent_id.canonical, listed("not_families", not_families))),
         )
 
 
@@ -75,6 +98,27 @@ def listed(name: str, given: Sequence[str]) -> tuple[str, ...]:
 def _code(text: str) -> str:
     """A Locarno code in its canonical spelling, or the label of a source's own taxonomy."""
     return locarno.parse(text) or text.strip()
+
+
+def _party(text: str) -> str:
+    name = parties.folded(text)
+    if not name:
+        raise InputError(f"there is no name in {text!r}")
+    return name
+
+
+def _uspc(text: str) -> str:
+    code = uspc.parse(text)
+    if code is None:
+        raise InputError(f"{text!r} is no US design class: write D6-334, or D6 for the class")
+    return code
+
+
+def _country(text: str) -> str:
+    code = text.strip().upper()
+    if len(code) != 2 or not (code.isascii() and code.isalpha()):
+        raise InputError(f"{text!r} is no country code: write its two letters, as in DE")
+    return code
 
 
 def _date(text: str | None) -> str | None:

@@ -592,6 +592,7 @@ def _patents(store: Searchable, moment: Moment, numbers: tuple[str, ...]) -> dic
             subclass=record.subclass,
             title=record.title,
             date=record.date,
+            bibliography=record.bibliography,
             index=store.name,
             drawings=drawings[number],
         )

@@ -27,13 +27,67 @@ class ImageRef(msgspec.Struct, frozen=True):
         return text
 
 
+class Related(msgspec.Struct, frozen=True):
+    """Another document that an application builds upon.
+
+    ``kind`` is what the office calls it: "continuation", "division", "continuation-in-part",
+    "reissue", "substitution", "provisional", "priority" (a foreign application) or "publication".
+    ``application`` is its number with the office before it ("US29606243"), ``patent`` the canonical
+    id of what was granted on it; at least one is known. ``date`` is when it was filed, ISO.
+    """
+
+    kind: str
+    application: str | None = None
+    patent: str | None = None
+    date: str | None = None
+
+
+class Bibliography(msgspec.Struct, frozen=True):
+    """What stands on the front page of a patent besides title, date and Locarno code.
+
+    Names as the office prints them, people as "First Last". ``country`` is the code (WIPO ST.3) of
+    the first owner's address, ``uspc`` are US design classes (`uspc.parse`), the main one first.
+    ``application`` is the number of its own application ("US29680800"), ``filed`` its ISO date.
+    """
+
+    applicants: tuple[str, ...] = ()
+    assignees: tuple[str, ...] = ()
+    inventors: tuple[str, ...] = ()
+    country: str | None = None
+    uspc: tuple[str, ...] = ()
+    application: str | None = None
+    filed: str | None = None
+    related: tuple[Related, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self != NO_BIBLIOGRAPHY
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Who applied for it or owns it; the inventors where nobody else is named."""
+        return tuple(dict.fromkeys((*self.assignees, *self.applicants))) or self.inventors
+
+    def completed(self, other: "Bibliography") -> "Bibliography":
+        """The same, with what ``other`` knows besides."""
+        missing = {
+            name: getattr(other, name)
+            for name in self.__struct_fields__
+            if getattr(self, name) in ((), None)
+        }
+        return msgspec.structs.replace(self, **missing)
+
+
+NO_BIBLIOGRAPHY = Bibliography()
+
+
 class Record(msgspec.Struct, frozen=True):
     """One drawing of one patent, as a source describes it. Only ``image`` is always known.
 
     ``patent_id`` is canonical (`patent_id.canonical`), ``locarno`` too ("06-01", or "06" where
     only the class is known). ``klass`` and ``subclass`` are the labels that training, evaluation
     and filters use: those of the Locarno code, unless a source brings a taxonomy of its own; None
-    means unknown, and nothing is similar to an unknown label. ``date`` is ISO (YYYY-MM-DD).
+    means unknown, and nothing is similar to an unknown label. ``date`` (of grant) is ISO,
+    YYYY-MM-DD.
     """
 
     image: ImageRef
@@ -46,6 +100,7 @@ class Record(msgspec.Struct, frozen=True):
     title: str | None = None
     date: str | None = None
     text: str | None = None
+    bibliography: Bibliography = NO_BIBLIOGRAPHY
 
 
 class Skipped:

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from stored import records_of_designs, views_of_designs
 from stores import STORES, Store
 
+from edgepatent_runtime import uspc
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.filters import Filters
+from edgepatent_runtime.parties import folded
 from edgepatent_runtime.record import ImageRef, Record
 from edgepatent_runtime.search import ranking
 from edgepatent_runtime.search.words import search_words
@@ -67,6 +69,20 @@ def empty(request: pytest.FixtureRequest, tiny_bundle: Bundle, tmp_path: Path) -
     store.close()
 
 
+def family(ids: tuple[str, ...]) -> set[str]:
+    """Every design that is linked with one of ``ids``: 4n and 4n + 1 are."""
+    numbers = {int(one[1:]) for one in ids}
+    return {f"D{n:06d}" for n in range(DESIGNS) if {n, n + 1, n - 1} & numbers
+            and (n in numbers or (n % 4 == 1 and n - 1 in numbers)
+                 or (n % 4 == 0 and n + 1 in numbers and n + 1 < DESIGNS))}  # fmt: skip
+
+
+def owned(record: Record, names: tuple[str, ...]) -> bool:
+    """Whether the owner's name holds one of ``names``, word by word."""
+    keys = [f" {folded(one)} " for one in record.bibliography.owners]
+    return any(f" {name} " in key for name in names for key in keys)
+
+
 def passes(record: Record, filters: Filters) -> bool:
     """What `Filters` promises."""
     labels = {record.locarno, record.klass, record.subclass}
@@ -77,6 +93,15 @@ def passes(record: Record, filters: Filters) -> bool:
         and (filters.before is None or (record.date or "9") < filters.before)
         and (not filters.patents or record.patent_id in filters.patents)
         and record.patent_id not in filters.not_patents
+        and (not filters.applicants or owned(record, filters.applicants))
+        and not owned(record, filters.not_applicants)
+        and (
+            not filters.uspc
+            or any({c, uspc.klass(c)} & set(filters.uspc) for c in record.bibliography.uspc)
+        )
+        and (not filters.countries or record.bibliography.country in filters.countries)
+        and (not filters.families or record.patent_id in family(filters.families))
+        and record.patent_id not in family(filters.not_families)
         and (filters.text is None or filters.text.lower() in (record.title or "").lower().split())
     )
 
@@ -102,6 +127,17 @@ filters = st.builds(
     patents=st.lists(st.integers(0, DESIGNS + 5).map("D{:06d}".format), max_size=30).map(tuple),
     not_patents=st.lists(st.integers(0, DESIGNS + 5).map("D{:06d}".format), max_size=9).map(tuple),
     text=st.none() | st.sampled_from(["chair", "17", "table"]),
+    applicants=st.just(())
+    | st.lists(st.sampled_from(["acme", "acme inc", "ada"]), max_size=2).map(tuple),
+    not_applicants=st.just(())
+    | st.lists(st.sampled_from(["sohne gmbh", "acmeon"]), max_size=1).map(tuple),
+    uspc=st.just(())
+    | st.lists(st.sampled_from(["D6", "D14-1", "D6-302", "D1"]), max_size=2).map(tuple),
+    countries=st.just(()) | st.lists(st.sampled_from(["DE", "US", "FR"]), max_size=2).map(tuple),
+    families=st.just(())
+    | st.lists(st.integers(0, DESIGNS + 5).map("D{:06d}".format), max_size=30).map(tuple),
+    not_families=st.just(())
+    | st.lists(st.integers(0, DESIGNS).map("D{:06d}".format), max_size=9).map(tuple),
 )
 
 
@@ -195,6 +231,29 @@ def test_patents_are_counted_as_by_hand(
     with gallery.store.searchable.moment() as moment:
         found = moment.tally(fields, wanted)
     assert {values: count for values, count in found if count} == naive
+
+
+@given(filters, st.sampled_from(["applicant", "country", "uspc", "uspc class"]))
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_patents_are_counted_by_what_they_may_have_several_of(
+    gallery: Gallery, wanted: Filters, field: str
+) -> None:
+    naive: Counter[str | None] = Counter()
+    for one in gallery.records:
+        if one.figure == "1" and passes(one, wanted):
+            known = one.bibliography
+            classes = {code.partition("-")[0] for code in known.uspc}
+            naive.update(
+                {
+                    "applicant": known.owners,
+                    "country": [known.country],
+                    "uspc": known.uspc,
+                    "uspc class": classes,
+                }[field]
+            )
+    with gallery.store.searchable.moment() as moment:
+        found = moment.tally([field], wanted)
+    assert {value: count for (value,), count in found} == naive
 
 
 @pytest.mark.parametrize("wanted", [Filters(), Filters(since="2010-01-01")])

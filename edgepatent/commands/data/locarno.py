@@ -1,21 +1,35 @@
-"""``edgepatent data locarno``: what a code means."""
+"""``edgepatent data locarno``: what a code means, and which US design classes go with it."""
+
+from pathlib import Path
 
 import click
 
 from edgepatent import console
 from edgepatent.console import print_json
-from edgepatent.options import json_option
+from edgepatent.options import index_option, json_option
 
 
 @click.command()
 @click.argument("code", required=False)
+@click.option(
+    "--uspc",
+    metavar="CODE",
+    help="The Locarno subclasses that designs of this US class (D6-334, D6) have in --index.",
+)
+@index_option
 @json_option
-def command(code: str | None, as_json: bool) -> None:
+def command(code: str | None, uspc: str | None, index: Path, as_json: bool) -> None:
     """Explain a Locarno code, or list them all.
 
     CODE may be written 06-01, 0601, 6-1, 06.01 or "LOC (13) Cl. 06-01"; a class alone (06) lists
-    its subclasses. Codes of the editions 9 to 15 are known. Source: WIPO.
+    its subclasses. Codes of the editions 9 to 15 are known. Source: WIPO. Which Locarno subclass a
+    US class stands for is counted in the index, whose patents carry both.
     """
+    if uspc is not None:
+        if code is not None:
+            raise click.UsageError("name a Locarno code or --uspc, not both")
+        _of_uspc(uspc, index, as_json)
+        return
     from edgepatent_runtime import locarno
     from edgepatent_runtime.errors import InputError
 
@@ -41,3 +55,25 @@ def command(code: str | None, as_json: bool) -> None:
     for known in chosen:
         indent = "   " if "-" in known else ""
         console.say(f"{indent}{known}  {locarno.name(known) or '(no name at hand)'}")
+
+
+def _of_uspc(code: str, folder: Path, as_json: bool) -> None:
+    """The Locarno subclasses that go with a US class, most frequent first."""
+    from edgepatent_runtime import locarno
+    from edgepatent_runtime.index import Index
+    from edgepatent_runtime.search.request import Request
+
+    with Index.open(folder) as index:
+        kinds = index.facets(Request(uspc=[code])).kinds
+    counts = {subclass or klass: count for (klass, subclass), count in kinds.items()}
+    ranked = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    if as_json:
+        print_json([
+            {"code": found, "name": locarno.name(found), "designs": count}
+            for found, count in ranked
+        ])  # fmt: skip
+        return
+    if not ranked:
+        console.say(f"no design of {code} with a Locarno code is indexed in {folder}")
+    for found, count in ranked:
+        console.say(f"{count:>7,}  {found}  {locarno.name(found) or '(no name at hand)'}")

@@ -14,13 +14,13 @@ import numpy as np
 
 from edgepatent_runtime import names
 from edgepatent_runtime.bundle import MOST_DIMENSIONS
-from edgepatent_runtime.collection import schema
+from edgepatent_runtime.collection import schema, terms
 from edgepatent_runtime.collection.filters import match_words, where
 from edgepatent_runtime.collection.schema import MIGRATIONS
 from edgepatent_runtime.collection.vectors import Floats, Rows
 from edgepatent_runtime.errors import CollectionError
 from edgepatent_runtime.filters import Filters
-from edgepatent_runtime.record import ImageRef, Record
+from edgepatent_runtime.record import NO_BIBLIOGRAPHY, Bibliography, ImageRef, Record
 
 NAME = "catalog.sqlite"
 
@@ -42,9 +42,10 @@ DerivedName = Annotated[str, msgspec.Meta(pattern=r"\A(signs|graph)-[0-9-]{1,64}
 Digest = Annotated[bytes, msgspec.Meta(min_length=DIGEST, max_length=DIGEST)]
 Words = Annotated[str, msgspec.Meta(pattern=r"\A[^\0]*\Z")]
 
-# What patents can be counted by.
+# What patents can be counted by: columns, and terms.
 _YEAR = "CASE WHEN date GLOB '[0-9][0-9][0-9][0-9]-*' THEN substr(date, 1, 4) END"
 _TALLIED = {"klass": "klass", "subclass": "subclass", "year": _YEAR}
+_TERMS = (terms.APPLICANT, terms.COUNTRY, terms.USPC, terms.USPC_CLASS)
 
 T = TypeVar("T")
 
@@ -122,6 +123,7 @@ class _Drawing(msgspec.Struct, frozen=True, array_like=True):
     figure: Words | None
     view: Words | None
     text: Words | None
+    bibliography: str | None
     file: int
     size: int
     mtime_ns: int
@@ -226,12 +228,12 @@ class Catalog:
                 f"{folder} has index format {version}, this version reads up to "
                 f"{len(MIGRATIONS)}: upgrade edgepatent"
             )
-        if version == len(MIGRATIONS):
+        if version:
             self.require_schema()
         elif not write:
             raise CollectionError(
-                f"{folder} has an older index format: run edgepatent index add or verify "
-                "--repair once to bring it up to date"
+                f"{folder} has no index format: bring back a copy, or index the drawings again in "
+                "a new folder"
             )
 
     def _connect(self, write: bool) -> sqlite3.Connection:
@@ -259,12 +261,16 @@ class Catalog:
             )
         # Nothing that a foreign catalog defines may call what has effects outside it.
         sql.execute("PRAGMA trusted_schema = OFF")
+        sql.execute("PRAGMA temp_store = MEMORY")
         return sql
 
     def require_schema(self) -> None:
-        """Raise `CollectionError` unless the catalog defines what ours do, and nothing else."""
+        """Raise `CollectionError` unless the catalog defines what ours do, and nothing else.
+
+        Of its own format: an older one is read as it is.
+        """
         try:
-            known = schema.digest(self.sql) == schema.DIGEST
+            known = schema.digest(self.sql) == schema.DIGESTS[self.version() - 1]
         except sqlite3.Error as error:
             raise self.failure(error) from error
         if not known:
@@ -318,6 +324,16 @@ class Catalog:
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""
         self.sql.close()
+
+    def begin_reading(self) -> None:
+        """Start a read transaction: all until `end` is of one state.
+
+        What an older format lacks is there, empty, until a writer brings the catalog up to date.
+        """
+        self.sql.execute("BEGIN")
+        if self.version() < len(MIGRATIONS):
+            for statement in schema.bibliographies("temp"):
+                self.sql.execute(statement)
 
     def end(self) -> None:
         """End the open transaction, if there is one, and forget what it changed."""
@@ -424,11 +440,25 @@ class Catalog:
         self, fields: Sequence[str], filters: Filters
     ) -> list[tuple[tuple[str | None, ...], int]]:
         """How many patents that pass ``filters`` have which values of ``fields``."""
-        columns = [_TALLIED[field] for field in fields]
         condition, parameters = where(filters)
-        grouped = f" GROUP BY {', '.join(columns)}" if columns else ""
+        columns, groups, joins = [], [], ""
+        for field in fields:
+            if field in _TERMS:
+                name = field.replace(" ", "_")
+                joins += (
+                    f" LEFT JOIN terms AS {name} ON {name}.patent = patents.id "
+                    f"AND {name}.kind = '{field}'"
+                )
+                # One of the spellings of a name stands for all.
+                columns.append(f"min({name}.value)")
+                groups.append(f"{name}.key")
+            else:
+                columns.append(_TALLIED[field])
+                groups.append(_TALLIED[field])
+        grouped = f" GROUP BY {', '.join(groups)}" if groups else ""
         listed = self.sql.execute(
-            f"SELECT {', '.join(['count(*)', *columns])} FROM patents WHERE {condition}{grouped}",
+            f"SELECT {', '.join(['count(*)', *columns])} FROM patents{joins} "
+            f"WHERE {condition}{grouped}",
             parameters,
         ).fetchall()
         counts = self.checked([count for count, *_ in listed], list[int], "patents")
@@ -513,9 +543,10 @@ class Catalog:
         wanted = list(rows)
         columns = self.sql.execute(
             "SELECT row, patent_id, locarno, klass, subclass, title, date, figure, view, "
-            "texts.text, file, size, mtime_ns, digest, root, path, part, thumbnail, thumbnail_size "
-            "FROM drawings JOIN patents ON patents.id = drawings.patent "
+            "texts.text, json, file, size, mtime_ns, digest, root, path, part, thumbnail, "
+            "thumbnail_size FROM drawings JOIN patents ON patents.id = drawings.patent "
             "JOIN files ON files.id = file LEFT JOIN texts ON texts.id = drawings.text "
+            "LEFT JOIN bibliographies ON bibliographies.patent = drawings.patent "
             "WHERE row IN (SELECT value FROM json_each(?))",
             (msgspec.json.encode(wanted).decode(),),
         ).fetchall()
@@ -527,7 +558,7 @@ class Catalog:
                 raise self.damaged(f"part of the drawing in row {one.row}: {error}") from error
             record = Record(
                 image, one.patent_id, one.locarno, one.klass, one.subclass, one.figure, one.view,
-                one.title, one.date, one.text,
+                one.title, one.date, one.text, self._bibliography(one.bibliography),
             )  # fmt: skip
             file = File(one.file, one.size, one.mtime_ns, one.digest)
             pointer = None
@@ -537,6 +568,15 @@ class Catalog:
         if len(found) < len(set(wanted)):
             raise self.damaged("rows that are no drawings, or have no patent or file")
         return found
+
+    def _bibliography(self, json: str | None) -> Bibliography:
+        """What is stored of a front page."""
+        if json is None:
+            return NO_BIBLIOGRAPHY
+        try:
+            return msgspec.json.decode(json, type=Bibliography)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise self.damaged(f"bibliographies: {error}") from error
 
     def matching_text(self, text: str, limit: int) -> list[tuple[int, float]]:
         """Patent keys whose words match ``text`` best, with BM25 (smaller is better)."""

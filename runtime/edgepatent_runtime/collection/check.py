@@ -49,7 +49,7 @@ def verify(folder: Path, progress: Progress = silent) -> list[Problem]:
     require_inside(folder, write=False)
     with closing(Catalog(folder)) as catalog:
         try:
-            catalog.sql.execute("BEGIN")
+            catalog.begin_reading()
             return [
                 *_catalog(catalog),
                 *_model(folder, catalog),

@@ -160,7 +160,7 @@ class Collection:
         while True:
             connection.end()
             try:
-                connection.sql.execute("BEGIN")
+                connection.begin_reading()
                 with self._guard:
                     self._snapshot = taken = snapshot.take(
                         self.folder, connection, self._snapshot, self._resident

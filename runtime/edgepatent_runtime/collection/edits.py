@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from edgepatent_runtime import faults
+from edgepatent_runtime.collection import terms
 from edgepatent_runtime.collection.catalog import (
     NAME,
     Catalog,
@@ -214,6 +215,7 @@ class Edits(Catalog):
             for name in ("locarno", "klass", "subclass", "title", "date")
             if getattr(record, name) is None
         }
+        kept["bibliography"] = record.bibliography.completed(old.bibliography)
         known = msgspec.structs.replace(record, image=old.image, **kept)
         if known == old:
             return False
@@ -307,6 +309,7 @@ class Edits(Catalog):
                 (record.patent_id, *values),
             ).lastrowid
             self._reworded.add(int(key or 0))
+            self._know(int(key or 0), record)
             return int(key or 0)
         self._reword(found[0])
         known = tuple(
@@ -318,7 +321,29 @@ class Edits(Catalog):
                 "WHERE id = ?",
                 (*known, found[0]),
             )
+        self._know(found[0], record)
         return int(found[0])
+
+    def _know(self, patent: int, record: Record) -> None:
+        """Store the bibliography of a patent, or complete it with what the record knows."""
+        if not record.bibliography:
+            return
+        found = self.sql.execute(
+            "SELECT json FROM bibliographies WHERE patent = ?", (patent,)
+        ).fetchone()
+        old = self._bibliography(found[0] if found else None)
+        new = record.bibliography.completed(old)
+        if new == old:
+            return
+        self.sql.execute(
+            "INSERT OR REPLACE INTO bibliographies VALUES (?, ?)",
+            (patent, msgspec.json.encode(new).decode()),
+        )
+        self.sql.execute("DELETE FROM terms WHERE patent = ?", (patent,))
+        self.sql.executemany(
+            "INSERT INTO terms (patent, kind, key, value) VALUES (?, ?, ?, ?)",
+            ((patent, *term) for term in sorted(terms.terms(record.patent_id, new))),
+        )
 
     def _text(self, patent: int, text: str | None) -> int | None:
         """The key of a figure description: one for all drawings of a patent that share it."""
@@ -342,6 +367,12 @@ class Edits(Catalog):
             "AND NOT EXISTS (SELECT 1 FROM drawings WHERE patent = patents.id)",
             ((key,) for key in patents),
         )
+        for table in ("bibliographies", "terms"):
+            self.sql.executemany(
+                f"DELETE FROM {table} WHERE patent = ?1 "
+                "AND NOT EXISTS (SELECT 1 FROM patents WHERE id = ?1)",
+                ((key,) for key in patents),
+            )
         self.sql.executemany(
             "DELETE FROM files WHERE id = ? "
             "AND NOT EXISTS (SELECT 1 FROM drawings WHERE file = files.id)",

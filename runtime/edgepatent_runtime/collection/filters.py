@@ -4,7 +4,22 @@ from typing import Any
 
 import msgspec
 
+from edgepatent_runtime.collection import terms
 from edgepatent_runtime.filters import Filters
+
+_TERM = "SELECT patent FROM terms WHERE kind = ?"
+# Those that share a document with one of these, or with one that does.
+_FAMILIES = """
+    WITH RECURSIVE family (member) AS (
+        SELECT id FROM patents WHERE patent_id IN (SELECT value FROM json_each(?))
+        UNION
+        SELECT patent FROM terms WHERE kind = ? AND key IN (SELECT value FROM json_each(?))
+        UNION
+        SELECT other.patent FROM family
+        JOIN terms AS own ON own.patent = member AND own.kind = ?
+        JOIN terms AS other ON other.key = own.key AND other.kind = ?
+    ) SELECT member FROM family
+"""
 
 
 def match_words(text: str) -> str:
@@ -30,6 +45,25 @@ def where(filters: Filters) -> tuple[str, list[Any]]:
     if filters.before is not None:
         conditions.append("date < ?")
         parameters.append(filters.before)
+    for names, negation in ((filters.applicants, ""), (filters.not_applicants, "NOT ")):
+        if names:
+            # Whole words: "apple" is in "apple inc", not in "applebee s".
+            there = " OR ".join(["instr(' ' || key || ' ', ' ' || ? || ' ')"] * len(names))
+            conditions.append(f"id {negation}IN ({_TERM} AND ({there}))")
+            parameters += [terms.APPLICANT, *names]
+    if filters.uspc:
+        marks = ",".join("?" * len(filters.uspc))
+        conditions.append(f"(id IN ({_TERM} AND key IN ({marks})) OR "
+                          f"id IN ({_TERM} AND key IN ({marks})))")  # fmt: skip
+        parameters += [terms.USPC, *filters.uspc, terms.USPC_CLASS, *filters.uspc]
+    if filters.countries:
+        conditions.append(f"id IN ({_TERM} AND key IN ({','.join('?' * len(filters.countries))}))")
+        parameters += [terms.COUNTRY, *filters.countries]
+    for ids, negation in ((filters.families, ""), (filters.not_families, "NOT ")):
+        if ids:
+            conditions.append(f"id {negation}IN ({_FAMILIES})")
+            wanted = msgspec.json.encode(ids).decode()
+            parameters += [wanted, terms.FAMILY, wanted, terms.FAMILY, terms.FAMILY]
     for ids, negation in ((filters.patents, ""), (filters.not_patents, "NOT ")):
         if ids:
             conditions.append(f"patent_id {negation}IN (SELECT value FROM json_each(?))")

@@ -5,16 +5,20 @@
 folders that paths are relative to), ``files`` (path, size, mtime, content digest), ``patents``
 (id, Locarno, labels, title, date), ``drawings`` (row number, patent, file, figure, view, text,
 thumbnail), ``texts`` (figure descriptions, mostly shared by all drawings of a patent), ``dead``
-(rows that are no drawing any more) and ``words`` (FTS5 over titles and figure descriptions, one
-entry a patent).
+(rows that are no drawing any more), ``words`` (FTS5 over titles and figure descriptions, one
+entry a patent), ``bibliographies`` (JSON of a `Bibliography`, one a patent that has one) and
+``terms`` (what patents can be found and counted by: see `terms`).
 """
 
 import hashlib
 import sqlite3
 from collections.abc import Callable
 
-DIGEST = "43a3d049b0e77c68e2a87e38139755931013721c98bfa656516197f745118383"
-"""What `digest` gives for a catalog of the newest format: change it with `MIGRATIONS`."""
+DIGESTS = (
+    "43a3d049b0e77c68e2a87e38139755931013721c98bfa656516197f745118383",
+    "015fad069e857073e6a616b0f49d0e8503c35afdf9aba00cc8a91777ffbd454d",
+)
+"""What `digest` gives for a catalog of each format, oldest first: grows with `MIGRATIONS`."""
 
 
 def digest(connection: sqlite3.Connection) -> str:
@@ -72,4 +76,21 @@ CREATE VIRTUAL TABLE words USING fts5 (
     title, text, content='patent_words', content_rowid='id', tokenize='porter unicode61')
 """
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_schema,)
+
+def _bibliographies(connection: sqlite3.Connection) -> None:
+    """Format 2: what stands on a patent's front page besides title, date and Locarno code."""
+    for statement in bibliographies():
+        connection.execute(statement)
+
+
+def bibliographies(where: str = "main") -> tuple[str, ...]:
+    """The tables that format 2 added; in ``temp`` they stand in for what an older catalog lacks."""
+    return (
+        f"CREATE TABLE {where}.bibliographies (patent INTEGER PRIMARY KEY, json TEXT NOT NULL)",
+        f"CREATE TABLE {where}.terms (patent INTEGER NOT NULL, kind TEXT NOT NULL, "
+        "key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (patent, kind, key)) WITHOUT ROWID",
+        f"CREATE INDEX {where}.terms_key ON terms (kind, key)",
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_schema, _bibliographies)

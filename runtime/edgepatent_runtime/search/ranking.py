@@ -173,6 +173,7 @@ def patent_hit(
         subclass=record.subclass,
         title=record.title,
         date=record.date,
+        bibliography=record.bibliography,
         index=store.name,
         drawings=drawings,
         rank=rank,

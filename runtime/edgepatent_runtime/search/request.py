@@ -46,6 +46,13 @@ class Query(msgspec.Struct, frozen=True):
         return text
 
 
+LISTS = (
+    "locarno", "not_locarno", "patents", "not_patents", "applicants", "not_applicants", "uspc",
+    "countries", "families", "not_families",
+)  # fmt: skip
+"""The fields of a `Request` that are lists, and filters."""
+
+
 class Options(TypedDict, total=False):
     """The fields of a `Request` as keywords of `Index.search`, without its query images."""
 
@@ -63,6 +70,12 @@ class Options(TypedDict, total=False):
     before: str | None
     patents: Sequence[str]
     not_patents: Sequence[str]
+    applicants: Sequence[str]
+    not_applicants: Sequence[str]
+    uspc: Sequence[str]
+    countries: Sequence[str]
+    families: Sequence[str]
+    not_families: Sequence[str]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +85,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     alone. ``text`` beside images filters, or is fused with their ranking (``fuse``). A hit is a
     patent with its drawings or, ``by`` "drawing", one drawing. ``any_rotation`` tries each image
     in all four quarter turns; ``anyway`` takes images that do not look like drawings.
-    ``locarno`` to ``not_patents`` as in `Filters`, in any usual spelling.
+    ``locarno`` to ``not_families`` as in `Filters`, in any usual spelling.
 
     Raises `InputError` for values that cannot be: a date that is none, a plain string in place of
     a list, ``top`` below 1.
@@ -93,6 +106,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     before: str | None = None
     patents: Sequence[str] = ()
     not_patents: Sequence[str] = ()
+    applicants: Sequence[str] = ()
+    not_applicants: Sequence[str] = ()
+    uspc: Sequence[str] = ()
+    countries: Sequence[str] = ()
+    families: Sequence[str] = ()
+    not_families: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.top < 1:
@@ -101,7 +120,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             raise InputError(f"by is 'patent' or 'drawing', not {self.by!r}")
         if self.plan not in PLANS:
             raise InputError(f"there is no plan {self.plan!r}: use one of {', '.join(PLANS)}")
-        for name in ("locarno", "not_locarno", "patents", "not_patents"):
+        for name in LISTS:
             msgspec.structs.force_setattr(self, name, listed(name, getattr(self, name)))
         self.filters()
 
@@ -116,6 +135,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             patents=self.patents,
             not_patents=self.not_patents,
             text=self.text if images and not self.fuse else None,
+            applicants=self.applicants,
+            not_applicants=self.not_applicants,
+            uspc=self.uspc,
+            countries=self.countries,
+            families=self.families,
+            not_families=self.not_families,
         )
 
     def contradiction(self) -> str | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, overload
 import msgspec
 
 from edgepatent_runtime.errors import DrawingError
-from edgepatent_runtime.record import ImageRef
+from edgepatent_runtime.record import NO_BIBLIOGRAPHY, Bibliography, ImageRef
 from edgepatent_runtime.search.request import Request
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class DrawingHit(Drawing, frozen=True, kw_only=True):
 class Patent(msgspec.Struct, frozen=True, kw_only=True):
     """A patent with its drawings, in the order in which they came; ``index`` is who holds it.
 
-    ``locarno``, ``klass``, ``subclass`` and ``date`` as in `Record`.
+    ``locarno``, ``klass``, ``subclass``, ``date`` and ``bibliography`` as in `Record`.
     """
 
     patent_id: str
@@ -72,6 +72,7 @@ class Patent(msgspec.Struct, frozen=True, kw_only=True):
     subclass: str | None
     title: str | None
     date: str | None
+    bibliography: Bibliography = NO_BIBLIOGRAPHY
     index: str
     drawings: Sequence[Drawing]
 

@@ -99,7 +99,9 @@ class Moment(Protocol):
     ) -> list[tuple[tuple[str | None, ...], int]]:
         """How many patents that pass ``filters`` have which values of ``fields``.
 
-        A field is "klass", "subclass" or "year"; what is not known is None. Without a field, all.
+        A field is "klass", "subclass", "year", "applicant", "country", "uspc" or "uspc class"; what
+        is not known is None. A patent with several applicants or US classes counts for each.
+        Without a field, all.
         """
         ...
 

@@ -17,10 +17,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from edgepatent_runtime import dates, locarno
+from edgepatent_runtime import dates, locarno, uspc
 from edgepatent_runtime.errors import SourceError
 from edgepatent_runtime.patent_id import SheetName, canonical, is_front_page, parse_sheet
-from edgepatent_runtime.record import ImageRef, Record, Skipped
+from edgepatent_runtime.record import NO_BIBLIOGRAPHY, Bibliography, ImageRef, Record, Skipped
 from edgepatent_runtime.sources import json_stream
 from edgepatent_runtime.sources.figure_text import view_words, views
 
@@ -101,6 +101,7 @@ class _Figure(NamedTuple):
     title: str | None
     date: str | None
     text: str | None
+    uspc: tuple[str, ...]
 
 
 def open_deeppatent2(spec: str) -> DeepPatent2Source:
@@ -180,6 +181,7 @@ def _figure(item: dict[str, Any], name: str, patent: str, sheet: SheetName | Non
         title=_text(item, "object_title") or None,
         date=dates.parse(_text(item, "patentdate")) or dates.parse(sheet.date if sheet else None),
         text=caption or None,
+        uspc=uspc.parse_all(_text(item, "classification_national")),
     )
 
 
@@ -208,6 +210,7 @@ def _record(figure: _Figure, file: Path) -> Record:
         title=figure.title,
         date=figure.date,
         text=figure.text,
+        bibliography=Bibliography(uspc=figure.uspc) if figure.uspc else NO_BIBLIOGRAPHY,
     )
 
 

@@ -3,8 +3,9 @@
 ``metadata.csv`` or ``metadata.jsonl`` in a folder describes the drawings in it and below, one row
 a file: ``file_name`` (relative to that folder), ``patent_id`` and, where known, ``locarno``,
 ``class``, ``subclass`` (a taxonomy of its own, stronger than what the Locarno code gives),
-``figure``, ``view``, ``title``, ``date``, ``text``. Without it the file's name tells the patent if
-the USPTO gave it (``USD0871717-20200107-D00002.png``), else the folder that the file lies in.
+``figure``, ``view``, ``title``, ``date``, ``text`` and what `columns` names. Without it the file's
+name tells the patent if the USPTO gave it (``USD0871717-20200107-D00002.png``), else the folder
+that the file lies in.
 """
 
 import csv
@@ -18,6 +19,7 @@ from edgepatent_runtime import dates, drawing, locarno
 from edgepatent_runtime.errors import DrawingError, EdgepatentError, SourceError
 from edgepatent_runtime.patent_id import canonical, is_front_page, parse_sheet
 from edgepatent_runtime.record import ImageRef, Record, Skipped
+from edgepatent_runtime.sources import columns
 from edgepatent_runtime.unusable import survived
 
 SUFFIXES = frozenset(
@@ -175,10 +177,15 @@ def _jsonl_rows(path: Path, skipped: Skipped) -> Iterator[tuple[int, Row]]:
                     continue
                 yield (
                     number,
-                    _cleaned({k: str(v) for k, v in values.items() if v is not None}),
+                    _cleaned({k: _text(v) for k, v in values.items() if v is not None}),
                 )
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error}") from error
+
+
+def _text(value: object) -> str:
+    """A value of JSON as a cell of CSV would have it."""
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _cleaned(row: dict[str, str]) -> Row:
@@ -232,6 +239,7 @@ def _record(image: ImageRef, path: Path, row: Row) -> Record:
         title=row.get("title") or None,
         date=dates.parse(row.get("date") or (sheet.date if sheet else None)),
         text=row.get("text") or None,
+        bibliography=columns.read(row),
     )
 
 

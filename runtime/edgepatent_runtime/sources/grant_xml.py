@@ -7,9 +7,12 @@ refuse the NDATA entities as well.)
 """
 
 from typing import NamedTuple
+from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from edgepatent_runtime.errors import DrawingError
+from edgepatent_runtime.record import Bibliography
+from edgepatent_runtime.sources import front_page
 
 # Where each fact stands: the tail of the path of elements, in v4 and in PATDOC.
 _FIELDS = {
@@ -30,6 +33,8 @@ _DRAWINGS = {"img": "file", "EMI": "FILE"}
 _DESCRIPTIONS = ("description-of-drawings", "DRWDESC")
 _PARAGRAPHS = ("p", "PARA")
 _MOST_TEXT = 1 << 20
+# Real ones have some hundreds.
+_MOST_ELEMENTS = 20_000
 
 
 class GrantXml(NamedTuple):
@@ -46,6 +51,7 @@ class GrantXml(NamedTuple):
     title: str
     description: str
     drawings: tuple[str, ...]
+    bibliography: Bibliography
 
 
 def parse(data: bytes, label: str) -> GrantXml:
@@ -81,6 +87,10 @@ class _Reader:
         self._description: list[str] = []
         self._length = 0
         self._drawings: dict[str, None] = {}
+        self._sections: list[Element] = []
+        self._section: TreeBuilder | None = None
+        self._section_depth = 0
+        self._elements = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         if not self._path and tag not in _ROOTS:
@@ -90,6 +100,12 @@ class _Reader:
         if field is not None and field not in self._values:
             self._field = field
             self._values[field] = []
+        if self._section is None and tuple(self._path[1:]) in front_page.SECTIONS:
+            self._section, self._section_depth = TreeBuilder(), len(self._path)
+        if self._section is not None:
+            self._elements += 1
+            if self._elements <= _MOST_ELEMENTS:
+                self._section.start(tag, attributes)
         if tag in _DESCRIPTIONS:
             self._described += 1
         if tag in _DRAWINGS and (name := attributes.get(_DRAWINGS[tag])):
@@ -99,6 +115,11 @@ class _Reader:
         field = _FIELDS.get(tuple(self._path[-_DEPTH:])) or _FIELDS.get(tuple(self._path[-2:]))
         if field == self._field:
             self._field = None
+        if self._section is not None and self._elements <= _MOST_ELEMENTS:
+            self._section.end(tag)
+            if len(self._path) == self._section_depth:
+                self._sections.append(self._section.close())
+                self._section = None
         self._path.pop()
         if tag in _DESCRIPTIONS:
             self._described -= 1
@@ -106,6 +127,8 @@ class _Reader:
             self._description.append("\n")
 
     def text(self, text: str) -> None:
+        if self._section is not None and self._elements <= _MOST_ELEMENTS:
+            self._section.data(text)
         if self._field is not None:
             self._values[self._field].append(text)
         elif self._described and self._length < _MOST_TEXT:
@@ -136,4 +159,5 @@ class _Reader:
             title=values.get("title", ""),
             description="\n".join(line for line in lines if line),
             drawings=tuple(self._drawings),
+            bibliography=front_page.read(self._sections),
         )

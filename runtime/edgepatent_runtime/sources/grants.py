@@ -218,6 +218,7 @@ def _records(grant: _Grant, seen: set[str], skipped: Skipped) -> Iterator[Record
             title=xml.title or None,
             date=dates.parse(xml.date),
             text=xml.description or None,
+            bibliography=xml.bibliography,
         )
 
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from edgepatent_runtime.record import Record
+from edgepatent_runtime.sources import columns
 
 
 def row(record: Record, folder: Path) -> dict[str, object]:
@@ -30,5 +31,6 @@ def row(record: Record, folder: Path) -> dict[str, object]:
         "title": record.title,
         "date": record.date,
         "text": record.text,
+        **columns.write(record.bibliography),
     }
     return {name: value for name, value in fields.items() if value}
