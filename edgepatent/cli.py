@@ -68,6 +68,8 @@ EXTRAS = {
     "timm": "train",
     "accelerate": "train",
     "safetensors": "train",
+    "matplotlib": "train",
+    "sklearn": "train",
     "edgepatent_export": "export",
     "onnx": "export",
     "onnxscript": "export",

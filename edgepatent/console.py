@@ -56,6 +56,11 @@ def warn(message: str) -> None:
     say(f"warning: {plain(message)}", err=True)
 
 
+def alarm(message: str) -> None:
+    """One line on stderr that nobody should miss: red on a terminal."""
+    click.secho(plain(message), fg="red", bold=True, err=True)
+
+
 def report_skipped(skipped: Skipped) -> None:
     """Say on stderr how many inputs were skipped, one line a reason, with an example."""
     for reason, count in sorted(skipped.counts.items()):

@@ -33,6 +33,7 @@ ROOMS = (
         "parties",
         "uspc",
     ),
+    ("seen",),
     ("metrics", "unusable", "whole", "workers", "filters", "embeddings_file", "bundle"),
     ("drawing", "encoder", "signature"),
     ("figures",),

@@ -139,6 +139,8 @@ def _print_certificate(certificate: dict) -> None:  # type: ignore[type-arg]
         for level, fp32 in certificate["fp32"]["levels"].items()
     ]
     console.print_table(["", "mAP FP32", "mAP INT8", "drop (points)", "95 % interval"], rows)
+    for line in certificate["undecided"]:
+        console.warn(line)
     latency = [certificate[side]["latency_ms"]["median"] for side in ("fp32", "int8")]
     console.say(
         f"{latency[0]:.1f} → {latency[1]:.1f} ms a drawing on one thread "

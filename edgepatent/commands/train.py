@@ -83,7 +83,9 @@ def command(
 ) -> None:
     """Fine-tune a backbone with the hierarchical contrastive loss.
 
-    Writes the run's settings, weights, scores and checkpoints into RUN. With --resume, --data
+    Writes the run's settings, weights, scores, checkpoints and, in the end, report.html with its
+    pictures into RUN, and says what training did
+    to the scores of the patents that it held out. With --resume, --data
     and --recipe may be left out: those of the run are used.
     """
     if not resume and not (sources and recipe_name):
@@ -112,6 +114,7 @@ def command(
                 sources=specs,
                 resume=resume,
                 tensorboard=tensorboard,
+                report=True,
                 skipped=skipped,
                 progress=progress,
                 notify=lambda line: console.say(line, err=True),
@@ -126,4 +129,12 @@ def command(
     if as_json:
         print_json(summary)
     else:
-        console.say(f"{out}: {summary['steps']} steps; next: edgepatent export {out} --out BUNDLE")
+        console.say(
+            f"{out}: {summary['steps']} steps; look at {out / 'report.html'}; "
+            f"next: edgepatent export {out} --out BUNDLE"
+        )
+    outcome = run.outcome()
+    if outcome is not None and outcome.below_first:
+        console.alarm(outcome.sentence())
+    elif outcome is not None and outcome.steps and not as_json:
+        console.say(outcome.sentence())

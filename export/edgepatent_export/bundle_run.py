@@ -37,6 +37,7 @@ from edgepatent_runtime.bundle import (
     FORMAT,
     GOLDEN,
     MODEL,
+    SEEN,
     Bundle,
     BundleInfo,
     Part,
@@ -133,6 +134,8 @@ def export(
                 progress,
                 notify,
             )
+            for line in certificate.undecided:
+                notify(f"undecided: {line}")
             if certificate.accepted:
                 chosen = quantised
             elif keep_going:
@@ -172,6 +175,9 @@ def export(
         np.savez_compressed(
             folder / GOLDEN, drawings=drawings, embeddings=certify.embed(chosen, drawings)
         )
+        seen = run.seen()
+        if seen is not None:
+            (folder / SEEN).write_bytes(seen.to_bytes())
         (folder / CARD).write_text(model_card(info, certificate, notes), "utf-8")
         write_info(folder, info)
         Bundle(folder).verify()
@@ -226,6 +232,7 @@ def _certified(
     )
     calibration = {
         "sources": material.sources,
+        "licences": material.licences,
         "drawings": len(material.calibration),
         "digest": material.digest,
         "method": found.plan.method,
@@ -245,7 +252,8 @@ def _reasons(certificate: Certificate) -> str:
 
 def _training(told: dict[str, Any]) -> dict[str, Any]:
     """What a bundle says of how its model was trained: no paths of the machine that did it."""
-    told = told | {"sources": [named(source) for source in told["sources"]]}
+    licences = {named(source): terms for source, terms in told.get("licences", {}).items()}
+    told = told | {"sources": [named(source) for source in told["sources"]], "licences": licences}
     return told | {"earlier": _training(told["earlier"]) if told["earlier"] else {}}
 
 

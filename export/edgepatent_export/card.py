@@ -2,21 +2,25 @@
 
 import textwrap
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from edgepatent_export.certify import Certificate, Side
 from edgepatent_runtime.bundle import BundleInfo
 
 # Licences of the weights that timm publishes for the backbones in our recipes.
-BACKBONE_LICENCE = "Apache-2.0 (timm and the published weights; see the backbone's own card)"
+WEIGHTS_LICENCE = "Apache-2.0 as timm publishes them (see the backbone's own card)"
+NOT_RECORDED = "not recorded: trained by an earlier version"
 
 
 def model_card(info: BundleInfo, certificate: Certificate | None, notes: str = "") -> str:
     """Markdown: what the model is, how it was made, what it can and cannot do, and the figures.
+    Each fact stands in one place: which drawings were used, what for and under what terms in a
+    table of their own.
 
     ``notes`` is a paragraph of the person who exports, for what no program can know.
     """
-    parts = [_head(info), notes.strip(), _training(info)]
+    parts = [_head(info), notes.strip(), _training(info), _data(info, certificate)]
     parts += [_figures(info, certificate) if certificate else _without_certificate(info)]
     parts += [_limits(), _licences(info), _how_to_cite()]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -60,17 +64,48 @@ def _training(info: BundleInfo) -> str:
 
 
 def _told(training: dict[str, Any]) -> str:
-    """One run in words. A source that was given several times is named once."""
-    given = Counter(training.get("sources", []))
-    sources = ", ".join(f"`{s}`" + (f" ({n} times)" if n > 1 else "") for s, n in given.items())
-    text = f"""{training.get("drawings", "?")} drawings of {training.get("patents", "?")} designs
-        from {sources or "unknown"}"""
+    """One run in words."""
+    text = f"""{training.get("drawings", "?")} drawings of {training.get("patents", "?")} designs"""
     if training.get("steps") == 0:
         return f"{text}."
     loss = training.get("loss", "?")
     if loss == "hierarchical":
         loss += f" (scores {training.get('scores', '?')} for patent, subclass, class)"
     return f"{text}; {training.get('steps', '?')} steps with the loss {loss}."
+
+
+def _data(info: BundleInfo, certificate: Certificate | None) -> str:
+    """Every source once: what it was used for, and its terms where it went into the model."""
+    used: dict[str, list[str]] = {}
+    terms: dict[str, str] = {}
+    training, what = info.training, "training"
+    while training:
+        for source, times in Counter(training.get("sources", [])).items():
+            used.setdefault(source, []).append(what + (f" ({times} times)" if times > 1 else ""))
+        terms |= _terms(training)
+        training, what = training.get("earlier") or {}, "training of the backbone"
+    if certificate:
+        for source in certificate.calibration.get("sources", []):
+            used.setdefault(source, []).append("calibration")
+        terms = _terms(certificate.calibration) | terms
+        for source in certificate.evaluation["sources"]:
+            used.setdefault(source, []).append("exam")
+    rows = [
+        f"| `{source}` | {', '.join(dict.fromkeys(uses))} "
+        f"| {'' if set(uses) == {'exam'} else terms.get(source, NOT_RECORDED)} |"
+        for source, uses in used.items()
+    ]
+    return "\n".join(["## Drawings\n", "| source | used for | terms |", "|---|---|---|", *rows])
+
+
+def _terms(told: Mapping[str, Any]) -> dict[str, str]:
+    """By source: its licences, with the number of files under each where there are several."""
+    return {
+        source: "; ".join(
+            f"{name} ({n:,})" if len(found) > 1 else name for name, n in found.items()
+        )
+        for source, found in told.get("licences", {}).items()
+    }
 
 
 def _figures(info: BundleInfo, certificate: Certificate) -> str:
@@ -83,24 +118,22 @@ def _figures(info: BundleInfo, certificate: Certificate) -> str:
             f"| {100 * certificate.drop[level]:+.2f} ({100 * low:+.2f} to {100 * high:+.2f}) "
             f"| {fp32.recall_1:.4f} | {int8.recall_1:.4f} |"
         )
-    sources = ", ".join(certificate.evaluation["sources"])
     verdict = "accepted" if certificate.accepted else "refused: " + "; ".join(certificate.refused)
     kept = "\n".join(f"- `{name}`: {why}" for name, why in certificate.kept_float.items())
     calibration = certificate.calibration
     overlap = 100 * certificate.neighbour_overlap_10
-    smaller = certificate.fp32.bytes / certificate.int8.bytes
+    undecided = "".join(f" Undecided: {line}." for line in certificate.undecided)
     exam = f"""Scored on {certificate.evaluation["drawings"]} drawings of
-        {certificate.evaluation["patents"]} designs that the ranges were not calibrated on
-        ({sources}), every drawing a query against all others, vectors stored as int8 rows as search
-        does. The drop is in points of mAP, with its paired 95 % bootstrap interval over designs; at
-        most {100 * certificate.max_drop:.2f} are allowed."""
-    gain = f"""INT8 is {certificate.speedup:.2f} times as fast and {smaller:.1f} times smaller.
-        Cosine between both embeddings of a drawing: mean {certificate.cosine_mean:.4f}, least
-        {certificate.cosine_min:.4f}; {overlap:.1f} % of the ten nearest neighbours are the same.
-        Calibrated on {calibration.get("drawings", "?")} drawings
-        ({", ".join(calibration.get("sources", []))}; SHA-256
+        {certificate.evaluation["patents"]} designs that the ranges were not calibrated on, every
+        drawing a query against all others, vectors stored as int8 rows as search does. The drop is
+        in points of mAP, with its paired 95 % bootstrap interval over designs; refused is a drop of
+        more than {100 * certificate.max_drop:.2f} whose interval lies above 0.{undecided}"""
+    repairs = ", ".join(certificate.repairs)
+    gain = f"""Cosine between both embeddings of a drawing: mean {certificate.cosine_mean:.4f},
+        least {certificate.cosine_min:.4f}; {overlap:.1f} % of the ten nearest neighbours are
+        the same. Calibrated on {calibration.get("drawings", "?")} drawings (SHA-256
         {str(calibration.get("digest", ""))[:16]}…) with {calibration.get("method", "?")} ranges;
-        repairs: {", ".join(certificate.repairs) or "none"}."""
+        {f"repairs: {repairs}" if repairs else "no repair was needed"}."""
     tools = ", ".join(f"{name} {number}" for name, number in info.versions.items())
     return f"""## Certificate: {verdict}
 
@@ -110,8 +143,8 @@ def _figures(info: BundleInfo, certificate: Certificate) -> str:
 |---|---|---|---|---|---|---|
 {chr(10).join(rows)}
 
-| | FP32 | INT8 |
-|---|---|---|
+| | FP32 | INT8 | |
+|---|---|---|---|
 {_side_rows(certificate.fp32, certificate.int8)}
 
 {_wrapped(gain)}
@@ -125,16 +158,19 @@ Left in float:
 def _side_rows(fp32: Side, int8: Side) -> str:
     a, b = fp32.latency_ms, int8.latency_ms
     return (
-        f"| one drawing, one thread, median | {a.median:.1f} ms | {b.median:.1f} ms |\n"
-        f"| the same, 95th percentile | {a.p95:.1f} ms | {b.p95:.1f} ms |\n"
-        f"| size | {fp32.bytes / 1e6:.2f} MB | {int8.bytes / 1e6:.2f} MB |"
+        f"| one drawing, one thread, median | {a.median:.1f} ms | {b.median:.1f} ms "
+        f"| {a.median / b.median:.2f} times as fast |\n"
+        f"| the same, 95th percentile | {a.p95:.1f} ms | {b.p95:.1f} ms | |\n"
+        f"| size | {fp32.bytes / 1e6:.2f} MB | {int8.bytes / 1e6:.2f} MB "
+        f"| {fp32.bytes / int8.bytes:.1f} times smaller |"
     )
 
 
 def _without_certificate(info: BundleInfo) -> str:
     return f"""## Certificate
 
-None: this is the {info.precision} model. Score it with `edgepatent evaluate --model THIS`."""
+There is none: only INT8 needs one, this is the {info.precision} model. Score it with
+`edgepatent evaluate --model THIS`."""
 
 
 def _limits() -> str:
@@ -148,11 +184,16 @@ infringement."""
 
 
 def _licences(info: BundleInfo) -> str:
-    lines = [f"- backbone `{info.backbone}`: {BACKBONE_LICENCE}"]
-    if any(str(s).startswith("meshes:") for s in info.training.get("sources", [])):
-        lines.append("- meshes: their authors as listed in the collection's metadata.csv")
-    lines.append("- patent drawings published by the USPTO: US public record")
-    return "## Licences\n\nThis bundle: Apache-2.0. What went into it:\n\n" + "\n".join(lines)
+    training = info.training
+    while training.get("earlier"):
+        training = training["earlier"]
+    began = training.get("weights", "")
+    weights = f"They began as `{began or info.backbone}`: {WEIGHTS_LICENCE}."
+    if began == "random":
+        weights = "They began at random."
+    text = f"""This bundle: Apache-2.0. Its weights are distributed, none of the drawings, whose
+        terms stand beside them above. {weights}"""
+    return f"## Licences\n\n{_wrapped(text)}"
 
 
 def _how_to_cite() -> str:

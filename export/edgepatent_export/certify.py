@@ -1,5 +1,6 @@
 """FP32 against INT8: scores, neighbours, cosine, speed and size, on drawings not calibrated on."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,7 +52,8 @@ class Certificate(
     ``neighbour_overlap_10`` is the mean share of the ten nearest neighbours that both agree on.
     Scores and neighbours are those of int8 rows, as search compares them. ``evaluation`` says on
     which drawings, ``calibration`` on which ranges were learned, ``kept_float`` which layers stayed
-    in float and why, ``refused`` what was not good enough (empty when ``accepted``).
+    in float and why, ``refused`` what was not good enough (empty when ``accepted``), ``undecided``
+    which drops are larger than allowed and yet may be chance, and how many drawings would tell.
     """
 
     fp32: Side
@@ -66,6 +68,7 @@ class Certificate(
     max_drop: float
     refused: list[str]
     evaluation: dict[str, Any]
+    undecided: list[str] = []
     calibration: dict[str, Any] = {}
     kept_float: dict[str, str] = {}
     repairs: list[str] = []
@@ -114,13 +117,23 @@ def certify(
     }
     latencies = interleaved_latency([fp32, int8], exam.drawings[:1])
     speedup = latencies[0].median / latencies[1].median
-    refused = [
-        f"mAP at {level} level drops by {100 * value:.2f} points "
-        f"(95 % interval {100 * intervals[level][0]:.2f} to {100 * intervals[level][1]:.2f}), "
-        f"{100 * max_drop:.2f} are allowed"
-        for level, value in drop.items()
-        if not value <= max_drop
-    ]
+    refused, undecided = [], []
+    for level, value in drop.items():
+        if value <= max_drop:
+            continue
+        low, high = intervals[level]
+        told = (
+            f"mAP at {level} level drops by {100 * value:.2f} points "
+            f"(95 % interval {100 * low:.2f} to {100 * high:.2f}), "
+            f"{100 * max_drop:.2f} are allowed"
+        )
+        # A limit below 0 asks for a gain: what falls short of it has not to be worse than FP32.
+        limit = min(max_drop, 0.0)
+        if not low <= limit:
+            refused.append(told)
+        else:
+            more = drawings_to_decide(value - limit, value - low, scores[0].drawings)
+            undecided.append(f"{told}: that may be chance, some {more:,} more drawings would tell")
     if speedup < SLOWER:
         refused.append(
             f"INT8 takes {latencies[1].median:.1f} ms a drawing, FP32 {latencies[0].median:.1f} ms"
@@ -137,12 +150,24 @@ def certify(
         accepted=not refused,
         max_drop=max_drop,
         refused=refused,
+        undecided=undecided,
         evaluation={
             "sources": exam.sources,
             "drawings": scores[0].drawings,
             "patents": scores[0].patents,
         },
     )
+
+
+def drawings_to_decide(drop: float, reach: float, drawings: int) -> int:
+    """How many drawings more would show a drop of that size, if it is one, to be no chance.
+
+    ``reach`` is how far below it the interval measured on ``drawings`` ends, further than 0. That
+    shrinks with the root of their number; rounded up to two digits, since it is a guess.
+    """
+    more: int = max(1, math.ceil(drawings * ((reach / drop) ** 2 - 1)))
+    step: int = 10 ** max(0, len(str(more)) - 2)
+    return -(-more // step) * step
 
 
 def embed(

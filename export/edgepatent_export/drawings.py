@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from edgepatent_runtime.errors import ExportError
 from edgepatent_runtime.progress import Progress
 from edgepatent_runtime.record import Record, Skipped
 from edgepatent_train.data import DrawingSet, drawing_set, read_records
+from edgepatent_train.licences import licences
 from edgepatent_train.split import held_out
 
 CALIBRATION = 320
@@ -25,11 +26,13 @@ SYNTHETIC_CALIBRATION = "synthetic:designs=160,views=2,seed=20260102"
 
 @dataclass(frozen=True)
 class Material:
-    """Drawings to calibrate on [N, 1, S, S], where they come from, and the exam (if any)."""
+    """Drawings to calibrate on [N, 1, S, S], where they come from and under what terms, and the
+    exam (if any)."""
 
     calibration: Drawings
     sources: list[str]
     exam: Exam | None
+    licences: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -79,7 +82,8 @@ def gather(
     if exam_records:
         chosen = drawing_set(thin(exam_records, EXAM), size, skipped, progress)
         exam = Exam(pixels_of(chosen), chosen.records, exam_sources)
-    return Material(pixels_of(calibration), [named(spec) for spec in specs], exam)
+    terms = {named(spec): found for spec, found in licences(specs).items()}
+    return Material(pixels_of(calibration), [named(spec) for spec in specs], exam, terms)
 
 
 def thin(records: Sequence[Record], most: int) -> list[Record]:

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from edgepatent_runtime.seen import Seen
+
 FORMAT = 1
 INFO = Name("bundle.json")
 MODEL = Name("model.onnx")
 GOLDEN = Name("golden.npz")
 CARD = Name("MODEL_CARD.md")
+SEEN = Name("seen.npz")
 SIGNATURE = Name("bundle.json.sig")
 
 MOST_PIXELS = 4096
@@ -157,6 +160,22 @@ class Bundle:
         """Check every listed file. Raises `BundleError` for the first one missing or changed."""
         for name in self.files:
             self.read(name)
+
+    @property
+    def seen(self) -> "Seen | None":
+        """Hashes of the drawings that the model was trained on; None where it brings none.
+
+        Raises `BundleError` where they are damaged.
+        """
+        if SEEN not in self.files:
+            return None
+        from edgepatent_runtime.errors import InputError
+        from edgepatent_runtime.seen import Seen
+
+        try:
+            return Seen.from_bytes(self.read(SEEN))
+        except InputError as error:
+            raise BundleError(f"{self.folder / SEEN}: {error}: copy the bundle again") from error
 
     @cached_property
     def golden(self) -> "tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]":

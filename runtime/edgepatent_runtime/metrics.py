@@ -22,6 +22,12 @@ from edgepatent_runtime.errors import InputError
 
 LevelName = Literal["patent", "subclass", "class"]
 LEVELS: tuple[LevelName, ...] = ("patent", "subclass", "class")
+WHY_NONE: dict[LevelName, str] = {
+    "patent": "no drawing has another of its patent",
+    "subclass": "no drawing has one of another patent in its subclass, or no subclass is known",
+    "class": "no drawing has one of another patent in its class, or no class is known",
+}
+"""Why a level has no scores."""
 GAINS = {"patent": 3.0, "subclass": 2.0, "class": 1.0}
 CUTOFF = 10
 # Ranked at once: 2^22 pairs take some 100 MB with their sort keys.

@@ -38,6 +38,8 @@ def test_text_shows_the_same_numbers(edgepatent, designs, tiny_bundle, document)
     assert "30 drawings of 10 patents" in done.stdout
     assert f"{document['levels']['patent']['mAP']:.3f}" in done.stdout
     assert "averaged over patents first" in done.stdout
+    assert "does not say what it was trained on" in done.stderr
+    assert document["seen"] is None
 
 
 def test_unusable_drawings_are_skipped_and_counted(edgepatent, tmp_path, tiny_bundle):
@@ -54,7 +56,7 @@ def test_unusable_drawings_are_skipped_and_counted(edgepatent, tmp_path, tiny_bu
     assert "no drawing can be used (7 not an image)" in done.stderr
 
 
-def test_a_run_is_evaluated_with_torch(edgepatent, designs, tmp_path):
+def test_a_run_is_evaluated_with_torch_and_says_what_it_has_seen(edgepatent, designs, tmp_path):
     pytest.importorskip("torch")
     recipe = tmp_path / "recipe.toml"
     recipe.write_text('extends = "mobilenetv4_conv_small"\n[model]\nsize = 32\ndimensions = 16\n')
@@ -63,3 +65,7 @@ def test_a_run_is_evaluated_with_torch(edgepatent, designs, tmp_path):
     )
     done = edgepatent("evaluate", "--model", tmp_path / "run", "--data", designs, "--json")
     assert json.loads(done.stdout)["drawings"] == 30
+    held_out = json.loads((tmp_path / "run" / "data.json").read_bytes())["held_out"]
+    seen = 30 - 3 * len(held_out)
+    assert json.loads(done.stdout)["seen"] == seen
+    assert f"was trained on {seen} of these 30 drawings" in done.stderr

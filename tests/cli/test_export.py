@@ -49,6 +49,7 @@ def test_run_to_int8_bundle_to_embedding(edgepatent, run: Path, tmp_path: Path) 
         "model.onnx",
         "golden.npz",
         "MODEL_CARD.md",
+        "seen.npz",
     }
     assert "200 or more" in done.stderr  # 48 drawings to calibrate on
 

@@ -77,6 +77,10 @@ def test_train_prints_one_document_and_tells_what_comes_next(work: Path) -> None
     assert set(summary["scores"]["levels"]) == {"patent", "subclass", "class"}
     assert "epoch 1/1 step 8/8 loss" in done.stderr
     assert "drawings/s" in done.stderr
+    outcome = summary["outcome"]
+    assert outcome["level"] == "patent"
+    assert outcome["below_first"] == (outcome["last"] < outcome["first"])
+    assert ("ended below where it began" in done.stderr) == outcome["below_first"]
     assert 'name = "supcon"' in (work / "run/recipe.toml").read_text()
 
 

@@ -14,13 +14,37 @@ def test_card_says_what_the_bundle_knows() -> None:
     assert "From here." in text
     assert f"{certificate.fp32.levels['patent'].map:.4f}" in text
     words = " ".join(text.split())
-    assert "`uspto-grants` (6 times)" in words
     assert "Only the last linear layer was fitted" in words
     assert "comes from an earlier run: 10639 drawings" in words
-    for heading in ("Training", "Certificate: accepted", "Limits", "Licences", "How to cite"):
+    uses = "| `uspto-grants` | training (6 times), calibration | "
+    assert text.count("`uspto-grants`") == text.count(uses) == 1
+    for heading in (
+        "Training",
+        "Drawings",
+        "Certificate: accepted",
+        "Limits",
+        "Licences",
+        "How to cite",
+    ):
         assert f"\n## {heading}" in text
     prose = [line for line in text.splitlines() if not line.startswith(("|", "-"))]
     assert max(map(len, prose)) <= 100
+
+
+def test_terms_are_those_of_the_drawings_that_were_used() -> None:
+    info = Bundle.starter().info
+    earlier = {"sources": ["synthetic:seed=1"], "weights": "random",
+               "licences": {"synthetic:seed=1": {"drawn here": 1}}}  # fmt: skip
+    training = {"sources": ["icons=pictures", "plain"], "weights": "backbone", "earlier": earlier,
+                "licences": {"icons=pictures": {"MIT": 1200, "CC-BY-4.0": 34},
+                             "plain": {"not stated": 2}}}  # fmt: skip
+    text = model_card(msgspec.structs.replace(info, training=training), None)
+    assert "| `icons=pictures` | training | MIT (1,200); CC-BY-4.0 (34) |" in text
+    assert "| `plain` | training | not stated |" in text
+    assert "| `synthetic:seed=1` | training of the backbone | drawn here |" in text
+    assert "They began at random" in text
+    assert "USPTO" not in text
+    assert "Apache-2.0 as timm" not in text
 
 
 def test_a_refusal_and_what_stayed_in_float_are_told() -> None:

@@ -8,6 +8,7 @@ from edgepatent_export.certify import (
     Exam,
     as_stored,
     certify,
+    drawings_to_decide,
     embed,
     interleaved_latency,
     neighbour_overlap,
@@ -65,6 +66,32 @@ def test_a_broken_model_is_refused_with_numbers(proto: onnx.ModelProto, exam: Ex
     assert low <= given.drop["patent"] <= high
     assert any("mAP at patent level drops by" in reason for reason in given.refused)
     assert given.cosine_min < 0.9
+
+
+def test_a_drop_that_may_be_chance_is_told_not_refused(
+    proto: onnx.ModelProto, exam: Exam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgepatent_runtime import metrics
+
+    monkeypatch.setattr(metrics, "paired_interval", lambda *scores, level: (-0.05, 0.5))
+    given = certificate(proto.SerializeToString(), broken(proto), exam)
+    assert not any("mAP" in reason for reason in given.refused)
+    drop = given.drop["patent"]
+    told = next(line for line in given.undecided if "patent" in line)
+    assert f"{100 * drop:.2f} points (95 % interval -5.00 to 50.00)" in told
+    assert "more drawings would tell" in told
+    monkeypatch.setattr(metrics, "paired_interval", lambda *scores, level: (0.001, 0.5))
+    given = certificate(proto.SerializeToString(), broken(proto), exam)
+    assert not given.accepted
+    assert not given.undecided
+
+
+def test_so_many_more_drawings_bring_the_interval_above_0() -> None:
+    drop, reach, drawings = 0.02, 0.05, 400
+    more = drawings_to_decide(drop, reach, drawings)
+    assert reach * np.sqrt(drawings / (drawings + more)) <= drop + 1e-12
+    assert reach * np.sqrt(drawings / (drawings + 0.9 * more)) > drop
+    assert drawings_to_decide(0.02, 0.02, 400) == 1
 
 
 def test_scores_are_those_of_int8_rows(proto: onnx.ModelProto, exam: Exam) -> None:

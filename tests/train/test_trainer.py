@@ -48,6 +48,7 @@ def test_a_run_holds_what_it_promises(designs: Designs, tiny: Tiny, tmp_path: Pa
         "data.json",
         "metrics.jsonl",
         "model.safetensors",
+        "seen.npz",
     }
     assert run.recipe == tiny()
     assert (run.data.drawings, run.data.patents, len(run.data.held_out)) == (36, 12, 3)

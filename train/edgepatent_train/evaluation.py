@@ -25,6 +25,6 @@ def describe(scores: metrics.Scores) -> str:
     return ", ".join(
         f"{name} mAP {level.map:.3f} [{level.map_interval[0]:.3f}, {level.map_interval[1]:.3f}]"
         if level.queries
-        else f"{name} mAP none"
+        else f"no {name} mAP ({metrics.WHY_NONE[name]})"
         for name, level in scores.levels.items()
     )

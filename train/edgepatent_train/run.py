@@ -4,6 +4,8 @@ RUN/recipe.toml            every setting
     data.json              the sources, the held-out patents, a digest of the drawings
     metrics.jsonl          losses and scores, one JSON object a line
     model.safetensors      the encoder's weights
+    seen.npz               hashes of the drawings trained on, by which they are known again
+    report.html            what a person should see of all that; pictures/ holds its parts
     checkpoints/last.pt    what --resume goes on from
     checkpoints/initial.safetensors   where the run began, if the recipe looks back
 """
@@ -16,9 +18,12 @@ import msgspec
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from edgepatent_runtime.errors import TrainingError
+from edgepatent_runtime.bundle import SEEN
+from edgepatent_runtime.errors import InputError, TrainingError
+from edgepatent_runtime.seen import Seen
 from edgepatent_train.backbone import WEIGHTS
 from edgepatent_train.model import DrawingEncoder, build_model
+from edgepatent_train.outcome import Outcome, outcome
 from edgepatent_train.recipe import Recipe, parse_recipe
 
 RECIPE = "recipe.toml"
@@ -31,7 +36,8 @@ BEST = "checkpoints/best.safetensors"
 
 class RunData(msgspec.Struct, frozen=True):
     """What a run was trained on. ``digest`` identifies records and labels, in order; ``earlier`` is
-    what the run that its backbone comes from says of itself (`Run.told`), empty without one."""
+    what the run that its backbone comes from says of itself (`Run.told`), empty without one;
+    ``licences`` counts what each source says of its terms (`licences.licences`)."""
 
     sources: list[str]
     drawings: int
@@ -39,6 +45,7 @@ class RunData(msgspec.Struct, frozen=True):
     held_out: list[str]
     digest: str
     earlier: dict[str, Any] = {}
+    licences: dict[str, dict[str, int]] = {}
 
 
 class Run:
@@ -77,16 +84,47 @@ class Run:
         return (self.folder / MODEL).is_file()
 
     def summary(self) -> dict[str, Any]:
-        """Steps trained, held-out patents, and the last scores on them (None without any)."""
-        lines = (self.folder / METRICS).read_bytes().splitlines()
-        entries: list[dict[str, Any]] = [msgspec.json.decode(line) for line in lines]
+        """Steps trained, held-out patents, the last scores on them and the `Outcome` (None without
+        any)."""
+        entries = self.entries()
         scored = [entry for entry in entries if "evaluation" in entry]
+        found = self.outcome()
         return {
             "run": str(self.folder),
             "steps": max((entry["step"] for entry in entries), default=0),
             "held_out": len(self.data.held_out),
             "scores": scored[-1]["evaluation"] if scored else None,
+            "outcome": None
+            if found is None
+            else {**msgspec.to_builtins(found), "below_first": found.below_first},
         }
+
+    def entries(self) -> list[dict[str, Any]]:
+        """The lines of ``metrics.jsonl``, in order; one cut short by a crash is left out."""
+        found = []
+        for line in (self.folder / METRICS).read_bytes().splitlines():
+            try:
+                found.append(msgspec.json.decode(line, type=dict[str, Any]))
+            except msgspec.DecodeError:
+                continue
+        return found
+
+    def outcome(self) -> Outcome | None:
+        """What training did to the scores on the held-out patents; None where there are none."""
+        mixed = self.recipe.optimizer.interpolate < 1 and self.finished
+        return outcome(self.entries(), self.recipe.evaluation, mixed=mixed)
+
+    def seen(self) -> Seen | None:
+        """Hashes of the drawings trained on; None for a run of a version that kept none.
+
+        Raises `TrainingError` where they are damaged.
+        """
+        try:
+            return Seen.from_bytes((self.folder / SEEN).read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, InputError) as error:
+            raise TrainingError(f"{self.folder / SEEN} cannot be read: {error}") from error
 
     def told(self) -> dict[str, Any]:
         """What the model was trained on and how, for those who get it. Plain values."""
@@ -101,6 +139,8 @@ class Run:
             "loss": loss.name,
             "scores": list(loss.scores),
             "seed": self.recipe.seed,
+            "licences": data.licences,
+            "weights": _initial(self.recipe.model.weights),
             "earlier": data.earlier,
         }
 
@@ -120,6 +160,11 @@ class Run:
         except (OSError, SafetensorError, RuntimeError) as error:
             raise TrainingError(f"{self.folder / MODEL} is damaged: train again") from error
         return model.eval()
+
+
+def _initial(weights: str) -> str:
+    """Where the backbone's initial weights came from, without folders of this machine."""
+    return Path(weights).name if weights else "random"
 
 
 def difference(old: Recipe, new: Recipe) -> str:

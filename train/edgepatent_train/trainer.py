@@ -15,9 +15,11 @@ from accelerate.utils import broadcast_object_list
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from edgepatent_runtime.bundle import SEEN
 from edgepatent_runtime.errors import TrainingError
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record, Skipped
+from edgepatent_runtime.seen import Seen, hashes
 from edgepatent_train.backbone import earlier_run
 from edgepatent_train.checkpoint import (
     load_checkpoint,
@@ -32,6 +34,7 @@ from edgepatent_train.evaluation import describe, evaluate_set
 from edgepatent_train.heads import fit_head
 from edgepatent_train.journal import Journal
 from edgepatent_train.learner import Learner
+from edgepatent_train.licences import licences
 from edgepatent_train.loader import Batch, load_batches
 from edgepatent_train.losses import ContrastiveLoss
 from edgepatent_train.memory import keep_freed_memory
@@ -65,6 +68,7 @@ def train(
     sources: Sequence[str] = (),
     resume: bool = False,
     tensorboard: bool = False,
+    report: bool = False,
     skipped: Skipped | None = None,
     progress: Progress = silent,
     notify: Notify = lambda line: None,
@@ -73,9 +77,10 @@ def train(
 
     Where the recipe mixes sources, ``records`` are those of each by its name (`read_mixture`).
     With ``resume`` goes on from the folder's last checkpoint, which must be of the same recipe
-    and data. ``notify`` gets a line for everything worth knowing; ``skipped`` counts drawings
-    that cannot be used. Called by every process of an ``accelerate launch``, it trains one model
-    together.
+    and data. With ``report`` the finished run gets its page and pictures (`report`), also one that
+    had finished before. ``notify`` gets a line for everything worth knowing; ``skipped`` counts
+    drawings that cannot be used. Called by every process of an ``accelerate launch``, it trains
+    one model together.
 
     Raises `TrainingError` for data that cannot be trained on, a folder in use, a checkpoint of
     another recipe, a loss that is not finite, a full disk; `RecipeError` for an impossible recipe.
@@ -88,7 +93,8 @@ def train(
         _must_match(Run.open(out).recipe, recipe, out)
         if Run.open(out).finished:
             notify(f"{out} has finished already")
-            return Run.open(out)
+            if not report:
+                return Run.open(out)
     elif (out / RECIPE).exists():
         raise TrainingError(
             f"{out} holds a run already: go on with --resume, or choose another --out"
@@ -106,6 +112,9 @@ def train(
             if size != recipe.model.size
         }
     lessons = Curriculum(recipe, drawings, resized)
+    if resume and Run.open(out).finished:
+        _report(out, lessons, accelerator, notify, progress)
+        return Run.open(out)
     boards = out / "tensorboard" if tensorboard and accelerator.is_main_process else None
     journal = Journal(out / METRICS, boards)
     trainer = _Trainer(
@@ -121,7 +130,24 @@ def train(
         resume=resume,
     )
     trainer.run(None if resume else list(sources))
+    if report:
+        _report(out, lessons, accelerator, notify, progress)
     return Run.open(out)
+
+
+def _report(
+    out: Path, lessons: Curriculum, accelerator: Accelerator, notify: Notify, progress: Progress
+) -> None:
+    """Write the report of a finished run, which is good without: a full disk is only told."""
+    if accelerator.is_main_process:
+        # Only here: matplotlib takes a second to import.
+        from edgepatent_train.report.run_report import REPORT, report
+
+        try:
+            report(Run.open(out), lessons, device=str(accelerator.device), progress=progress)
+        except OSError as error:
+            notify(f"the report {out / REPORT} cannot be written: {error.strerror or error}")
+    accelerator.wait_for_everyone()
 
 
 def _say_nothing(line: str) -> None:
@@ -236,13 +262,23 @@ class _Trainer:
                 held_out=sorted(self.lessons.held_patents),
                 digest=self.drawings.digest,
                 earlier=Run.open(earlier).told() if earlier else {},
+                licences=licences(sources),
             )
             write_atomic(self.out / DATA, msgspec.json.encode(data))
+            write_atomic(self.out / SEEN, self._seen(earlier).to_bytes())
             self.journal.begin(-1)
         self._evaluate()
         self._checkpoint()
         if main:
             write_atomic(self.out / RECIPE, dump_recipe(self.recipe).encode())
+
+    def _seen(self, earlier: Path | None) -> Seen:
+        """The drawings that the weights will come from: this run's, and those of one before it."""
+        training = self.lessons.training
+        drawn = hashes(training.pixels(row) for row in range(len(training)))
+        seen = Seen({self.recipe.model.size: drawn})
+        before = Run.open(earlier).seen() if earlier else None
+        return seen.joined(before) if before else seen
 
     def _take_up(self) -> None:
         """Go on from the last checkpoint."""

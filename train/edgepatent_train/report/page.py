@@ -1,0 +1,64 @@
+"""``report.html`` of a run: one file that needs no script and fetches nothing."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from edgepatent_train.checkpoint import write_atomic
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as text; all columns but the first are numbers."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A picture (PNG), what it shows and how to read it, and its numbers."""
+
+    title: str
+    text: str
+    name: str
+    png: bytes
+    tables: Sequence[Table] = field(default_factory=tuple)
+
+    @property
+    def uri(self) -> str:
+        """The picture as a data URI."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode()
+
+
+@dataclass(frozen=True)
+class Page:
+    """``alarm`` is what nobody should miss, empty where all is well."""
+
+    title: str
+    facts: Sequence[tuple[str, str]]
+    alarm: str
+    summary: str
+    sections: Sequence[Section]
+
+
+def write_page(file: Path, page: Page) -> None:
+    """Write ``page`` to ``file``, wholly or not at all. Raises `OSError`."""
+    write_atomic(file, _template().render(page=page).encode())
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("edgepatent_train.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("run.html.j2")
