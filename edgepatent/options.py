@@ -170,11 +170,19 @@ _REQUEST_OPTIONS = (
     click.option(
         "--anyway", is_flag=True, help="Search even if the image does not look like a drawing."
     ),
+    click.option(
+        "--whole",
+        is_flag=True,
+        help="Search with a sheet as it is, without its figures as views beside it.",
+    ),
+    click.option(
+        "--not-itself", is_flag=True, help="Leave the image's own file out, where it is indexed."
+    ),
 )
 _REQUEST_FIELDS = (
     "top", "text", "fuse", "locarno", "not_locarno", "since", "before", "patents", "not_patents",
     "applicants", "not_applicants", "uspc", "countries", "families", "not_families", "by", "plan",
-    "any_rotation", "anyway",
+    "any_rotation", "anyway", "whole", "not_itself",
 )  # fmt: skip
 
 

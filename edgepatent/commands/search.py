@@ -73,8 +73,8 @@ class _Search(click.Command):
 @click.option(
     "--page",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
+    default=None,
+    show_default="every page that is a drawing",
     metavar="N",
     help="The page of a PDF or TIFF.",
 )
@@ -122,7 +122,7 @@ def command(
     like: str | None,
     figure: str | None,
     crop: "Crop | None",
-    page: int,
+    page: int | None,
     threads: int,
     html: Path | None,
     csv_file: Path | None,
@@ -135,11 +135,13 @@ def command(
     """Find the patents whose drawings look like an image.
 
     Several images are views of one design: a patent's score is the mean over the views of its
-    most similar drawing, a cosine between -1 and 1. IMG may be "-" for standard input. The
-    index's own model is used. An indexed query image is never its own hit.
+    most similar drawing, a cosine between -1 and 1. A sheet that shows several figures is searched
+    with these as views beside it, a PDF with its pages of drawings. IMG may be "-" for standard
+    input. The index's own model is used.
     """
     import msgspec
 
+    from edgepatent.report.document import searched_with
     from edgepatent_runtime.index import Index
     from edgepatent_runtime.search.request import Query
 
@@ -150,6 +152,10 @@ def command(
     with Index.open(indexes, threads=threads) as index:
         given = {"-": sys.stdin.buffer.read()} if "-" in images else {}
         result = index.search(request, given=given)
+        for line in searched_with(result):
+            console.say(line, err=True)
+        if any(view.of for view in result.views):
+            console.say("--figure takes one of them, --whole none", err=True)
         _write(result, index, html, csv_file, record)
         if as_json:
             from edgepatent.report.document import document

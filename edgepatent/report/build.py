@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from edgepatent.report import facts
-from edgepatent.report.document import drawing_name
+from edgepatent.report.document import drawing_name, searched_with
 from edgepatent.report.page import LARGE, SMALL, Card, PageContent, Picture, picture
 from edgepatent_runtime import locarno
 from edgepatent_runtime.index import Index
@@ -57,7 +57,8 @@ def _facts(result: Result, index: Index) -> list[tuple[str, str]]:
 
 
 def _notes(result: Result) -> list[str]:
-    notes = [
+    notes = [f"{line[:1].upper()}{line[1:]}." for line in searched_with(result)]
+    notes += [
         f"{view.name} was turned by {90 * view.quarters}° to the left."
         for view in result.views
         if view.quarters

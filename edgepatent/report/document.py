@@ -77,6 +77,24 @@ def document(result: Result) -> SearchDocument:
     )
 
 
+def searched_with(result: Result) -> list[str]:
+    """What was made of the query images, in a line each: pages that were chosen, sheets split."""
+    lines = []
+    sheets = [view for view in result.views if view.of is None]
+    if len(sheets) > len(result.request.queries):
+        names = ", ".join(view.name for view in sheets)
+        lines.append(f"searched with {len(sheets)} pages as views of one design: {names}")
+    for sheet in sheets:
+        figures = [view.name.rpartition("#")[2] for view in result.views if view.of == sheet.name]
+        if figures:
+            numbers = [name.partition("figure=")[2] or "one without a number" for name in figures]
+            lines.append(
+                f"{sheet.name} shows {len(figures)} figures ({', '.join(numbers)}): searched with "
+                "the sheet and each of them"
+            )
+    return lines
+
+
 def hit_entry(hit: Hit) -> HitEntry:
     """A hit as it is printed."""
     return HitEntry(

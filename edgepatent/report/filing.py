@@ -15,7 +15,9 @@ from edgepatent_runtime.index import Index
 from edgepatent_runtime.search.request import Request
 from edgepatent_runtime.search.results import Result
 
-FORMAT = 1
+FORMAT = 2
+"""1: sheets were searched whole, of several pages the first, and a file never found itself."""
+
 # Scores of another processor may differ in the last digits; the ranking is what counts.
 SAME_SCORE = 5e-4
 
@@ -104,16 +106,9 @@ def file(result: Result, index: Index) -> FiledSearch:
 
 
 def plain(filed: FiledSearch) -> dict[str, Any]:
-    """A filed search as it is written: in its file the request names the indexes, and pages
-    count from 0.
-    """
+    """A filed search as it is written: in its file the request names the indexes."""
     document: dict[str, Any] = msgspec.to_builtins(filed)
     request = {"indexes": [index.path for index in filed.indexes], **document["request"]}
-    request["queries"] = [
-        # What is not asked for is not written: earlier versions know no figures.
-        {k: v for k, v in one.items() if k != "figure" or v is not None} | {"page": one["page"] - 1}
-        for one in request["queries"]
-    ]
     return {**document, "request": request}
 
 
@@ -131,23 +126,29 @@ def read(path: Path) -> FiledSearch:
     """Read a filed search. Raises `InputError` for what is none, or one of a newer format."""
     try:
         document = msgspec.json.decode(path.read_bytes())
-        if isinstance(document, dict) and isinstance(document.get("request"), dict):
-            for query in document["request"].get("queries", ()):
-                query["page"] = query.get("page", 0) + 1
+        if document["format"] == 1:
+            _from_format_1(document["request"])
         filed = msgspec.convert(document, FiledSearch)
         folders = msgspec.convert(document["request"].get("indexes", []), list[str])
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except (msgspec.DecodeError, RecursionError, TypeError, AttributeError) as error:
+    except (msgspec.DecodeError, RecursionError, LookupError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is not a search record: {error}") from error
     if filed.format > FORMAT:
         raise InputError(f"{path} has record format {filed.format}: upgrade edgepatent")
     asked = filed.request
     if not filed.indexes or len(filed.indexes) != len(folders):
         raise InputError(f"{path} is not a search record: its collections are not those searched")
-    if len(filed.queries) != (0 if asked.like else len(asked.queries)):
+    if len(filed.queries) < (0 if asked.like else len(asked.queries)):
         raise InputError(f"{path} is not a search record: its views are not those searched with")
     return filed
+
+
+def _from_format_1(request: dict[str, Any]) -> None:
+    """What the first format meant, said in the words of this one. Its pages counted from 0."""
+    request["whole"] = request["not_itself"] = True
+    for query in request.get("queries", ()):
+        query["page"] = query.get("page", 0) + 1
 
 
 def changes(old: FiledSearch, new: FiledSearch) -> list[str]:
@@ -165,9 +166,12 @@ def changes(old: FiledSearch, new: FiledSearch) -> list[str]:
                 f"holds {now.drawings} of {now.patents} (generation {before.generation}, "
                 f"now {now.generation})"
             )
-    for then, query in zip(old.queries, new.queries, strict=True):
-        if then.sha256 != query.sha256:
-            found.append(f"{query.name} is not the image that was searched with")
+    if [one.sha256 for one in old.queries] != [one.sha256 for one in new.queries]:
+        known = {one.sha256 for one in old.queries}
+        others = dict.fromkeys(one.name for one in new.queries if one.sha256 not in known)
+        found += [f"{name} is not the image that was searched with" for name in others] or [
+            f"{len(old.queries)} views were searched with, are {len(new.queries)}"
+        ]
     return found
 
 

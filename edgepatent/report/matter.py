@@ -3,15 +3,16 @@
 import csv
 from collections.abc import Iterator
 from io import StringIO
+from pathlib import Path
 
 from edgepatent import __version__
 from edgepatent.matter import RATINGS, Decision, Matter, Rating
 from edgepatent.report.build import stored_card
 from edgepatent.report.page import LARGE, Card, PageContent, Picture, picture
 from edgepatent.report.table import cell_text
-from edgepatent_runtime import drawing
 from edgepatent_runtime.errors import DrawingError
 from edgepatent_runtime.index import Index
+from edgepatent_runtime.search import sheets
 from edgepatent_runtime.search.request import Query, Request
 
 COLUMNS = [
@@ -41,7 +42,7 @@ def page_content(matter: Matter, index: Index) -> PageContent:
         title=matter.info.title,
         facts=facts,
         notes=notes,
-        queries=[_query(query) for query in queries.values()],
+        queries=[one for query in queries.values() for one in _pictures(query)],
         cards=list(_cards(decided, index)),
         order="the shortlist first",
         one="design",
@@ -106,9 +107,11 @@ def _cards(decided: list[Decision], index: Index) -> Iterator[Card]:
             )
 
 
-def _query(query: Query) -> Picture:
+def _pictures(query: Query) -> list[Picture]:
+    """A picture of each page that was searched with."""
+    where = query.path.rpartition("/")[2]
     try:
-        page = drawing.crop(drawing.decode(query.path, query.page - 1), query.crop)
+        pages = [part.page for part in sheets.parts(Path(query.path), query, whole=True)]
     except DrawingError:
-        page = None
-    return picture(page, LARGE, label="Query", where=query.path.rpartition("/")[2])
+        return [picture(None, LARGE, label="Query", where=where)]
+    return [picture(page, LARGE, label="Query", where=where) for page in pages]

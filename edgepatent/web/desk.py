@@ -46,7 +46,7 @@ class Desk:
         self.queries = Reader()
         self.pictures = Reader()
         self.drawn: Kept[bytes] = Kept(PICTURES_ROOM)
-        self._views: Kept[View] = Kept(VIEWS_ROOM)
+        self._views: Kept[list[View]] = Kept(VIEWS_ROOM)
         self._asking = ThreadPoolExecutor(ASKING, "edgepatent-asking")
         self._reading = ThreadPoolExecutor(2, "edgepatent-pictures")
 
@@ -85,22 +85,24 @@ class Desk:
             )
         return image
 
-    def view(self, reference: Reference, case: str | None, anyway: bool) -> View:
+    def views(
+        self, reference: Reference, case: str | None, *, anyway: bool, whole: bool
+    ) -> list[View]:
         """A query as it is searched with. Raises `DrawingError` for what is no drawing."""
         image = self.image(reference.id, case)
-        key = (str(reference), anyway)
-        view = self._views.get(key)
-        if view is None:
+        key = (str(reference), anyway, whole)
+        views = self._views.get(key)
+        if views is None:
             part = Part(image.data, reference.page, reference.crop)
             size = self.index.bundle.info.size
             try:
-                view = self.queries.view(Asked(part, image.name, size, anyway))
+                views = self.queries.views(Asked(part, image.name, size, anyway, whole))
             except DrawingError as error:
                 # Its detail speaks of options of the command line.
                 said = f"{image.name} cannot be searched with: {error.reason}"
                 raise DrawingError(said) from error
-            self._views.put(key, view, view.page.nbytes)
-        return view
+            self._views.put(key, views, sum(view.page.nbytes for view in views))
+        return views
 
     def place(self, name: str) -> int:
         """The place of an index, by the name that hits give it."""

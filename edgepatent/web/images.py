@@ -32,15 +32,19 @@ class Image:
 
 @dataclass(frozen=True)
 class Reference:
-    """A part of an image as an address names it: ``ID``, ``ID:2`` or ``ID:2:x,y,w,h``."""
+    """A part of an image as an address names it: ``ID``, ``ID:2`` or ``ID:2:x,y,w,h``.
+
+    ``ID`` alone is every page that is a drawing.
+    """
 
     id: str
-    page: int = 1
+    page: int | None = None
     crop: Crop | None = None
 
     def __str__(self) -> str:
-        box = ":" + ",".join(map(str, self.crop)) if self.crop else ""
-        return f"{self.id}:{self.page}{box}" if self.page > 1 or box else self.id
+        if self.crop:
+            return f"{self.id}:{self.page or 1}:{','.join(map(str, self.crop))}"
+        return self.id if self.page is None else f"{self.id}:{self.page}"
 
     @classmethod
     def parse(cls, text: str) -> "Reference":
@@ -50,7 +54,7 @@ class Reference:
             raise InputError("the address names no image: drop it again")
         key, page, *box = found.groups()
         crop = None if box[0] is None else (int(box[0]), int(box[1]), int(box[2]), int(box[3]))
-        return cls(key, int(page or 1), crop)
+        return cls(key, int(page) if page else None, crop)
 
 
 class Images:

@@ -23,6 +23,8 @@ QUERY = {
     "by": "patent or drawing",
     "any_rotation": "1: try each image in four turns",
     "anyway": "1: also take what does not look like a drawing",
+    "whole": "1: a sheet as it is, without its figures as views beside it",
+    "not_itself": "1: without the images' own files, where they are indexed",
     "locarno": "a Locarno class or subclass; may be repeated",
     "not_locarno": "without this class or subclass; may be repeated",
     "since": "from this date on (YYYY-MM-DD)",
@@ -54,11 +56,13 @@ def search(parameters: QueryParams, queries: tuple[Query, ...], hidden: frozense
         queries=queries,
         like=parameters.get("like") or None,
         text=parameters.get("text") or None,
-        fuse=_flag(parameters, "fuse"),
+        fuse=flag(parameters, "fuse"),
         top=min(whole(parameters, "top", 20), MOST_HITS),
         by="drawing" if by == "drawing" else "patent",
-        any_rotation=_flag(parameters, "any_rotation"),
-        anyway=_flag(parameters, "anyway"),
+        any_rotation=flag(parameters, "any_rotation"),
+        anyway=flag(parameters, "anyway"),
+        whole=flag(parameters, "whole"),
+        not_itself=flag(parameters, "not_itself"),
         locarno=tuple(parameters.getlist("locarno")),
         not_locarno=tuple(parameters.getlist("not_locarno")),
         since=parameters.get("since") or None,
@@ -81,7 +85,8 @@ def address(request: Request, images: Mapping[str, Reference], matter: str) -> s
             known = images[query.path]
             pairs.append(("image", str(Reference(known.id, query.page, query.crop))))
     pairs += [(name, getattr(request, name)) for name in ("like", "text", "since", "before")]
-    pairs += [(name, "1") for name in ("fuse", "any_rotation", "anyway") if getattr(request, name)]
+    flags = ("fuse", "any_rotation", "anyway", "whole", "not_itself")
+    pairs += [(name, "1") for name in flags if getattr(request, name)]
     if request.by != "patent":
         pairs.append(("by", request.by))
     pairs += [("locarno", code) for code in request.locarno]
@@ -102,5 +107,6 @@ def side(request: HttpRequest) -> int:
     return min(whole(request.query_params, "side", 800), LARGEST)
 
 
-def _flag(parameters: QueryParams, name: str) -> bool:
+def flag(parameters: QueryParams, name: str) -> bool:
+    """Whether a parameter is set."""
     return parameters.get(name, "0") in ("1", "true")

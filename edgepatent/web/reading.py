@@ -1,7 +1,7 @@
 """Reading pictures that nobody vouches for, in a process that may die of it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import msgspec
@@ -32,20 +32,34 @@ class Described(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A page of a file (from 1), or the part ``crop`` (x, y, width, height) of it."""
+    """A page of a file (from 1), or the part ``crop`` (x, y, width, height) of it.
+
+    Without ``page`` every page that is a drawing.
+    """
 
     data: bytes
-    page: int = 1
+    page: int | None = None
     crop: Crop | None = None
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A part that is searched with: by a model that takes drawings of ``size`` pixels."""
+    """A part that is searched with: by a model that takes drawings of ``size`` pixels.
+
+    ``anyway`` and ``whole`` as in `Request`.
+    """
 
     part: Part
     name: str
     size: int
     anyway: bool = False
+    whole: bool = False
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A figure of a file, and the page that shows it; None in a file of one page."""
+
+    page: int | None
+    figure: Figure
 
 
 class Reader:
@@ -70,12 +84,12 @@ class Reader:
         """What is in a file. Raises `DrawingError` for what cannot be used."""
         return self._call(_describe, data)
 
-    def view(self, asked: Asked) -> View:
-        """A view to search with. Raises `DrawingError`, also for what looks like no drawing."""
-        return self._call(_view, asked)
+    def views(self, asked: Asked) -> list[View]:
+        """The views to search with. Raises `DrawingError`, also for what looks like no drawing."""
+        return self._call(_views, asked)
 
-    def figures(self, part: Part) -> list[Figure]:
-        """The figures of a page, in reading order. Raises `DrawingError`."""
+    def figures(self, part: Part) -> list[Found]:
+        """The figures of a page, or of all drawings, in reading order. Raises `DrawingError`."""
         return self._call(_figures, part)
 
     def picture(self, part: Part, side: int) -> bytes:
@@ -115,25 +129,32 @@ def _describe(data: bytes) -> Described:
     return Described(min(count, MOST_PAGES), width, height)
 
 
-def _view(asked: Asked) -> View:
-    from edgepatent_runtime.search import views
+def _views(asked: Asked) -> list[View]:
+    from edgepatent_runtime.search import sheets
 
     query = Query(asked.name, asked.part.page, asked.part.crop)
-    return views.read(query, asked.size, {asked.name: asked.part.data}, anyway=asked.anyway)
+    given = {asked.name: asked.part.data}
+    return sheets.read(query, asked.size, given, anyway=asked.anyway, whole=asked.whole)
 
 
-def _figures(part: Part) -> list[Figure]:
-    from edgepatent_runtime import drawing
+def _figures(part: Part) -> list[Found]:
     from edgepatent_runtime.figures import figures
 
-    return figures(drawing.decode(part.data, part.page - 1))
+    return [Found(query.page, figure) for query, page in _pages(part) for figure in figures(page)]
 
 
 def _picture(arguments: tuple[Part, int]) -> bytes:
     from edgepatent_runtime import drawing
 
     part, side = arguments
-    return encode(drawing.crop(drawing.decode(part.data, part.page - 1), part.crop), side)
+    _, page = next(_pages(part))
+    return encode(drawing.crop(page, part.crop), side)
+
+
+def _pages(part: Part) -> Iterator[tuple[Query, Page]]:
+    from edgepatent_runtime.search import sheets
+
+    return sheets.pages(part.data, Query("image", part.page))
 
 
 def _stored(arguments: tuple[ImageRef, int]) -> bytes:

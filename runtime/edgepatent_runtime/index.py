@@ -178,8 +178,8 @@ class Index:
         fields of a `Request`; a `Request` in place of the views says all of it at once, and
         ``given`` holds the images that its queries name where they are no files ("-" among them).
 
-        An indexed query image is never its own hit. Raises `InputError` for what cannot be
-        searched with, `DrawingError` (one of them) for a view that is no drawing,
+        An indexed query image is found, too, unless ``not_itself``. Raises `InputError` for what
+        cannot be searched with, `DrawingError` (one of them) for a view that is no drawing,
         `CollectionError` where nothing is indexed.
         """
         from edgepatent_runtime.search.asking import Question
@@ -221,9 +221,9 @@ class Index:
         queries, found = named(views)
         given = {**(given or {}), **found}
         embedder = self._embed()
-        seen = embedder.read(queries, given, anyway=anyway)
+        seen = embedder.read(queries, given, anyway=anyway, whole=True)
         embeddings = embedder.embed(queries, seen, given)
-        classifier = self._classifier(len(queries))
+        classifier = self._classifier(len(embeddings))
         exclude = [bytes.fromhex(view.sha256) for view in seen]
         return Classification(
             views=seen,

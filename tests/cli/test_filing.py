@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from edgepatent.report import filing
@@ -13,7 +14,7 @@ from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.search.request import Query, Request
 
 FILED = filing.FiledSearch(
-    format=1,
+    format=filing.FORMAT,
     edgepatent="0.1.0",
     created="2026-11-24T12:00:00+00:00",
     model=filing.FiledModel("tiny", "a" * 64, "b" * 64),
@@ -43,9 +44,19 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     assert filing.read(tmp_path / "search.json") == FILED
 
 
-def test_a_value_of_another_kind_is_one_line(tmp_path: Path) -> None:
+def test_what_the_first_format_meant_is_kept(tmp_path: Path) -> None:
     document = filing.plain(FILED)
-    document = json.loads(json.dumps(document))
+    queries = [{"path": "sketch.png", "page": 1, "crop": None}]
+    document["request"] = {"indexes": ["/index"], "queries": queries, "locarno": ["06"]}
+    (tmp_path / "search.json").write_text(json.dumps({**document, "format": 1}))
+    asked = filing.read(tmp_path / "search.json").request
+    assert asked == msgspec.structs.replace(FILED.request, whole=True, not_itself=True)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_value_of_another_kind_is_one_line(version: int, tmp_path: Path) -> None:
+    document = filing.plain(FILED)
+    document = json.loads(json.dumps({**document, "format": version}))
     file = tmp_path / "search.json"
     refused = []
     for path in places(document):

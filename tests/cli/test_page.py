@@ -85,7 +85,7 @@ def test_a_drawing_that_cannot_be_had_leaves_a_place(edgepatent, tiny_bundle, tm
     query = tmp_path / "query.png"
     shutil.copy(tmp_path / "drawings" / "P0000" / "view0.png", query)
     shutil.rmtree(tmp_path / "drawings")
-    for name, missing in (("with", 0), ("without", 5)):
+    for name, missing in (("with", 0), ("without", 6)):
         path = tmp_path / f"{name}.html"
         edgepatent(
             "search", query, "--index", tmp_path / name, "--html", path, "--anyway", "--paths"

@@ -95,11 +95,15 @@ def test_paths_and_csv(edgepatent, index, query, tmp_path):
     assert [row["rank"] for row in written] == ["1", "2", "3", "4"]
 
 
-def test_a_query_that_is_indexed_is_not_its_own_hit(edgepatent, index, designs, first):
-    document = search(edgepatent, index, designs / first / "view 0.png")
+def test_a_query_that_is_indexed_finds_itself_unless_asked_not_to(inside, index, designs, first):
+    own = designs / first / "view 0.png"
+    document = search(inside, index, own)
+    assert document["hits"][0]["drawings"][0]["path"] == str(own)
+    assert document["hits"][0]["score"] > 0.99
+    document = search(inside, index, own, "--not-itself")
     paths = [drawing["path"] for hit in document["hits"] for drawing in hit["drawings"]]
     assert paths
-    assert not any(path.endswith(f"{first}/view 0.png") for path in paths)
+    assert str(own) not in paths
 
 
 def test_standard_input_is_a_query(edgepatent, index, query, first):
@@ -129,7 +133,9 @@ def test_crop_and_page(inside, index, query, first, tmp_path):
     assert names(document) == [first]
     assert document["hits"][0]["score"] > 0.99
     assert document["query"] == [f"{tiff}#page=2#xywh={crop}"]
-    assert "blank page" in inside("search", "--index", index, tiff, status=1).stderr
+    refused = inside("search", "--index", index, tiff, status=1).stderr
+    assert "no page looks like a drawing" in refused
+    assert "--page (1 to 2)" in refused
 
 
 def test_a_page_of_a_pdf(edgepatent, index, query, first, tmp_path):
@@ -295,9 +301,9 @@ def test_record_and_replay(inside, index, query, designs, tmp_path, tiny_bundle)
     assert len(kept["queries"][0]["sha256"]) == 64
     assert kept["indexes"][0]["drawings"] == 30
     assert len(kept["hits"]) == 5
-    # The format of earlier versions: the request names the indexes, pages count from 0.
     assert kept["request"]["indexes"] == [str(copy)]
-    assert kept["request"]["queries"] == [{"path": str(query), "page": 0, "crop": None}]
+    asked = {"path": str(query), "page": None, "crop": None, "figure": None}
+    assert kept["request"]["queries"] == [asked]
     same = inside("replay", record)
     assert "the same 5 hits" in same.stdout
 
@@ -405,12 +411,16 @@ def test_what_is_no_drawing_is_called_so(index, tmp_path, capsys):
     assert run(["search", "--index", str(index), str(photograph), "--anyway"]) == 0
 
 
-def test_the_front_page_of_a_pdf_points_to_its_sheets(index, shared, inside):
+def test_a_patent_as_pdf_is_searched_with_its_drawings(index, shared, inside):
     patent = shared / "data" / "uspto-pdf" / "D538119.pdf"
-    error = inside("search", "--index", index, patent, status=1).stderr
+    done = inside("search", "--index", index, patent, "--json")
+    sheets = [f"{patent}#page={page}" for page in (2, 3, 4, 5)]
+    assert [name for name in json.loads(done.stdout)["query"] if name in sheets] == sheets
+    assert f"searched with 4 pages as views of one design: {sheets[0]}, " in done.stderr
+    error = inside("search", "--index", index, patent, "--page", "1", status=1).stderr
     assert "looks like a page of text" in error
     assert "--page (1 to 5)" in error
-    assert inside("search", "--index", index, patent, "--page", "2", "--json").stdout
+    assert search(inside, index, patent, "--page", "2", "--whole")["query"] == sheets[:1]
 
 
 def test_a_search_imports_no_more_than_it_needs(index, query):

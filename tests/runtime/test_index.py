@@ -128,10 +128,12 @@ def test_pages_count_from_1(index: Index, sketch: Path, tmp_path: Path) -> None:
         Query(str(tiff), page=0)
 
 
-def test_an_indexed_query_is_not_its_own_hit(index: Index, drawings: Path) -> None:
+def test_an_indexed_query_finds_itself_unless_asked_not_to(index: Index, drawings: Path) -> None:
     own = drawings / "P0003" / "view0.png"
     for view in (own, own.read_bytes()):
-        paths = [found.path for hit in index.search(view, top=50) for found in hit.drawings]
+        assert index.search(view)[0].drawings[0].path == "P0003/view0.png"
+        found = index.search(view, top=50, not_itself=True)
+        paths = [one.path for hit in found for one in hit.drawings]
         assert paths
         assert "P0003/view0.png" not in paths
 

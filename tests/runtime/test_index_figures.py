@@ -115,6 +115,48 @@ def test_one_figure_of_a_sheet_is_asked(sheets: Path, index: Path) -> None:
         Query(sheet, crop=(0, 0, 5, 5), figure="2")
 
 
+def test_a_sheet_is_asked_with_its_figures(sheets: Path, index: Path) -> None:
+    sheet = str(sheets / "P2" / "sheet-1.png")
+    with Index.open(index) as opened:
+        result = opened.search(sheet)
+        names = [sheet, f"{sheet}#figure=1", f"{sheet}#figure=2"]
+        assert [view.name for view in result.views] == names
+        assert [view.of for view in result.views] == [None, sheet, sheet]
+        assert result[0].patent_id == "P2"
+        # Each view finds itself but for the rounding of stored rows.
+        assert result[0].score > 0.99
+        whole = opened.search(sheet, whole=True, not_itself=True)
+        assert [view.name for view in whole.views] == [sheet]
+        parts = [opened.search(Query(sheet, figure=one), not_itself=True) for one in ("1", "2")]
+        both = opened.search(sheet, not_itself=True)
+        alone = {hit.patent_id: hit.score for hit in whole}
+        shown = [{hit.patent_id: hit.score for hit in part} for part in parts]
+        for hit in both:
+            mean = (shown[0][hit.patent_id] + shown[1][hit.patent_id]) / 2
+            expected = 0.75 * alone[hit.patent_id] + 0.25 * mean
+            assert hit.score == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_file_of_several_pages_is_asked_with_those_that_are_drawings(
+    sheets: Path, index: Path, tmp_path: Path
+) -> None:
+    tiff = tmp_path / "patent.tiff"
+    blank, *pages = (
+        Image.new("L", (1200, 1600), 255),
+        *(Image.open(sheets / "P1" / f"sheet-{n}.png") for n in (1, 2)),
+    )
+    blank.save(tiff, save_all=True, append_images=pages)
+    with Index.open(index) as opened:
+        result = opened.search(tiff)
+        names = [f"{tiff}#page=2", f"{tiff}#page=3"]
+        assert [view.name for view in result.views if view.of is None] == names
+        assert result[0].patent_id == "P1"
+        # A figure is looked for on all of them.
+        (view,) = opened.search(Query(str(tiff), figure="3")).views
+        assert view.name == f"{tiff}#page=3#figure=3"
+        assert len(opened.search(Query(str(tiff), page=3)).views) == 1
+
+
 class StopHereError(Exception):
     """Ctrl-C."""
 

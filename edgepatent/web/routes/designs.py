@@ -126,7 +126,8 @@ async def match(desk: Desk, request: Request) -> MatchEntry:
             references = parameters.references(given)
             if len(references) != 1:
                 raise InputError("name one image to compare with")
-            query = desk.view(references[0], given.get("matter") or None, True).page
+            case = given.get("matter") or None
+            query = desk.views(references[0], case, anyway=True, whole=True)[0].page
         found = desk.index.occlusion(page, query)
         most = float(found.cells.max()) or 1.0
         left, top, right, bottom = inked(page)

@@ -36,7 +36,7 @@ class ImageEntry(msgspec.Struct, frozen=True):
 
 
 class FiguresEntry(msgspec.Struct, frozen=True):
-    """The figures of a page, in reading order."""
+    """The figures of a page, or of several, in reading order."""
 
     figures: list[PartEntry]
 
@@ -52,10 +52,9 @@ async def send(desk: Desk, request: Request) -> ImageEntry:
         image.name,
         described.width,
         described.height,
-        [
-            PartEntry(str(Reference(image.id, page)), f"Page {page}" if count > 1 else "All of it")
-            for page in range(1, count + 1)
-        ],
+        [PartEntry(str(Reference(image.id, page)), f"Page {page}") for page in range(1, count + 1)]
+        if count > 1
+        else [PartEntry(image.id, "All of it")],
     )
 
 
@@ -64,7 +63,7 @@ def _keep(desk: Desk, data: bytes, name: str) -> Image:
     if image.described.pages == 1:
         # Read while the browser learns its id; what is no drawing is said when it is asked with.
         with suppress(DrawingError):
-            desk.view(Reference(image.id), None, False)
+            desk.views(Reference(image.id), None, anyway=False, whole=False)
     return image
 
 
@@ -75,7 +74,7 @@ def _name(text: str) -> str:
 
 
 async def figures(desk: Desk, request: Request) -> FiguresEntry:
-    """The figures on a page of an image."""
+    """The figures on a page of an image, or on all its pages of drawings."""
     reference = Reference.parse(request.path_params["reference"])
     case = request.query_params.get("matter")
 
@@ -84,8 +83,8 @@ async def figures(desk: Desk, request: Request) -> FiguresEntry:
         found = desk.queries.figures(Part(image.data, reference.page))
         return [
             PartEntry(
-                str(Reference(reference.id, reference.page, one.box)),
-                f"Fig. {one.number}" if one.number else f"Figure {place}",
+                str(Reference(reference.id, one.page, one.figure.box)),
+                f"Fig. {one.figure.number}" if one.figure.number else f"Figure {place}",
             )
             for place, one in enumerate(found, start=1)
         ]
@@ -119,7 +118,7 @@ OPERATIONS = [
         "GET",
         "/api/images/{reference}/figures",
         figures,
-        "The figures on a page of a query image",
+        "The figures on a page of a query image, or on all its pages of drawings",
         FiguresEntry,
         query={"matter": "the matter that may hold the image"},
     ),

@@ -153,14 +153,15 @@ async def keep(desk: Desk, request: Request) -> SearchEntry:
     def work() -> SearchEntry:
         kept = desk.matter(case)
         index, question, views = asked(desk, request.query_params)
-        queries, given = [], {}
+        found = index.search(question, given=views)
+        queries = []
         for query in question.queries:
             image = desk.image(Reference.parse(query.path).id, case)
             path = str(kept.keep_query(image.data, image.name))
             queries.append(msgspec.structs.replace(query, path=path))
-            given[path] = views[query.path]
         question = msgspec.structs.replace(question, queries=tuple(queries))
-        name = kept.keep_search(filing.file(index.search(question, given=given), index))
+        filed = filing.file(msgspec.structs.replace(found, request=question), index)
+        name = kept.keep_search(filed)
         return _search(kept, case, name)
 
     return await desk.ask(work)

@@ -103,12 +103,12 @@ class PageClasses(msgspec.Struct, frozen=True):
     calibration: CalibrationEntry
 
 
-def asked(desk: Desk, given: QueryParams) -> tuple[Index, Question, dict[str, View]]:
+def asked(desk: Desk, given: QueryParams) -> tuple[Index, Question, dict[str, list[View]]]:
     """What an address asks: of which index, what, with which views (by the query's path)."""
     case = given.get("matter") or None
-    anyway = given.get("anyway") == "1"
     references = parameters.references(given)
-    views = {str(reference): desk.view(reference, case, anyway) for reference in references}
+    anyway, whole = (parameters.flag(given, name) for name in ("anyway", "whole"))
+    views = {str(one): desk.views(one, case, anyway=anyway, whole=whole) for one in references}
     queries = tuple(Query(str(one), page=one.page, crop=one.crop) for one in references)
     hidden = desk.matter(case).noise() if case else frozenset[str]()
     return _index(desk, given), parameters.search(given, queries, hidden), views
@@ -189,10 +189,8 @@ async def classify(desk: Desk, request: Request) -> PageClasses:
         references = parameters.references(given)
         if not references:
             raise InputError("there is no image to classify")
-        anyway = given.get("anyway") == "1"
-        views = {
-            str(one): desk.view(one, given.get("matter") or None, anyway) for one in references
-        }
+        anyway, case = parameters.flag(given, "anyway"), given.get("matter") or None
+        views = {str(one): desk.views(one, case, anyway=anyway, whole=True) for one in references}
         found = desk.index.classify([Query(name) for name in views], given=views, anyway=anyway)
         printed = classified(found, desk.index, SUGGESTIONS)
         pairs = zip(printed.suggestions, found.suggestions, strict=False)

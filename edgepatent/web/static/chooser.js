@@ -15,6 +15,10 @@ export function choose(sent) {
       chosen = boxes.filter((one) => one.checked).map((one) => one.value);
       box.close();
     }, { class: "main" });
+    const all = button("All drawings", () => {
+      chosen = [sent.id];
+      box.close();
+    });
     const count = () => (use.disabled = !boxes.some((one) => one.checked));
     list.addEventListener("change", count);
     list.addEventListener("dblclick", (event) => {
@@ -24,8 +28,8 @@ export function choose(sent) {
       box.close();
     });
     const box = modal([
-      h("div", { class: "head" }, h("h2", {}, "Which pages are meant?"), use, button("Cancel", () => box.close(), { class: "bare" })),
-      h("div", { class: "body" }, h("p", { class: "quiet" }, "Choose one, or several views of the same design. The figures of a page can be told apart afterwards."), list),
+      h("div", { class: "head" }, h("h2", {}, "Which pages are meant?"), use, all, button("Cancel", () => box.close(), { class: "bare" })),
+      h("div", { class: "body" }, h("p", { class: "quiet" }, "Choose one, or several views of the same design; or all pages that are drawings. Their figures are told apart."), list),
     ], { kind: "full", label: "Choose pages", onclose: () => resolve(chosen) });
     box.style.overflow = "auto";
     count();

@@ -37,13 +37,14 @@ function view(reference, place, state) {
 /** The figures of the sheet that is searched with, to search with one of them alone. */
 function offer(box, state) {
   const [key, page, crop] = state.image[0].split(":");
-  const whole = Number(page ?? 1) > 1 ? `${key}:${page}` : key;
+  const whole = page && !(crop && page === "1") ? `${key}:${page}` : key;
   const matter = state.matter ? `?matter=${encodeURIComponent(state.matter)}` : "";
   attempt(async () => {
     const found = (await api.get(`/api/images/${whole}/figures${matter}`)).figures;
     if (found.length < 2 && !crop) return;
     const choices = [{ reference: whole, label: "Sheet" }, ...found];
-    box.replaceChildren(...choices.map((one) => h("button", {
+    const note = crop ? [] : [h("p", { class: "quiet small" }, `Searched with the sheet and its ${found.length} figures. Choose one to search with it alone.`)];
+    box.replaceChildren(...note, ...choices.map((one) => h("button", {
       type: "button", "aria-pressed": String(one.reference === state.image[0]),
       onclick: () => address.go({ image: [one.reference], top: null, design: null, compare: null }),
     }, h("img", { src: api.image(one.reference, 128), alt: "" }), h("span", {}, one.label))));

@@ -15,7 +15,7 @@ from edgepatent_runtime.search.embedder import Embedder
 from edgepatent_runtime.search.request import Request
 from edgepatent_runtime.search.results import Answer, DrawingHit, Hit, Result, View
 from edgepatent_runtime.search.searchable import Floats, Searchable
-from edgepatent_runtime.search.views import Given
+from edgepatent_runtime.search.views import Given, embedding
 
 
 class Question:
@@ -34,6 +34,7 @@ class Question:
         self.given = given
         self.filters = request.filters()
         self.exclude: list[bytes] = []
+        self.weights: list[float] | None = None
 
     def ask(self) -> Result:
         """Search. Raises `DrawingError` for a query that is no drawing, `InputError` for more."""
@@ -47,14 +48,19 @@ class Question:
             hidden = (*self.filters.not_patents, patent_id.canonical(request.like))
             self.filters = replace(self.filters, not_patents=hidden)
         elif request.queries:
-            seen = self.embedder.read(request.queries, self.given, anyway=request.anyway)
-            self.exclude = [bytes.fromhex(view.sha256) for view in seen]
+            seen = self.embedder.read(
+                request.queries, self.given, anyway=request.anyway, whole=request.whole
+            )
+            if request.not_itself:
+                self.exclude = [bytes.fromhex(view.sha256) for view in seen]
             decoded = time.perf_counter()
             timings["decode"] = (decoded - started) * 1000
             if request.any_rotation:
                 embeddings, seen = self._upright(seen)
             else:
                 embeddings = self.embedder.embed(request.queries, seen, self.given)
+            # An embedding that was given counts as a whole view.
+            self.weights = [view.weight for view in seen] + [1.0] * (len(embeddings) - len(seen))
             timings["encode"] = (time.perf_counter() - decoded) * 1000
         before = time.perf_counter()
         if embeddings is not None:
@@ -75,10 +81,13 @@ class Question:
             space=self.stores[0].space,
         )
 
-    def _find(self, embeddings: Floats, top: int, filters: Filters) -> Answer:
+    def _find(
+        self, embeddings: Floats, top: int, filters: Filters, weights: Sequence[float] | None
+    ) -> Answer:
         return ranking.search(
             self.stores,
             embeddings,
+            weights=weights,
             top=top,
             filters=filters,
             plan=self.request.plan,
@@ -88,19 +97,20 @@ class Question:
     def _by_images(self, embeddings: Floats) -> Answer:
         request = self.request
         if request.by == "drawing":
-            answers = [self._find(one[None], request.top, self.filters) for one in embeddings]
+            answers = [self._find(one[None], request.top, self.filters, None) for one in embeddings]
             return _by_drawing(answers, request.top)
         if request.text is None or not request.fuse:
-            return self._find(embeddings, request.top, self.filters)
+            return self._find(embeddings, request.top, self.filters, self.weights)
         from edgepatent_runtime.search import fusion
 
-        images = self._find(embeddings, fusion.DEPTH, self.filters)
+        images = self._find(embeddings, fusion.DEPTH, self.filters, self.weights)
         texts = self._by_words(request.text, fusion.DEPTH)
         ranked = {hit.patent_id for hit in images.hits}
         missing = tuple(hit.patent_id for hit in texts.hits if hit.patent_id not in ranked)
         if missing:
             # Found by words alone: their drawings' scores are still worth showing.
-            scored = self._find(embeddings, len(missing), replace(self.filters, patents=missing))
+            among = replace(self.filters, patents=missing)
+            scored = self._find(embeddings, len(missing), among, self.weights)
             drawings = {hit.patent_id: hit.drawings for hit in scored.hits}
             hits = [
                 msgspec.structs.replace(hit, drawings=drawings.get(hit.patent_id, hit.drawings))
@@ -116,7 +126,7 @@ class Question:
 
     def _upright(self, seen: Sequence[View]) -> tuple[Floats, list[View]]:
         """Each view turned to where its best match scores highest."""
-        if len(seen) < len(self.request.queries):
+        if any(embedding(query, self.given) is not None for query in self.request.queries):
             raise InputError("an embedding cannot be turned: give the image")
         chosen, turned = [], []
         for view in seen:

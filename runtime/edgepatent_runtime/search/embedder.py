@@ -45,23 +45,35 @@ class Embedder:
         return encoder.encode(drawings)
 
     def read(
-        self, queries: Sequence[Query], given: Mapping[str, Given], *, anyway: bool = False
+        self,
+        queries: Sequence[Query],
+        given: Mapping[str, Given],
+        *,
+        anyway: bool = False,
+        whole: bool = False,
     ) -> list[View]:
-        """Those of the queries that are images, read: see `views.read`."""
+        """The views of those of the queries that are images: see `sheets.read`."""
+        # Only here: a search by words reads no picture.
+        from edgepatent_runtime.search import sheets
+
         images = [query for query in queries if views.embedding(query, given) is None]
         size = self.bundle.info.size
-        return [views.read(query, size, given, anyway=anyway) for query in images]
+        return [
+            view
+            for query in images
+            for view in sheets.read(query, size, given, anyway=anyway, whole=whole)
+        ]
 
     def embed(
         self, queries: Sequence[Query], seen: Sequence[View], given: Mapping[str, Given]
     ) -> Floats:
-        """The embeddings [V, D] of the queries, ``seen`` being those of them that are images.
+        """The embeddings [V, D] of the views ``seen``, then those that queries name ready.
 
         Raises `InputError` where a ready embedding is not of this model's width.
         """
-        encoded = iter(self.encode(np.stack([view.drawing for view in seen])) if seen else ())
+        vectors = list(self.encode(np.stack([view.drawing for view in seen]))) if seen else []
         ready = (views.embedding(query, given) for query in queries)
-        vectors = [next(encoded) if one is None else one for one in ready]
+        vectors += [one for one in ready if one is not None]
         for vector in vectors:
             if len(vector) != self.bundle.info.dimensions:
                 raise InputError(

@@ -4,9 +4,9 @@ Candidates, then an exact score over the stored rows. Three plans find candidate
 rows), ``scan`` (Hamming distance of signs, straight from the disk) and ``graph`` (HNSW, loaded
 into memory). Each answer is grouped to patents.
 
-A patent's score for several query views is the mean over the views of its best matching drawing
-(MaxSim: Khattab and Zaharia, "ColBERT", 2020, section 3.3, divided by the number of views, so
-that it stays a cosine). Every patent that is found is scored over all of its drawings, not only
+A patent's score for several query views is the mean over the views, by what each counts, of its
+best matching drawing (MaxSim: Khattab and Zaharia, "ColBERT", 2020, section 3.3, as a mean, so that
+it stays a cosine). Every patent that is found is scored over all of its drawings, not only
 over those that were candidates.
 """
 
@@ -40,6 +40,7 @@ def search(
     stores: Sequence[Searchable],
     embeddings: Floats,
     *,
+    weights: Sequence[float] | None = None,
     top: int = 10,
     filters: Filters | None = None,
     plan: str = "auto",
@@ -47,7 +48,8 @@ def search(
 ) -> Answer:
     """The ``top`` patents whose drawings are most like the views ``embeddings`` [V, D].
 
-    ``embeddings`` are unit vectors of the stores' own model. ``exclude`` are the SHA-256 digests
+    ``embeddings`` are unit vectors of the stores' own model, ``weights`` [V] what each counts, all
+    the same where there are none. ``exclude`` are the SHA-256 digests
     of files that shall not be found: the query images themselves. ``plan`` "auto" is exact for up
     to 20,000 rows, or where the filters leave no more; otherwise the graph where the store was
     opened with it and there is no filter; otherwise the scan. "graph" loads it where it is not,
@@ -64,6 +66,8 @@ def search(
     started = time.perf_counter()
     require_one_space(stores)
     queries = checked(embeddings, stores[0].dimensions)
+    shares = np.ones(len(queries)) if weights is None else np.asarray(weights, np.float64)
+    shares = (shares / shares.sum()).astype(np.float32)
     digests = list(exclude)
     found: list[_Found] = []
     plans = []
@@ -71,7 +75,7 @@ def search(
     for store in stores:
         with store.moment() as moment:
             scope = moment.scope(filters or Filters(), digests, plan)
-            found += _best(store, moment, scope, queries, top)
+            found += _best(store, moment, scope, queries, shares, top)
             plans.append(scope.plan)
             searched += scope.size
     # A patent counts where it scores best, ties where it was found first.
@@ -182,16 +186,16 @@ def patent_hit(
 
 
 def _best(
-    store: Searchable, moment: Moment, scope: Scope, queries: Floats, top: int
+    store: Searchable, moment: Moment, scope: Scope, queries: Floats, shares: Floats, top: int
 ) -> list[_Found]:
     """The best ``top`` patents in scope, best first."""
     if not scope.size or top < 1:
         return []
     count = max(CANDIDATES, 4 * top)
-    ranking = _rank(moment, scope, queries, count, top)
+    ranking = _rank(moment, scope, queries, shares, count, top)
     while not ranking.complete:
         count *= 4
-        ranking = _rank(moment, scope, queries, count, top)
+        ranking = _rank(moment, scope, queries, shares, count, top)
     best = ranking.first(top)
     rows = np.concatenate([rows for _, rows, _ in best]) if best else np.zeros(0, np.int64)
     moment.require(rows)
@@ -199,7 +203,9 @@ def _best(
     return [_Found(store, score, rows, scores, facts) for score, rows, scores in best]
 
 
-def _rank(moment: Moment, scope: Scope, queries: Floats, count: int, top: int) -> "_Ranking":
+def _rank(
+    moment: Moment, scope: Scope, queries: Floats, shares: Floats, count: int, top: int
+) -> "_Ranking":
     """The patents of ``count`` candidates a view, each scored over all of its drawings.
 
     The ranking is complete where more candidates could not change the first ``top``, by the
@@ -209,17 +215,17 @@ def _rank(moment: Moment, scope: Scope, queries: Floats, count: int, top: int) -
     candidates: list[Rows] = []
     threshold = 0.0
     exhausted = True
-    for query in queries:
+    for query, share in zip(queries, shares, strict=True):
         rows, scores, complete = scope.nearest(query, count)
         exhausted = exhausted and complete
-        threshold += float(scores.min(initial=1.0)) / len(queries)
+        threshold += float(scores.min(initial=1.0)) * float(share)
         candidates.append(rows)
     patents, rows = scope.siblings(np.unique(np.concatenate(candidates)))
     scores = moment.scores(queries, rows)
     starts = np.flatnonzero(np.diff(patents, prepend=-1))
     if not len(starts):
         return _Ranking(rows, scores, starts, np.zeros(0, np.float32), exhausted)
-    means = np.maximum.reduceat(scores, starts, axis=1).mean(axis=0)
+    means = shares @ np.maximum.reduceat(scores, starts, axis=1)
     enough = len(means) >= top and np.partition(means, -top)[-top] >= threshold
     return _Ranking(rows, scores, starts, means, exhausted or bool(enough))
 

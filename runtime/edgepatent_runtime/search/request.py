@@ -15,20 +15,20 @@ Crop = tuple[int, int, int, int]
 class Query(msgspec.Struct, frozen=True):
     """One query image: a file or, by a name, an image that is given beside the request.
 
-    "-" names standard input. ``page`` counts from 1 in a PDF or TIFF; ``crop`` is the part that is
-    meant: x, y, width, height in pixels of the page.
+    "-" names standard input. ``page`` counts from 1 in a PDF or TIFF; None is every page that is a
+    drawing. ``crop`` is the part that is meant: x, y, width, height in pixels of the page.
     ``figure`` is the figure of the sheet that is meant, by the number that its caption names.
 
     Raises `InputError` for a page or a crop that cannot be.
     """
 
     path: str
-    page: int = 1
+    page: int | None = None
     crop: Crop | None = None
     figure: str | None = None
 
     def __post_init__(self) -> None:
-        if self.page < 1:
+        if self.page is not None and self.page < 1:
             raise InputError(f"pages count from 1: there is no page {self.page} of {self.path}")
         if self.crop is not None and (len(self.crop) != 4 or min(self.crop[2:]) < 1):
             raise InputError(f"crop takes x, y, width and height in pixels, got {self.crop}")
@@ -37,7 +37,7 @@ class Query(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         text = "standard input" if self.path == "-" else self.path
-        if self.page > 1:
+        if self.page is not None:
             text += f"#page={self.page}"
         if self.crop:
             text += "#xywh={},{},{},{}".format(*self.crop)
@@ -64,6 +64,8 @@ class Options(TypedDict, total=False):
     plan: str
     any_rotation: bool
     anyway: bool
+    whole: bool
+    not_itself: bool
     locarno: Sequence[str]
     not_locarno: Sequence[str]
     since: str | None
@@ -84,7 +86,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     The views ``queries`` of one design, or those of the indexed patent ``like``, or ``text``
     alone. ``text`` beside images filters, or is fused with their ranking (``fuse``). A hit is a
     patent with its drawings or, ``by`` "drawing", one drawing. ``any_rotation`` tries each image
-    in all four quarter turns; ``anyway`` takes images that do not look like drawings.
+    in all four quarter turns; ``anyway`` takes images that do not look like drawings. A sheet that
+    shows several figures is searched with these beside it, unless ``whole``. ``not_itself`` leaves
+    the query images' own files out, where they are indexed.
     ``locarno`` to ``not_families`` as in `Filters`, in any usual spelling.
 
     Raises `InputError` for values that cannot be: a date that is none, a plain string in place of
@@ -100,6 +104,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     plan: str = "auto"
     any_rotation: bool = False
     anyway: bool = False
+    whole: bool = False
+    not_itself: bool = False
     locarno: Sequence[str] = ()
     not_locarno: Sequence[str] = ()
     since: str | None = None

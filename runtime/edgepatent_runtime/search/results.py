@@ -105,7 +105,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A query image as it was searched.
 
     ``sha256`` is of its file; ``page`` the part that was meant, [H, W]; ``drawing`` the same
-    normalised, [S, S]; ``quarters`` turns to the left of the page were searched with.
+    normalised, [S, S]; ``quarters`` turns to the left of the page were searched with. ``weight``
+    is what it counts beside other views, ``of`` the name of the sheet that it is a figure of.
     """
 
     name: str
@@ -113,6 +114,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     page: "Page"
     drawing: "Page"
     quarters: int = 0
+    weight: float = 1.0
+    of: str | None = None
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, eq=False):

@@ -1,6 +1,5 @@
-"""Query images in every form in which people hold them, read and normalised."""
+"""Query images in every form in which people hold them."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union, cast
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union, cast
 import numpy as np
 import numpy.typing as npt
 
-from edgepatent_runtime.errors import DrawingError, InputError
+from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.search.request import Query
 from edgepatent_runtime.search.results import View
 
@@ -24,10 +23,10 @@ An array of uint8 is an image (grey [H, W], RGB or RGBA [H, W, 3 or 4]), one of 
 [D], or several [V, D].
 """
 
-Given: TypeAlias = bytes | Page | npt.NDArray[np.float32] | View
+Given: TypeAlias = bytes | Page | npt.NDArray[np.float32] | list[View]
 """What a query's name stands for: the bytes of a file, grey pixels [H, W], an embedding [D].
 
-Or a view that was read before, perhaps in another process.
+Or the views that were read of it before, perhaps in another process.
 """
 
 
@@ -113,60 +112,3 @@ def embedding(query: Query, given: Mapping[str, Given]) -> npt.NDArray[np.float3
     if not isinstance(found, np.ndarray) or found.dtype == np.uint8:
         return None
     return np.asarray(found, np.float32)
-
-
-def _figure(page: Page, query: Query) -> Page:
-    """The figure of a sheet that a query names, without captions. Raises `InputError`."""
-    from edgepatent_runtime import drawing, figures
-
-    sheet = figures.read_sheet(page)
-    wanted = str(query.figure).upper()
-    for found in sheet.figures:
-        if found.number == wanted:
-            return drawing.crop(figures.without_captions(page, sheet), found.box)
-    read = ", ".join(found.number or "one without a number" for found in sheet.figures)
-    raise InputError(f"{query}: there is no such figure on the sheet; it shows {read or 'none'}")
-
-
-def read(query: Query, size: int, given: Mapping[str, Given], *, anyway: bool = False) -> View:
-    """Read a query image and normalise it to [size, size].
-
-    Raises `DrawingError`, which names the query, for what cannot be used, and unless ``anyway``
-    for what looks like anything but a drawing.
-    """
-    from edgepatent_runtime import drawing
-    from edgepatent_runtime.search import looks
-
-    if query.path == "-" and "-" not in given:
-        raise InputError("- stands for standard input: name a file, or give its bytes")
-    source = given.get(query.path, Path(query.path))
-    if isinstance(source, View):
-        return source
-    try:
-        if isinstance(source, np.ndarray):
-            page = np.asarray(source, np.uint8)
-        else:
-            page = drawing.decode(source, query.page - 1)
-        if query.figure is not None:
-            page = _figure(page, query)
-        page = drawing.crop(page, query.crop)
-        normal = drawing.normalise(page, size)
-        seen = looks.assess(page)
-    except DrawingError as error:
-        if query.path in error.detail:
-            raise
-        detail = f"{query} ({error.detail})" if error.detail else str(query)
-        raise DrawingError(error.reason, detail) from error
-    if seen.kind != "drawing" and not anyway:
-        # The first page of a patent as PDF is its front page, not a drawing.
-        pages = 1 if isinstance(source, np.ndarray) else drawing.pages(source)
-        other = f", --page (1 to {pages}) takes another page" if pages > 1 else ""
-        raise DrawingError(
-            f"looks like {looks.NAMES[seen.kind]}, not a drawing",
-            f"{query}; --anyway uses it all the same{other}",
-        )
-    if isinstance(source, Path):
-        source = source.read_bytes()
-    data = source.tobytes() if isinstance(source, np.ndarray) else source
-    sha256 = hashlib.sha256(data).hexdigest()
-    return View(name=str(query), sha256=sha256, page=page, drawing=normal)

@@ -1,0 +1,192 @@
+"""Query images read: which pages of a file are drawings, which figures of a sheet are meant."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgepatent_runtime import drawing, figures
+from edgepatent_runtime.errors import DrawingError, InputError
+from edgepatent_runtime.search import looks
+from edgepatent_runtime.search.request import Query
+from edgepatent_runtime.search.results import View
+from edgepatent_runtime.search.views import Given
+
+Page = npt.NDArray[np.uint8]
+Source = Path | bytes | Page
+
+MOST_SHEETS = 12
+"""So many drawing pages of a file, the first ones, are searched with: design patents have fewer."""
+
+# A sheet of more figures is only taken whole, as it is when it is indexed.
+_MOST_FIGURES = 40
+# What a sheet counts beside all its figures together. With less of it sheets that are indexed whole
+# are found worse, with more of it cut-out figures: benchmarks/figures_search.md.
+_WHOLE = 0.75
+
+
+class Part(msgspec.Struct, frozen=True, eq=False):
+    """A part of a file with its pixels [H, W]; ``query`` means this part and nothing else.
+
+    ``weight`` is what it counts beside the other parts of its page, which sum up to 1; ``of``
+    names the sheet that it is a figure of.
+    """
+
+    query: Query
+    page: Page
+    weight: float = 1.0
+    of: str | None = None
+
+
+def read(
+    query: Query,
+    size: int,
+    given: Mapping[str, Given],
+    *,
+    anyway: bool = False,
+    whole: bool = False,
+) -> list[View]:
+    """Read a query image and normalise it to [size, size]: one view, or several.
+
+    A file of several pages has a view for each that is a drawing, a sheet of several figures one
+    for each beside its own, unless ``whole``. Raises `DrawingError`, which names the query, for
+    what cannot be used, and unless ``anyway`` for what looks like anything but a drawing,
+    `InputError` for a figure that is not there.
+    """
+    if query.path == "-" and "-" not in given:
+        raise InputError("- stands for standard input: name a file, or give its bytes")
+    found = given.get(query.path, Path(query.path))
+    if isinstance(found, list):
+        return found
+    source = np.asarray(found, np.uint8) if isinstance(found, np.ndarray) else found
+    try:
+        seen = []
+        for part in parts(source, query, whole=whole):
+            seen.append((part, drawing.normalise(part.page, size)))
+            # Pages that were chosen are drawings, and so are figures.
+            if part.query.page == query.page and part.of is None and not anyway:
+                _require_drawing(source, part)
+    except DrawingError as error:
+        if query.path in error.detail:
+            raise
+        detail = f"{query} ({error.detail})" if error.detail else str(query)
+        raise DrawingError(error.reason, detail) from error
+    if isinstance(source, Path):
+        source = source.read_bytes()
+    data = source.tobytes() if isinstance(source, np.ndarray) else source
+    sha256 = hashlib.sha256(data).hexdigest()
+    return [
+        View(
+            name=str(part.query),
+            sha256=sha256,
+            page=part.page,
+            drawing=normal,
+            weight=part.weight,
+            of=part.of,
+        )
+        for part, normal in seen
+    ]
+
+
+def parts(source: Source, query: Query, *, whole: bool = False) -> Iterator[Part]:
+    """What of a file a query means: a crop, a figure, or its pages with their figures beside them.
+
+    ``whole`` leaves the figures out. Captions are painted white in figures: they must not decide.
+    Raises `DrawingError`, and `InputError` for a figure that is not there.
+    """
+    if query.figure is not None:
+        yield _figure(source, query)
+        return
+    for named, page in pages(source, query):
+        if query.crop is not None or whole:
+            yield Part(named, drawing.crop(page, query.crop))
+        else:
+            yield from _taken_apart(page, named)
+
+
+def pages(source: Source, query: Query) -> Iterator[tuple[Query, Page]]:
+    """The pages of a file that a query means, each with its pixels [H, W].
+
+    That is the page it names, all of a file of one page, else every page that is a drawing, up to
+    `MOST_SHEETS` (all where a figure is looked for), each as a query that names it. Raises
+    `DrawingError` for what cannot be read, and where no page shows a drawing.
+    """
+    if isinstance(source, np.ndarray):
+        yield query, source
+        return
+    count = 1 if query.page is not None else drawing.pages(source)
+    if count == 1:
+        yield query, drawing.decode(source, (query.page or 1) - 1)
+        return
+    found = 0
+    for number in range(1, count + 1):
+        page = _drawn(source, number)
+        if page is not None:
+            found += 1
+            yield msgspec.structs.replace(query, page=number), page
+            if found == MOST_SHEETS and query.figure is None:
+                return
+    if not found:
+        raise DrawingError(
+            "no page looks like a drawing", f"{query}; --page (1 to {count}) takes one of them"
+        )
+
+
+def _drawn(source: Path | bytes, number: int) -> Page | None:
+    """A page of a file, from 1; None where it is no drawing."""
+    try:
+        page = drawing.decode(source, number - 1)
+        return page if looks.assess(page).kind == "drawing" else None
+    except DrawingError as error:
+        if error.reason == "blank page":
+            return None
+        raise
+
+
+def _taken_apart(page: Page, query: Query) -> Iterator[Part]:
+    sheet = figures.read_sheet(page)
+    count = len(sheet.figures)
+    if not 2 <= count <= _MOST_FIGURES:
+        yield Part(query, page)
+        return
+    yield Part(query, page, _WHOLE)
+    clean = figures.without_captions(page, sheet)
+    for figure in sheet.figures:
+        if figure.number is None:
+            named = msgspec.structs.replace(query, crop=figure.box)
+        else:
+            named = msgspec.structs.replace(query, figure=figure.number)
+        # A copy: a part of the page would keep all of it in memory.
+        pixels = drawing.crop(clean, figure.box).copy()
+        yield Part(named, pixels, (1 - _WHOLE) / count, str(query))
+
+
+def _figure(source: Source, query: Query) -> Part:
+    """The figure that a query names, from the first page that shows it."""
+    wanted = str(query.figure).upper()
+    numbers = []
+    for named, page in pages(source, query):
+        sheet = figures.read_sheet(page)
+        for figure in sheet.figures:
+            if figure.number == wanted:
+                clean = figures.without_captions(page, sheet)
+                return Part(named, drawing.crop(clean, figure.box).copy())
+            numbers.append(figure.number or "one without a number")
+    raise InputError(
+        f"{query}: there is no such figure on the sheet; it shows {', '.join(numbers) or 'none'}"
+    )
+
+
+def _require_drawing(source: Source, part: Part) -> None:
+    kind = looks.assess(part.page).kind
+    if kind == "drawing":
+        return
+    count = 1 if isinstance(source, np.ndarray) else drawing.pages(source)
+    other = f", --page (1 to {count}) takes another page" if count > 1 else ""
+    raise DrawingError(
+        f"looks like {looks.NAMES[kind]}, not a drawing",
+        f"{part.query}; --anyway uses it all the same{other}",
+    )
