@@ -163,6 +163,13 @@ _REQUEST_OPTIONS = (
         help="How candidates are found; auto is exact up to 20,000 drawings.",
     ),
     click.option(
+        "--kin",
+        type=click.FloatRange(0, 1),
+        metavar="0..1",
+        help="From the same design (0) to other designs of its kind (1), with a model that tells "
+        "them apart, as the starter does. [default: as the model was made]",
+    ),
+    click.option(
         "--any-rotation",
         is_flag=True,
         help="Try the image in all four quarter turns, keep the best.",
@@ -182,7 +189,7 @@ _REQUEST_OPTIONS = (
 _REQUEST_FIELDS = (
     "top", "text", "fuse", "locarno", "not_locarno", "since", "before", "patents", "not_patents",
     "applicants", "not_applicants", "uspc", "countries", "families", "not_families", "by", "plan",
-    "any_rotation", "anyway", "whole", "not_itself",
+    "kin", "any_rotation", "anyway", "whole", "not_itself",
 )  # fmt: skip
 
 

@@ -3,11 +3,13 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import msgspec
 import numpy as np
 
 from edgepatent_runtime import patent_id
+from edgepatent_runtime.bundle import BundleInfo
 from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.search import ranking
@@ -88,11 +90,23 @@ class Question:
             self.stores,
             embeddings,
             weights=weights,
+            balance=self._balance,
             top=top,
             filters=filters,
-            plan=self.request.plan,
+            plan=self._plan(),
             exclude=self.exclude,
         )
+
+    @cached_property
+    def _balance(self) -> Floats | None:
+        """What each dimension of a query counts, where kin and twins are weighed otherwise."""
+        kin = self.request.kin
+        return None if kin is None else balance(self.embedder.bundle.info, kin)
+
+    def _plan(self) -> str:
+        # The signs of dimensions, and the graph, know the model's own weights only.
+        plan = self.request.plan
+        return "exact" if plan == "auto" and self.request.kin is not None else plan
 
     def _by_images(self, embeddings: Floats) -> Answer:
         request = self.request
@@ -142,6 +156,26 @@ class Question:
                 msgspec.structs.replace(view, page=np.rot90(view.page, quarters), quarters=quarters)
             )
         return np.stack(chosen), turned
+
+
+def balance(model: BundleInfo, kin: float) -> Floats:
+    """What to multiply a query [D] by for inner products of kin · cos_kin + (1 − kin) · cos_twin.
+
+    In the embedding itself each part has a length of its own (`bundle.Part`). Raises `InputError`
+    for a model that does not tell the two apart.
+    """
+    parts = model.parts
+    told = sorted(place for part in parts.values() for place in part.dimensions)
+    apart = set(parts) == {"kin", "twin"} and all(part.weight > 0 for part in parts.values())
+    if not apart or told != list(range(model.dimensions)):
+        raise InputError(
+            "the model of the index does not tell kin from twins: search without --kin, or bring "
+            "the index to one that does (edgepatent index rebuild --model)"
+        )
+    weights = np.empty(model.dimensions, np.float32)
+    for name, wanted in (("kin", kin), ("twin", 1 - kin)):
+        weights[parts[name].dimensions] = wanted / parts[name].weight
+    return weights
 
 
 def stored_views(stores: Sequence[Searchable], number: str) -> Floats:

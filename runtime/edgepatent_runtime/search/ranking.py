@@ -41,6 +41,7 @@ def search(
     embeddings: Floats,
     *,
     weights: Sequence[float] | None = None,
+    balance: Floats | None = None,
     top: int = 10,
     filters: Filters | None = None,
     plan: str = "auto",
@@ -49,12 +50,12 @@ def search(
     """The ``top`` patents whose drawings are most like the views ``embeddings`` [V, D].
 
     ``embeddings`` are unit vectors of the stores' own model, ``weights`` [V] what each counts, all
-    the same where there are none. ``exclude`` are the SHA-256 digests
-    of files that shall not be found: the query images themselves. ``plan`` "auto" is exact for up
-    to 20,000 rows, or where the filters leave no more; otherwise the graph where the store was
-    opened with it and there is no filter; otherwise the scan. "graph" loads it where it is not,
-    for this question. A patent in several stores is reported once, where it scores best. Safe from
-    several threads.
+    the same where there are none; ``balance`` [D] multiplies their dimensions. ``exclude`` are the
+    SHA-256 digests of files that shall not be found: the query images themselves. ``plan`` "auto"
+    is exact for up to 20,000 rows, or where the filters leave no more; otherwise the graph where
+    the store was opened with it and there is no filter; otherwise the scan. "graph" loads it where
+    it is not, for this question. A patent in several stores is reported once, where it scores best.
+    Safe from several threads.
 
     Raises `SpaceMismatchError` where the stores are of several models, `InputError` for
     embeddings that are not theirs or an unknown plan, `CollectionError` for damage.
@@ -66,6 +67,8 @@ def search(
     started = time.perf_counter()
     require_one_space(stores)
     queries = checked(embeddings, stores[0].dimensions)
+    if balance is not None:
+        queries = queries * balance
     shares = np.ones(len(queries)) if weights is None else np.asarray(weights, np.float64)
     shares = (shares / shares.sum()).astype(np.float32)
     digests = list(exclude)

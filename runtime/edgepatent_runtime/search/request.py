@@ -62,6 +62,7 @@ class Options(TypedDict, total=False):
     top: int
     by: Literal["patent", "drawing"]
     plan: str
+    kin: float | None
     any_rotation: bool
     anyway: bool
     whole: bool
@@ -88,11 +89,13 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     patent with its drawings or, ``by`` "drawing", one drawing. ``any_rotation`` tries each image
     in all four quarter turns; ``anyway`` takes images that do not look like drawings. A sheet that
     shows several figures is searched with these beside it, unless ``whole``. ``not_itself`` leaves
-    the query images' own files out, where they are indexed.
+    the query images' own files out, where they are indexed. ``kin`` from 0 (the same design) to 1
+    (other designs of its kind) weighs what a model tells of either, where it tells them apart; None
+    leaves it as the model was made.
     ``locarno`` to ``not_families`` as in `Filters`, in any usual spelling.
 
     Raises `InputError` for values that cannot be: a date that is none, a plain string in place of
-    a list, ``top`` below 1.
+    a list, ``top`` below 1, ``kin`` outside of 0 to 1.
     """
 
     queries: tuple[Query, ...] = ()
@@ -102,6 +105,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     top: int = 10
     by: Literal["patent", "drawing"] = "patent"
     plan: str = "auto"
+    kin: float | None = None
     any_rotation: bool = False
     anyway: bool = False
     whole: bool = False
@@ -126,6 +130,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             raise InputError(f"by is 'patent' or 'drawing', not {self.by!r}")
         if self.plan not in PLANS:
             raise InputError(f"there is no plan {self.plan!r}: use one of {', '.join(PLANS)}")
+        if self.kin is not None and not 0 <= self.kin <= 1:
+            raise InputError(f"kin goes from 0 (the same design) to 1 (its kind), got {self.kin}")
         for name in LISTS:
             msgspec.structs.force_setattr(self, name, listed(name, getattr(self, name)))
         self.filters()
@@ -163,4 +169,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             return "--fuse needs --text and an image (or --like)"
         if self.by == "drawing" and (self.fuse or not images):
             return "--by drawing goes with images, not with a ranking by words"
+        if self.kin is not None and not images:
+            return "--kin goes with images, not with a ranking by words"
         return None
