@@ -82,7 +82,8 @@ def command(
 
     Without --int8 the bundle computes in 32-bit floats. With it, FP32 and INT8 are compared on
     drawings that INT8 was not calibrated on: scores, neighbours, speed (milliseconds, one thread)
-    and size go into bundle.json and MODEL_CARD.md, and a model that loses too much is refused.
+    and size go into bundle.json and MODEL_CARD.md, pictures of both into RUN/report.html (layer by
+    layer, where the time goes, ranges), and a model that loses too much is refused.
     """
     try:
         from edgepatent_export.bundle_run import export
@@ -110,6 +111,7 @@ def command(
             finetune_steps=STEPS if finetune else 0,
             keep_going=keep_going,
             notes=notes_file.read_text("utf-8") if notes_file else "",
+            report=True,
             skipped=skipped,
             progress=progress,
             notify=lambda line: console.say(line, err=True),

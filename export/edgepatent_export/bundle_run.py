@@ -30,7 +30,7 @@ from edgepatent_export.order import (
     space_of,
     weights_digest,
 )
-from edgepatent_export.repair import CLOSE, find_int8
+from edgepatent_export.repair import CLOSE, Found, find_int8
 from edgepatent_export.target import Target
 from edgepatent_runtime.bundle import (
     CARD,
@@ -64,6 +64,7 @@ def export(
     finetune_steps: int = 0,
     keep_going: bool = False,
     notes: str = "",
+    report: bool = False,
     skipped: Skipped | None = None,
     progress: Progress = silent,
     notify: Callable[[str], None] = lambda line: None,
@@ -74,7 +75,8 @@ def export(
     ``max_drop`` (of 1) at no level. ``finetune_steps`` > 0 allows so many steps of training on the
     calibration drawings where nothing else helps. Where INT8 is refused, `ExportError` is raised
     with the numbers, or, with ``keep_going``, the FP32 bundle is written with the refused
-    certificate in it.
+    certificate in it. With ``report`` the run's report gets pictures of FP32 beside INT8, also
+    where INT8 is refused.
     ``notify`` is told what a person should know on the way.
 
     The folder takes its final name only when it is complete. Raises `ExportError` also where
@@ -123,7 +125,7 @@ def export(
                 )
                 return to_onnx(trained, recipe.size, axes)
 
-            certificate, quantised = _certified(
+            certificate, found = _certified(
                 proto,
                 fp32,
                 material,
@@ -134,10 +136,12 @@ def export(
                 progress,
                 notify,
             )
+            if report:
+                _add_to_report(run, out.name, fp32, found, material, progress, notify)
             for line in certificate.undecided:
                 notify(f"undecided: {line}")
             if certificate.accepted:
-                chosen = quantised
+                chosen = found.model
             elif keep_going:
                 notify("INT8 is refused, the FP32 model is written: " + _reasons(certificate))
             else:
@@ -202,7 +206,7 @@ def _certified(
     threads: int,
     progress: Progress,
     notify: Callable[[str], None],
-) -> tuple[Certificate, bytes]:
+) -> tuple[Certificate, Found]:
     """The best INT8 model that could be found, and its certificate, accepted or not."""
     exam = material.exam
     assert exam is not None
@@ -243,7 +247,28 @@ def _certified(
         kept_float=found.plan.kept_float,
         repairs=found.repairs,
     )
-    return certificate, found.model
+    return certificate, found
+
+
+def _add_to_report(
+    run: Run,
+    bundle: str,
+    fp32: bytes,
+    found: Found,
+    material: Material,
+    progress: Progress,
+    notify: Callable[[str], None],
+) -> None:
+    """The bundle is good without it: where the run's folder cannot be written, that is told."""
+    # Only here: matplotlib takes a second to import.
+    from edgepatent_export.figures import measure
+    from edgepatent_export.report import add_to_report
+
+    figures = measure(bundle, fp32, found, material.calibration, progress)
+    try:
+        add_to_report(run, figures)
+    except OSError as error:
+        notify(f"the report of {run.folder} cannot be written: {error.strerror or error}")
 
 
 def _reasons(certificate: Certificate) -> str:

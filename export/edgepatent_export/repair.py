@@ -30,12 +30,18 @@ CLOSE = 0.99
 
 @dataclass(frozen=True)
 class Found:
-    """An INT8 model, the plan that made it, what was tried to get there, and its certificate."""
+    """An INT8 model, the plan that made it, what was tried to get there, and its certificate.
+
+    ``proto`` is the repaired FP32 model that was quantised, ``statistics`` what calibration showed
+    of it.
+    """
 
     model: bytes
     plan: Plan
     repairs: list[str]
     certificate: Certificate
+    proto: onnx.ModelProto
+    statistics: Statistics
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,7 @@ def find_int8(
     )
     if not plan.nodes:
         model = quantise(proto, {}, plan).SerializeToString()
-        return Found(model, plan, ["weights only"], judge(model))
+        return Found(model, plan, ["weights only"], judge(model), proto, search.statistics)
     candidate = search.best(proto, search.statistics, plan)
     found = [_judged(candidate, judge)]
     if _good(found[-1]):
@@ -181,7 +187,14 @@ def _judged(candidate: _Candidate, judge: Callable[[bytes], Certificate]) -> Fou
         )
         if done
     ]
-    return Found(candidate.model, plan, repairs, judge(candidate.model))
+    return Found(
+        candidate.model,
+        plan,
+        repairs,
+        judge(candidate.model),
+        candidate.proto,
+        candidate.statistics,
+    )
 
 
 def _good(found: Found) -> bool:

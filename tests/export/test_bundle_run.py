@@ -1,12 +1,14 @@
 import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from edgepatent_export import bundle_run
 from edgepatent_export.bundle_run import export
 from edgepatent_export.drawings import named
+from edgepatent_export.figures import Int8Figures
 from edgepatent_runtime.encoder import Drawings, Encoder
 from edgepatent_runtime.errors import ExportError, TrainingError
 from edgepatent_train.run import Run
@@ -33,7 +35,9 @@ def test_fp32_and_int8_bundles_of_a_run_share_their_drawings(
     run: Run, tmp_path: Path, drawings: Drawings
 ) -> None:
     fp32 = export(run, tmp_path / "fp32", data=DATA)
-    int8 = export(run, tmp_path / "int8", data=DATA, evaluate=EXAM, int8=True, max_drop=0.5)
+    int8 = export(
+        run, tmp_path / "int8", data=DATA, evaluate=EXAM, int8=True, max_drop=0.5, report=True
+    )
     for bundle in (fp32, int8):
         bundle.verify()
         golden, expected = bundle.golden
@@ -55,6 +59,17 @@ def test_fp32_and_int8_bundles_of_a_run_share_their_drawings(
         plain = with_torch(torch.from_numpy(drawings)).numpy()
     ordered = Encoder(fp32).encode(drawings)
     np.testing.assert_allclose(ordered @ ordered.T, plain @ plain.T, atol=1e-4)
+    figures = msgspec.json.decode(
+        (run.folder / "pictures" / "int8.json").read_bytes(), type=Int8Figures
+    )
+    assert (figures.bundle, figures.accepted, figures.max_drop) == ("int8", True, 0.5)
+    for level, drop in figures.levels.items():
+        assert drop.drop == certificate["drop"][level]
+        assert [drop.low, drop.high] == list(certificate["drop_interval"][level])
+        assert drop.fp32 - drop.int8 == pytest.approx(drop.drop)
+    page = (run.folder / "report.html").read_text("utf-8")
+    assert "INT8 beside FP32: accepted" in page
+    assert f"<td>{figures.levels['patent'].int8:.4f}</td>" in page
     card = (int8.folder / "MODEL_CARD.md").read_text("utf-8")
     assert "Certificate: accepted" in card
     assert f"{certificate['int8']['levels']['patent']['mAP']:.4f}" in card

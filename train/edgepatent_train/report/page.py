@@ -2,17 +2,17 @@
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from edgepatent_train.checkpoint import write_atomic
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """Cells as text; all columns but the first are numbers."""
 
     columns: Sequence[str]
@@ -20,15 +20,14 @@ class Table:
     caption: str = ""
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """A picture (PNG), what it shows and how to read it, and its numbers."""
 
     title: str
     text: str
     name: str
     png: bytes
-    tables: Sequence[Table] = field(default_factory=tuple)
+    tables: Sequence[Table] = ()
 
     @property
     def uri(self) -> str:

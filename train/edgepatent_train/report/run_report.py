@@ -1,5 +1,6 @@
 """The report of a run: RUN/report.html, and RUN/pictures with every picture and its numbers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -54,10 +55,30 @@ def report(
     render(run)
 
 
+def add_sections(run: Run, name: str, sections: Sequence[Section]) -> None:
+    """Add what somebody else has to show to the report of ``run``, in place of what it had before.
+
+    Raises `OSError` where the folder cannot be written.
+    """
+    folder = run.folder / PICTURES
+    for section in sections:
+        write_atomic(folder / f"{section.name}.png", section.png)
+    kept = [msgspec.structs.replace(section, png=b"") for section in sections]
+    write_atomic(folder / f"added-{name}.json", msgspec.json.encode(kept))
+    render(run)
+
+
 def render(run: Run) -> None:
     """Put the page together from the pictures and numbers in the run's folder."""
     folder = run.folder / PICTURES
-    found = msgspec.json.decode((folder / FIGURES).read_bytes(), type=Gathered)
+    sections = []
+    if (folder / FIGURES).exists():  # a run of an earlier version has none
+        found = msgspec.json.decode((folder / FIGURES).read_bytes(), type=Gathered)
+        sections += [s for s in _sections(folder, found) if s.png]
+    for file in sorted(folder.glob("added-*.json")):
+        for each in msgspec.json.decode(file.read_bytes(), type=list[Section]):
+            png = (folder / f"{each.name}.png").read_bytes()
+            sections.append(msgspec.structs.replace(each, png=png))
     outcome = run.outcome()
     below = outcome is not None and outcome.below_first
     write_page(
@@ -67,7 +88,7 @@ def render(run: Run) -> None:
             facts=_facts(run),
             alarm=outcome.sentence() if outcome is not None and below else "",
             summary=outcome.sentence() if outcome is not None and not below else "",
-            sections=[s for s in _sections(folder, found) if s.png],
+            sections=sections,
         ),
     )
 
