@@ -20,6 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from sheet_files import write_patents
 from stored import draw_patents, records_of_designs, views_of_designs
 
 from edgepatent_runtime import faults
@@ -45,7 +46,9 @@ def add_some(index: Path, first: int, last: int) -> None:
         collection.finish()
 
 
-def steps(drawings: Path, bundle: Bundle, other: Bundle) -> dict[str, tuple[Step, Step]]:
+def steps(
+    drawings: Path, sheets: Path, bundle: Bundle, other: Bundle
+) -> dict[str, tuple[Step, Step]]:
     """Each thing a writer does, with what makes the index it begins with."""
 
     def none(index: Path) -> None:
@@ -93,6 +96,16 @@ def steps(drawings: Path, bundle: Bundle, other: Bundle) -> dict[str, tuple[Step
             if collection.space != other.info.space:
                 collection.rebuild(Encoder(other), Skipped())
 
+    def whole(index: Path) -> None:
+        create(index)
+        source = open_source(str(sheets))
+        with Collection.open(index, write=True) as collection:
+            collection.add(source.records(Skipped()), Encoder(bundle), root=source.root)
+
+    def take_apart(index: Path) -> None:
+        with Collection.open(index, write=True) as collection:
+            collection.take_apart(Encoder(bundle), Skipped())
+
     def damaged(index: Path) -> None:
         filled(index)
         path = next(index.glob("vectors-*.rows"))
@@ -134,6 +147,7 @@ def steps(drawings: Path, bundle: Bundle, other: Bundle) -> dict[str, tuple[Step
         "remove": (filled, remove),
         "compact": (removed, compact),
         "rebuild": (drawn, rebuild),
+        "figures": (whole, take_apart),
         "repair": (damaged, repair),
         "merge": (merged, merge),
         "week": (none, week),
@@ -203,8 +217,10 @@ def kill_everywhere(folder: Path, bundle: Bundle, other: Bundle, always: bool) -
     """Kill each step at each point; afterwards all must be there, and the step can be done."""
     drawings = folder / "drawings"
     draw_patents(drawings, 6, 3)
+    sheets = folder / "sheets"
+    write_patents(sheets, 1)
     done: set[str] = set()
-    for name, (prepare, step) in steps(drawings, bundle, other).items():
+    for name, (prepare, step) in steps(drawings, sheets, bundle, other).items():
         fresh, index, told = folder / "fresh", folder / "index", folder / "told"
         shutil.rmtree(fresh, ignore_errors=True)
         assert in_fork(lambda: prepare(fresh)) == 0  # noqa: B023

@@ -6,8 +6,9 @@ import numpy as np
 
 from edgepatent.report import facts
 from edgepatent.report.document import drawing_name, searched_with
-from edgepatent.report.page import LARGE, SMALL, Card, PageContent, Picture, picture
-from edgepatent_runtime import locarno
+from edgepatent.report.page import LARGE, SMALL, Card, PageContent, Picture, encoded, picture
+from edgepatent_runtime import locarno, sources
+from edgepatent_runtime.errors import DrawingError
 from edgepatent_runtime.index import Index
 from edgepatent_runtime.search.results import Drawing, Hit, Patent, Result
 
@@ -103,6 +104,7 @@ def _card(hit: Hit, result: Result) -> Card:
         )
         for place, found in enumerate(hit.drawings)
     ]
+    place = _place(hit.drawings[0])
     code = hit.locarno or hit.subclass or hit.klass
     return Card(
         rank=hit.rank,
@@ -115,8 +117,23 @@ def _card(hit: Hit, result: Result) -> Card:
         index=hit.index if len(result.indexes) > 1 else None,
         facts=facts.listed(hit.bibliography),
         best=pictures[0],
-        others=pictures[1:],
+        others=[place, *pictures[1:]] if place else pictures[1:],
     )
+
+
+def _place(found: Drawing) -> Picture | None:
+    """The sheet that a figure lies on, with its box; None for a whole page, or without its file."""
+    from edgepatent.report.place import marked
+
+    box = found.image.box
+    if box is None:
+        return None
+    try:
+        page = sources.read_page(found.image)
+    except DrawingError:
+        return None
+    name = f"FIG. {found.figure}" if found.figure else "the figure"
+    return encoded(marked(page, box, SMALL), label=f"{name} on its sheet", where="")
 
 
 def stored_card(patent: Patent, rank: int, *, decided: str, note: str | None) -> Card:

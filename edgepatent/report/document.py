@@ -1,11 +1,12 @@
 """What ``search --json`` prints: a result in plain values."""
 
+import math
 import os
 
 import msgspec
 
 from edgepatent_runtime.record import Bibliography
-from edgepatent_runtime.search.results import DrawingHit, Hit, Result
+from edgepatent_runtime.search.results import Drawing, Hit, Result
 
 
 class DrawingEntry(msgspec.Struct, frozen=True):
@@ -107,16 +108,17 @@ def hit_entry(hit: Hit) -> HitEntry:
         index=hit.index,
         subclass=hit.subclass,
         bibliography=hit.bibliography,
-        drawings=[_drawing_entry(found) for found in hit.drawings],
+        drawings=[drawing_entry(found, found.score) for found in hit.drawings],
     )
 
 
-def _drawing_entry(found: DrawingHit) -> DrawingEntry:
+def drawing_entry(found: Drawing, score: float = math.nan) -> DrawingEntry:
+    """A drawing as it is printed; NaN is written as null."""
     image = found.image
     return DrawingEntry(
         path=str(image),
         figure=found.figure,
-        score=round(found.score, 6),
+        score=round(score, 6),
         view=found.view,
         row=found.row,
         sheet=None if image.box is None else str(msgspec.structs.replace(image, box=None)),

@@ -102,8 +102,15 @@ def picture(
     """A grey page [H, W] uint8 as a picture of at most ``side`` pixels; None: a placeholder."""
     if pixels is None:
         return Picture(label, where, score)
-    png, width, height = encode_png(pixels, side)
-    uri = "data:image/png;base64," + base64.b64encode(png).decode()
+    return encoded(encode_png(pixels, side), label=label, where=where, score=score)
+
+
+def encoded(
+    png: tuple[bytes, int, int], *, label: str, where: str, score: float | None = None
+) -> Picture:
+    """A PNG with its width and height as a picture."""
+    data, width, height = png
+    uri = "data:image/png;base64," + base64.b64encode(data).decode()
     return Picture(label, where, score, uri, width, height)
 
 

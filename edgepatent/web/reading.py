@@ -103,6 +103,13 @@ class Reader:
         """
         return self._call(_stored, (image, side))
 
+    def sheet(self, image: ImageRef, side: int) -> bytes:
+        """The sheet of an indexed figure as a PNG of at most ``side`` pixels, the figure boxed in.
+
+        Raises `DrawingError`.
+        """
+        return self._call(_sheet, (image, side))
+
     def stored_pixels(self, image: ImageRef) -> Page:
         """The file of an indexed drawing, uint8 [H, W]. Raises `DrawingError`."""
         return self._call(_stored_pixels, image)
@@ -160,6 +167,15 @@ def _pages(part: Part) -> Iterator[tuple[Query, Page]]:
 def _stored(arguments: tuple[ImageRef, int]) -> bytes:
     image, side = arguments
     return encode(_stored_pixels(image), side)
+
+
+def _sheet(arguments: tuple[ImageRef, int]) -> bytes:
+    from edgepatent.report.place import marked
+    from edgepatent_runtime import sources
+
+    image, side = arguments
+    assert image.box is not None
+    return marked(sources.read_page(image), image.box, side)[0]
 
 
 def _stored_pixels(image: ImageRef) -> Page:

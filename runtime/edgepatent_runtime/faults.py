@@ -12,7 +12,7 @@ POINTS = (
     "signs.written", "signs.synced",
     "graph.written", "graph.synced",
     "thumbnails.written",
-    "encoded.written",
+    "encoded.written", "figures.stored",
     "catalog.changed", "catalog.committed", "catalog.checkpointed", "catalog.made", "catalog.named",
     "seal.lifted", "seal.put",
     "old.removed",

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from edgepatent.report.document import DrawingEntry
+from edgepatent.report.document import DrawingEntry, drawing_entry
 from edgepatent.report.page import inked
 from edgepatent.web import parameters
 from edgepatent.web.desk import Desk
@@ -60,10 +60,7 @@ def entry(desk: Desk, patent: Patent) -> DesignEntry:
         patent.date,
         patent.index,
         desk.place(patent.index),
-        [
-            DrawingEntry(str(one.image), one.figure, float("nan"), one.view, one.row)
-            for one in patent.drawings
-        ],
+        [drawing_entry(one) for one in patent.drawings],
     )
 
 
@@ -89,6 +86,8 @@ async def picture(desk: Desk, request: Request) -> Response:
     """A stored drawing as a PNG: its thumbnail where that is large enough, or all there is."""
     place, number, row = _where(request)
     longest = parameters.side(request)
+    if parameters.flag(request.query_params, "sheet"):
+        return png(await desk.look(_sheet, desk, place, number, row, longest))
 
     def work() -> bytes:
         image, thumbnail = _image(desk, place, number, row)
@@ -107,6 +106,22 @@ async def picture(desk: Desk, request: Request) -> Response:
         return made
 
     return png(await desk.look(work))
+
+
+def _sheet(desk: Desk, place: int, number: str, row: int, longest: int) -> bytes:
+    """The sheet of a figure, with a box around it. Raises 404 for what lies on no sheet."""
+    image, _ = _image(desk, place, number, row)
+    key = (place, image, longest, "sheet")
+    made = desk.drawn.get(key)
+    if made is None:
+        if image.box is None:
+            raise HTTPException(404, "this drawing is a whole page")
+        try:
+            made = desk.pictures.sheet(image, longest)
+        except DrawingError as error:
+            raise HTTPException(404, str(error)) from error
+        desk.drawn.put(key, made, len(made))
+    return made
 
 
 async def match(desk: Desk, request: Request) -> MatchEntry:
@@ -163,7 +178,10 @@ OPERATIONS = [
         picture,
         "A stored drawing",
         PNG,
-        query={"side": "longest side in pixels"},
+        query={
+            "side": "longest side in pixels",
+            "sheet": "1: the sheet that a figure is from, with a box around the figure",
+        },
     ),
     Operation(
         "GET",

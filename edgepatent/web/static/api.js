@@ -25,6 +25,8 @@ export const send = (file, name) =>
 /** Where the picture of a stored drawing is. */
 export const drawing = (hit, one, side) =>
   `/api/drawings/${hit.place}/${encodeURIComponent(hit.patent_id)}/${one.row}.png?side=${side}`;
+/** Where the picture of the sheet is that a figure is from. */
+export const sheet = (hit, one, side) => `${drawing(hit, one, side)}&sheet=1`;
 /** Where the picture of a query image is. */
 export const image = (reference, side) => {
   // A matter may hold the image that the server has forgotten.

@@ -95,6 +95,6 @@ class _LookedAt:
 
     def append(self, rows: Rows) -> None:
         """Keep ``rows`` [N]."""
-        faults.point("sheets.taken_apart")
+        faults.point("figures.stored")
         with self._path.open("ab") as file:
             file.write(rows.astype("<i8").tobytes())
