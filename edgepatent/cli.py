@@ -50,6 +50,7 @@ VERBS = {
     "index": "Make drawings searchable: add, remove, info, verify, rebuild, merge.",
     "search": "Find the patents whose drawings look like an image.",
     "batch": "Search with every image of a folder, each by itself.",
+    "watch": "Ask saved searches of what is new: add, list, show, remove, run.",
     "replay": "Search again as recorded in FILE (search --record) and say what differs.",
     "serve": "Serve the page: search, compare, rate and keep, in a browser on this machine.",
     "classify": "Suggest Locarno subclasses for a drawing, from its neighbours.",

@@ -12,34 +12,27 @@ back from a program that dies.
 """
 
 import errno
-import hashlib
 import os
-import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
-import filelock
 import msgspec
 
+from edgepatent import kept, queries
+from edgepatent.queries import KeptQueries
 from edgepatent.report import filing
 from edgepatent.report.filing import FiledSearch
 from edgepatent_runtime import whole
 from edgepatent_runtime.errors import InputError
+from edgepatent_runtime.search.request import Request
 
 FORMAT = 1
 Rating = Literal["relevant", "background", "noise"]
 RATINGS: tuple[Rating, ...] = get_args(Rating)
 
-_INFO, _QUERIES, _SEARCHES, _DECISIONS = "matter.json", "queries", "searches", "decisions.jsonl"
+_INFO, _SEARCHES, _DECISIONS = "matter.json", "searches", "decisions.jsonl"
 _LOCK = "matter.lock"
-# How long a change waits for another program's change: those take milliseconds.
-_PATIENCE_S = 10.0
-# Also what Windows and shells take for a file name.
-_NAME = re.compile(r"[^\W_](?:[\w .,()+-]{0,78}[\w)+-])?")
-_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -75,6 +68,7 @@ class Matter:
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
+        self._queries = KeptQueries(self.folder)
         path = self.folder / _INFO
         try:
             self.info = msgspec.json.decode(path.read_bytes(), type=Info)
@@ -98,11 +92,11 @@ class Matter:
         strange = next((p.name for p in folder.iterdir() if p.name not in _OURS), None)
         if strange is not None:
             raise InputError(f"{folder} holds other files ({strange}): name a new folder")
-        with _locked(folder):
+        with kept.turn(folder, _LOCK):
             if not (folder / _INFO).is_file():
-                for name in (_QUERIES, _SEARCHES):
+                for name in (queries.FOLDER, _SEARCHES):
                     (folder / name).mkdir(mode=0o700, exist_ok=True)
-                info = Info(FORMAT, title or folder.name, _now())
+                info = Info(FORMAT, title or folder.name, kept.now())
                 whole.write(folder / _INFO, msgspec.json.encode(info))
         return cls(folder)
 
@@ -137,8 +131,8 @@ class Matter:
         """
         if rating is not msgspec.UNSET and rating is not None and rating not in RATINGS:
             raise InputError(f"there is no rating {rating!r}: use one of {', '.join(RATINGS)}")
-        change = _Change(patent_id, _now(), rating, note, shortlisted)
-        with _locked(self.folder):
+        change = _Change(patent_id, kept.now(), rating, note, shortlisted)
+        with kept.turn(self.folder, _LOCK):
             _append(self.folder / _DECISIONS, msgspec.json.encode(change))
         return self.decisions()[patent_id]
 
@@ -161,19 +155,18 @@ class Matter:
 
     def keep_query(self, data: bytes, name: str = "") -> Path:
         """Keep a query image, once; where it lies. ``name`` lends its suffix."""
-        suffix = Path(name).suffix
-        digest = hashlib.sha256(data).hexdigest()
-        known = suffix if _SUFFIX.fullmatch(suffix) else ""
-        path = self.folder / _QUERIES / (digest[:32] + known)
-        if not path.is_file():
-            whole.write(path, data)
-        return path
+        return self._queries.keep(data, name)
+
+    def keep_queries(self, request: Request, given: Mapping[str, bytes] | None = None) -> Request:
+        """The same request, of images that the matter keeps; ``given`` are those that are no files.
+
+        Raises `OSError` where an image cannot be read.
+        """
+        return self._queries.keep_all(request, given or {})
 
     def query(self, digest: str) -> Path | None:
         """The query image whose SHA-256 starts with the 32 digits ``digest``; None: not kept."""
-        if not re.fullmatch("[0-9a-f]{32}", digest):
-            return None
-        return next(iter(sorted((self.folder / _QUERIES).glob(f"{digest}*"))), None)
+        return self._queries.find(digest)
 
     def keep_search(self, record: FiledSearch) -> str:
         """Keep a search; the name it has from now on.
@@ -182,12 +175,13 @@ class Matter:
         be moved.
         """
         stem = record.created[:19].replace(":", "").replace("-", "")
-        kept = _with_paths(record, lambda path: _relative(path, self.folder))
-        with _locked(self.folder):
+        asked = self._queries.relative(record.request)
+        relative = msgspec.structs.replace(record, request=asked)
+        with kept.turn(self.folder, _LOCK):
             number = 1
             while (path := self.folder / _SEARCHES / f"{stem}-{number:02}.json").exists():
                 number += 1
-            whole.write(path, filing.encode(kept))
+            whole.write(path, filing.encode(relative))
         return path.stem
 
     def searches(self) -> list[str]:
@@ -198,11 +192,11 @@ class Matter:
         """A kept search, as it can be replayed. Raises `InputError` where there is none."""
         if name not in self.searches():
             raise InputError(f"there is no search {name!r} in {self.folder}")
-        kept = filing.read(self.folder / _SEARCHES / f"{name}.json")
-        return _with_paths(kept, lambda path: str(self.folder.absolute() / path))
+        filed = filing.read(self.folder / _SEARCHES / f"{name}.json")
+        return msgspec.structs.replace(filed, request=self._queries.absolute(filed.request))
 
 
-_OURS = {_INFO, _QUERIES, _SEARCHES, _DECISIONS, _LOCK}
+_OURS = {_INFO, queries.FOLDER, _SEARCHES, _DECISIONS, _LOCK}
 
 
 def named(root: Path, name: str) -> Path:
@@ -210,44 +204,17 @@ def named(root: Path, name: str) -> Path:
 
     Raises `InputError` for a name that could be any other file's.
     """
-    if not _NAME.fullmatch(name):
-        raise InputError(
-            f"{name!r} cannot be the name of a matter: letters, digits, spaces and . , ( ) + - "
-            "can, 80 at most, a letter or digit first"
-        )
-    return root / name
+    return root / kept.require_name(name, "a matter")
+
+
+def exists(folder: Path) -> bool:
+    """Whether ``folder`` is a matter."""
+    return (folder / _INFO).is_file()
 
 
 def all_below(root: Path) -> list[str]:
     """The names of the matters below ``root``."""
     return sorted(path.parent.name for path in root.glob(f"*/{_INFO}"))
-
-
-def _with_paths(record: FiledSearch, change: Callable[[str], str]) -> FiledSearch:
-    queries = tuple(
-        msgspec.structs.replace(one, path=change(one.path)) for one in record.request.queries
-    )
-    request = msgspec.structs.replace(record.request, queries=queries)
-    return msgspec.structs.replace(record, request=request)
-
-
-def _relative(path: str, folder: Path) -> str:
-    full, folder = Path(path).absolute(), folder.absolute()
-    return str(full.relative_to(folder)) if full.is_relative_to(folder) else path
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    lock = filelock.FileLock(folder / _LOCK, timeout=_PATIENCE_S, mode=0o600)
-    try:
-        with lock:
-            yield
-    except filelock.Timeout as error:
-        raise InputError(f"{folder} is being written by another program: try again") from error
 
 
 def _append(path: Path, line: bytes) -> None:

@@ -1,5 +1,7 @@
 """Options and arguments that several verbs share, and the resolving of what they name."""
 
+import os
+import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -10,6 +12,7 @@ import platformdirs
 
 if TYPE_CHECKING:
     from edgepatent_runtime.bundle import Bundle
+    from edgepatent_runtime.search.request import Crop, Request
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else."
@@ -51,6 +54,58 @@ indexes_option = click.option(
     help="The folder of an index; repeat it to search several of one model at once. "
     "$EDGEPATENT_INDEX names another default.",
 )
+
+
+def default_matters() -> Path:
+    """The folder of matters in the user's data folder."""
+    return Path(platformdirs.user_data_dir("edgepatent", appauthor=False)) / "matters"
+
+
+def default_watches() -> Path:
+    """The folder of watches in the user's data folder."""
+    return Path(platformdirs.user_data_dir("edgepatent", appauthor=False)) / "watches"
+
+
+matters_option = click.option(
+    "--matters",
+    envvar="EDGEPATENT_MATTERS",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=default_matters,
+    show_default="the user's data folder",
+    metavar="DIR",
+    help="Where matters are kept; $EDGEPATENT_MATTERS names another default.",
+)
+watches_option = click.option(
+    "--watches",
+    envvar="EDGEPATENT_WATCHES",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=default_watches,
+    show_default="the user's data folder",
+    metavar="DIR",
+    help="Where watches are kept; $EDGEPATENT_WATCHES names another default.",
+)
+
+
+def _matter(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Path | None:
+    """The folder that DIR|NAME means: a path where it has a separator or is a matter, else one
+    of the user's matters.
+    """
+    if value is None:
+        return None
+    from edgepatent import matter
+
+    if os.sep in value or value in (".", "..") or matter.exists(Path(value)):
+        return Path(value)
+    return matter.named(Path(os.environ.get("EDGEPATENT_MATTERS") or default_matters()), value)
+
+
+matter_option = click.option(
+    "--matter",
+    callback=_matter,
+    metavar="DIR|NAME",
+    help="Keep query, filters and hits in this matter, and leave out what it rates noise.",
+)
+matter_argument = click.argument("matter", callback=_matter, metavar="DIR|NAME")
 
 
 # More than any machine has cores: each takes memory, whether there is work for it or not.
@@ -141,6 +196,12 @@ _REQUEST_OPTIONS = (
         "--not-family", "not_families", multiple=True, metavar="ID", help="Without its family."
     ),
     click.option(
+        "--added",
+        metavar="GENERATION|DATE",
+        help="Only designs that came into the index after this generation (edgepatent index info), "
+        "or on this date or later.",
+    ),
+    click.option(
         "--patent",
         "patents",
         multiple=True,
@@ -188,13 +249,51 @@ _REQUEST_OPTIONS = (
 )
 _REQUEST_FIELDS = (
     "top", "text", "fuse", "locarno", "not_locarno", "since", "before", "patents", "not_patents",
-    "applicants", "not_applicants", "uspc", "countries", "families", "not_families", "by", "plan",
-    "kin", "any_rotation", "anyway", "whole", "not_itself",
+    "applicants", "not_applicants", "uspc", "countries", "families", "not_families", "added", "by",
+    "plan", "kin", "any_rotation", "anyway", "whole", "not_itself",
 )  # fmt: skip
 
 
+def _crop(ctx: click.Context, parameter: click.Parameter, value: str | None) -> "Crop | None":
+    if value is None:
+        return None
+    try:
+        x, y, width, height = (int(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter("write four whole numbers: x,y,width,height") from None
+    if width < 1 or height < 1:
+        raise click.BadParameter("width and height must be at least 1")
+    return x, y, width, height
+
+
+_QUESTION_OPTIONS = (
+    click.argument("images", nargs=-1, metavar="[IMG]..."),
+    click.option("--like", metavar="PATENT_ID", help="Search with all views of an indexed patent."),
+    *_REQUEST_OPTIONS,
+    click.option(
+        "--figure",
+        metavar="NUMBER",
+        help="Search with this figure of a sheet alone, by its caption: 2, 3A.",
+    ),
+    click.option(
+        "--crop",
+        metavar="X,Y,W,H",
+        callback=_crop,
+        help="Use this part of the image only; pixels from the top left corner.",
+    ),
+    click.option(
+        "--page",
+        type=click.IntRange(min=1),
+        default=None,
+        show_default="every page that is a drawing",
+        metavar="N",
+        help="The page of a PDF or TIFF.",
+    ),
+)
+
+
 def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of a search, handed to ``command`` as one argument ``request``."""
+    """The options of a search without its images, handed on as one argument ``request``."""
 
     @wraps(command)
     def call(**arguments: Any) -> Any:
@@ -206,6 +305,33 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_REQUEST_OPTIONS):
         call = option(call)
     return call
+
+
+def question_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a search and its images, handed on as one argument ``request``."""
+
+    @wraps(command)
+    def call(**arguments: Any) -> Any:
+        from edgepatent_runtime.search.request import Query, Request
+
+        fields = {name: arguments.pop(name) for name in (*_REQUEST_FIELDS, "like")}
+        part = [arguments.pop(name) for name in ("page", "crop", "figure")]
+        queries = tuple(Query(image, *part) for image in arguments.pop("images"))
+        request = Request(queries=queries, **fields)
+        if problem := request.contradiction():
+            raise click.UsageError(problem)
+        return command(request=request, **arguments)
+
+    for option in reversed(_QUESTION_OPTIONS):
+        call = option(call)
+    return call
+
+
+def from_stdin(request: "Request") -> dict[str, bytes]:
+    """What standard input brings, by its name among the queries; nothing where it is not asked."""
+    if any(query.path == "-" for query in request.queries):
+        return {"-": sys.stdin.buffer.read()}
+    return {}
 
 
 def is_run(model: str) -> bool:

@@ -8,24 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgepatent import console
-from edgepatent.options import indexes_option, json_option, request_options, threads_option
+from edgepatent.options import (
+    from_stdin,
+    indexes_option,
+    json_option,
+    question_options,
+    threads_option,
+)
 
 if TYPE_CHECKING:
     from edgepatent_runtime.index import Index
-    from edgepatent_runtime.search.request import Crop, Request
+    from edgepatent_runtime.search.request import Request
     from edgepatent_runtime.search.results import Result
-
-
-def _crop(ctx: click.Context, parameter: click.Parameter, value: str | None) -> "Crop | None":
-    if value is None:
-        return None
-    try:
-        x, y, width, height = (int(part) for part in value.split(","))
-    except ValueError:
-        raise click.BadParameter("write four whole numbers: x,y,width,height") from None
-    if width < 1 or height < 1:
-        raise click.BadParameter("width and height must be at least 1")
-    return x, y, width, height
 
 
 class _Search(click.Command):
@@ -55,29 +49,8 @@ class _Search(click.Command):
 
 
 @click.command(cls=_Search)
-@click.argument("images", nargs=-1, metavar="[IMG]...")
 @indexes_option
-@click.option("--like", metavar="PATENT_ID", help="Search with all views of an indexed patent.")
-@request_options
-@click.option(
-    "--figure",
-    metavar="NUMBER",
-    help="Search with this figure of a sheet alone, by its caption: 2, 3A.",
-)
-@click.option(
-    "--crop",
-    metavar="X,Y,W,H",
-    callback=_crop,
-    help="Use this part of the image only; pixels from the top left corner.",
-)
-@click.option(
-    "--page",
-    type=click.IntRange(min=1),
-    default=None,
-    show_default="every page that is a drawing",
-    metavar="N",
-    help="The page of a PDF or TIFF.",
-)
+@question_options
 @threads_option
 @click.option(
     "--html",
@@ -117,12 +90,7 @@ class _Search(click.Command):
 @json_option
 def command(
     request: "Request",
-    images: tuple[str, ...],
     indexes: tuple[Path, ...],
-    like: str | None,
-    figure: str | None,
-    crop: "Crop | None",
-    page: int | None,
     threads: int,
     html: Path | None,
     csv_file: Path | None,
@@ -139,18 +107,11 @@ def command(
     with these as views beside it, a PDF with its pages of drawings. IMG may be "-" for standard
     input. The index's own model is used.
     """
-    import msgspec
-
     from edgepatent.report.document import searched_with
     from edgepatent_runtime.index import Index
-    from edgepatent_runtime.search.request import Query
 
-    queries = tuple(Query(image, page, crop, figure) for image in images)
-    request = msgspec.structs.replace(request, queries=queries, like=like)
-    if problem := request.contradiction():
-        raise click.UsageError(problem)
     with Index.open(indexes, threads=threads) as index:
-        given = {"-": sys.stdin.buffer.read()} if "-" in images else {}
+        given = from_stdin(request)
         result = index.search(request, given=given)
         for line in searched_with(result):
             console.say(line, err=True)

@@ -4,15 +4,9 @@ import os
 from pathlib import Path
 
 import click
-import platformdirs
 
 from edgepatent import console
-from edgepatent.options import indexes_option
-
-
-def default_matters() -> Path:
-    """The folder of matters in the user's data folder."""
-    return Path(platformdirs.user_data_dir("edgepatent", appauthor=False)) / "matters"
+from edgepatent.options import indexes_option, matters_option
 
 
 @click.command()
@@ -26,14 +20,7 @@ def default_matters() -> Path:
     help="Another address makes the page reachable over the network, for who has the token.",
 )
 @click.option("--open", "browser", is_flag=True, help="Open the page in a browser.")
-@click.option(
-    "--matters",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=default_matters,
-    show_default="the user's data folder",
-    metavar="DIR",
-    help="Where matters are kept.",
-)
+@matters_option
 @click.option(
     "--threads",
     default=0,

@@ -83,6 +83,16 @@ def in_words(request: Request) -> str:
         parts.append(f"“{request.text}”")
     if request.locarno:
         parts.append(f"Locarno {', '.join(request.locarno)}")
+    named = (
+        ("without Locarno ", request.not_locarno),
+        ("US class ", request.uspc),
+        ("by ", request.applicants),
+        ("not by ", request.not_applicants),
+        ("in ", request.countries),
+        ("the family of ", request.families),
+        ("without the family of ", request.not_families),
+    )
+    parts += [label + ", ".join(values) for label, values in named if values]
     if request.since:
         parts.append(f"from {request.since}")
     if request.before:

@@ -74,11 +74,12 @@ class PageContent:
 
 def render(content: PageContent) -> str:
     """The page as HTML: no script, nothing fetched, every text escaped."""
-    return _template().render(page=content)
+    return template("page.html.j2").render(page=content)
 
 
 @cache
-def _template() -> "Template":
+def template(name: str) -> "Template":
+    """One of the templates: every text that is put into it is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -88,7 +89,7 @@ def _template() -> "Template":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html.j2")
+    return environment.get_template(name)
 
 
 def picture(
@@ -110,8 +111,12 @@ def encoded(
 ) -> Picture:
     """A PNG with its width and height as a picture."""
     data, width, height = png
-    uri = "data:image/png;base64," + base64.b64encode(data).decode()
-    return Picture(label, where, score, uri, width, height)
+    return Picture(label, where, score, data_uri(data), width, height)
+
+
+def data_uri(png: bytes) -> str:
+    """A PNG as it stands in a page of its own."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def encode_png(pixels: npt.NDArray[np.uint8], side: int) -> tuple[bytes, int, int]:

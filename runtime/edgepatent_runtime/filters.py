@@ -19,6 +19,8 @@ class Filters:
     or owner (`parties.folded`); ``uspc``: US design classes, "D6-334" or a whole class "D6";
     ``countries``: two letters; ``families`` and ``not_families``: canonical ids, for the designs
     that share an application or a patent with one of these, directly or by way of others.
+    ``added``: designs that came into the index after a generation of it, or on an ISO date (UTC)
+    or later.
     """
 
     locarno: tuple[str, ...] = ()
@@ -34,6 +36,7 @@ class Filters:
     countries: tuple[str, ...] = ()
     families: tuple[str, ...] = ()
     not_families: tuple[str, ...] = ()
+    added: int | str | None = None
 
     def __bool__(self) -> bool:
         return any(getattr(self, field.name) not in ((), None) for field in fields(self))
@@ -55,6 +58,7 @@ class Filters:
         countries: Sequence[str] = (),
         families: Sequence[str] = (),
         not_families: Sequence[str] = (),
+        added: int | str | None = None,
     ) -> "Filters":
         """Filters as people write them: codes, ids, names and dates in any usual spelling.
 
@@ -75,6 +79,7 @@ class Filters:
             countries=tuple(map(_country, listed("countries", countries))),
             families=tuple(map(patent_id.canonical, listed("families", families))),
             not_families=tuple(map(patent_id.canonical, listed("not_families", not_families))),
+            added=_added(added),
         )
 
 
@@ -98,6 +103,15 @@ def listed(name: str, given: Sequence[str]) -> tuple[str, ...]:
 def _code(text: str) -> str:
     """A Locarno code in its canonical spelling, or the label of a source's own taxonomy."""
     return locarno.parse(text) or text.strip()
+
+
+def _added(since: int | str | None) -> int | str | None:
+    """A generation (a number, or its digits up to seven) or an ISO date."""
+    if isinstance(since, int) or since is None:
+        return since
+    if since.isascii() and since.isdecimal() and len(since) < 8:
+        return int(since)
+    return _date(since)
 
 
 def _party(text: str) -> str:

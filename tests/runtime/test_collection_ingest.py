@@ -435,7 +435,7 @@ def test_an_unfinished_rebuild_is_of_no_use_to_another_model(
 
 def test_a_newer_format_is_refused_in_words(collection: Collection) -> None:
     collection.writer.edits.sql.execute("PRAGMA user_version = 99")
-    with pytest.raises(CollectionError, match="format 99, this version reads up to 2: upgrade"):
+    with pytest.raises(CollectionError, match="format 99, this version reads up to 3: upgrade"):
         Collection.open(collection.folder)
 
 

@@ -39,6 +39,7 @@ def old(tiny_bundle: Bundle, tmp_path: Path) -> Path:
     with closing(sqlite3.connect(folder / NAME)) as sql:
         sql.execute("DROP TABLE terms")
         sql.execute("DROP TABLE bibliographies")
+        sql.execute("DROP TABLE history")
         sql.execute("PRAGMA user_version = 1")
     return folder
 
@@ -67,6 +68,13 @@ def test_adding_again_brings_it_up_to_date_under_an_open_reader(old: Path) -> No
         assert found(index, applicants=["acme"]) == [f"USD000000{n}" for n in (0, 1, 4, 5)]
         assert found(index, families=["D000000"]) == ["USD0000000", "USD0000001"]
         assert found(index, uspc=["D6/334.1"]) == [f"USD000000{n}" for n in range(0, DESIGNS, 2)]
+
+
+def test_what_was_there_before_there_was_a_history_is_not_new(old: Path) -> None:
+    with Index.open(old) as index:
+        assert found(index, added="2001-01-01") == []
+        assert found(index, added=index.info().generation) == []
+        assert len(found(index, added=0)) == DESIGNS
 
 
 def test_facts_go_with_their_patent_and_are_completed_never_lost(old: Path) -> None:

@@ -7,7 +7,7 @@ VERBS = {
     "remove": "Forget drawings of patents, classes or dates.",
     "info": "Tell what an index holds.",
     "verify": "Check every stored byte; repair what can be repaired.",
-    "rebuild": "Make an index anew: compacted, or encoded with another model.",
+    "rebuild": "Make an index anew: compacted, encoded with another model, or with figures.",
     "merge": "Copy the drawings of other indexes into one.",
 }
 

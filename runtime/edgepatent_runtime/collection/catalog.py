@@ -332,8 +332,7 @@ class Catalog:
         """
         self.sql.execute("BEGIN")
         if self.version() < len(MIGRATIONS):
-            for statement in schema.bibliographies("temp"):
-                self.sql.execute(statement)
+            schema.stand_in(self.sql, self.version())
 
     def end(self) -> None:
         """End the open transaction, if there is one, and forget what it changed."""

@@ -64,6 +64,11 @@ class Edits(Catalog):
         """Make everything since `begin` exist, on the disk, with the next generation."""
         self._index_words()
         self.sql.execute("UPDATE state SET generation = generation + 1")
+        self.sql.execute(
+            "INSERT INTO history SELECT generation, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), rows "
+            "FROM state WHERE rows IS NOT "
+            "(SELECT rows FROM history ORDER BY generation DESC LIMIT 1)"
+        )
         faults.point("catalog.changed")
         self.sql.execute("COMMIT")
         faults.point("catalog.committed")
@@ -260,6 +265,11 @@ class Edits(Catalog):
             ((new, row) for new, row in enumerate(old.tolist()) if new != row),
         )
         self.sql.execute("DELETE FROM dead")
+        then = self.sql.execute("SELECT generation, rows FROM history").fetchall()
+        self.sql.executemany(
+            "UPDATE history SET rows = ? WHERE generation = ?",
+            ((int(np.searchsorted(old, rows)), generation) for generation, rows in then),
+        )
 
     def set_thumbnails(self, pointers: Sequence[tuple[int | None, int | None, int]]) -> None:
         """Store (offset, size, row) of thumbnails."""

@@ -7,6 +7,8 @@ import msgspec
 from edgepatent_runtime.collection import terms
 from edgepatent_runtime.filters import Filters
 
+# As of a generation, or before a date.
+_ROWS_THEN = "ifnull((SELECT max(rows) FROM history WHERE generation <= ? OR since < ?), 0)"
 _TERM = "SELECT patent FROM terms WHERE kind = ?"
 # Those that share a document with one of these, or with one that does.
 _FAMILIES = """
@@ -64,6 +66,16 @@ def where(filters: Filters) -> tuple[str, list[Any]]:
             conditions.append(f"id {negation}IN ({_FAMILIES})")
             wanted = msgspec.json.encode(ids).decode()
             parameters += [wanted, terms.FAMILY, wanted, terms.FAMILY, terms.FAMILY]
+    if filters.added is not None:
+        # Designs whose first drawing came since. From the new rows, for those are few.
+        conditions.append(
+            f"id IN (SELECT patent FROM drawings WHERE row >= {_ROWS_THEN}) AND NOT EXISTS "
+            f"(SELECT 1 FROM drawings WHERE patent = patents.id AND row < {_ROWS_THEN})"
+        )
+        if isinstance(filters.added, int):
+            parameters += [filters.added, ""] * 2
+        else:
+            parameters += [-1, filters.added] * 2
     for ids, negation in ((filters.patents, ""), (filters.not_patents, "NOT ")):
         if ids:
             conditions.append(f"patent_id {negation}IN (SELECT value FROM json_each(?))")

@@ -6,8 +6,9 @@ folders that paths are relative to), ``files`` (path, size, mtime, content diges
 (id, Locarno, labels, title, date), ``drawings`` (row number, patent, file, figure, view, text,
 thumbnail), ``texts`` (figure descriptions, mostly shared by all drawings of a patent), ``dead``
 (rows that are no drawing any more), ``words`` (FTS5 over titles and figure descriptions, one
-entry a patent), ``bibliographies`` (JSON of a `Bibliography`, one a patent that has one) and
-``terms`` (what patents can be found and counted by: see `terms`).
+entry a patent), ``bibliographies`` (JSON of a `Bibliography`, one a patent that has one),
+``terms`` (what patents can be found and counted by: see `terms`) and ``history`` (how many rows
+there were from which generation on, and since when, UTC: what is newer is what came after).
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from collections.abc import Callable
 DIGESTS = (
     "43a3d049b0e77c68e2a87e38139755931013721c98bfa656516197f745118383",
     "015fad069e857073e6a616b0f49d0e8503c35afdf9aba00cc8a91777ffbd454d",
+    "2a02910182e8d0bb44f18b6fcf49ff897dd387df2b8187fb54479f4c085f2590",
 )
 """What `digest` gives for a catalog of each format, oldest first: grows with `MIGRATIONS`."""
 
@@ -79,12 +81,24 @@ CREATE VIRTUAL TABLE words USING fts5 (
 
 def _bibliographies(connection: sqlite3.Connection) -> None:
     """Format 2: what stands on a patent's front page besides title, date and Locarno code."""
-    for statement in bibliographies():
+    for statement in _bibliographies_in("main"):
         connection.execute(statement)
 
 
-def bibliographies(where: str = "main") -> tuple[str, ...]:
-    """The tables that format 2 added; in ``temp`` they stand in for what an older catalog lacks."""
+def _history(connection: sqlite3.Connection) -> None:
+    """Format 3: when which rows came. Those that are there came before anybody asks."""
+    for statement in _history_in("main"):
+        connection.execute(statement)
+
+
+def stand_in(connection: sqlite3.Connection, version: int) -> None:
+    """Give a catalog of an older format what it lacks, for this connection alone."""
+    for statements in (_bibliographies_in, _history_in)[version - 1 :]:
+        for statement in statements("temp"):
+            connection.execute(statement)
+
+
+def _bibliographies_in(where: str) -> tuple[str, ...]:
     return (
         f"CREATE TABLE {where}.bibliographies (patent INTEGER PRIMARY KEY, json TEXT NOT NULL)",
         f"CREATE TABLE {where}.terms (patent INTEGER NOT NULL, kind TEXT NOT NULL, "
@@ -93,4 +107,16 @@ def bibliographies(where: str = "main") -> tuple[str, ...]:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_schema, _bibliographies)
+def _history_in(where: str) -> tuple[str, ...]:
+    return (
+        f"CREATE TABLE {where}.history (generation INTEGER PRIMARY KEY, since TEXT NOT NULL, "
+        "rows INTEGER NOT NULL)",
+        f"INSERT INTO {where}.history SELECT generation, '', rows FROM main.state",
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _first_schema,
+    _bibliographies,
+    _history,
+)

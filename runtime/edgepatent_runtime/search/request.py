@@ -79,6 +79,7 @@ class Options(TypedDict, total=False):
     countries: Sequence[str]
     families: Sequence[str]
     not_families: Sequence[str]
+    added: int | str | None
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +93,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     the query images' own files out, where they are indexed. ``kin`` from 0 (the same design) to 1
     (other designs of its kind) weighs what a model tells of either, where it tells them apart; None
     leaves it as the model was made.
-    ``locarno`` to ``not_families`` as in `Filters`, in any usual spelling.
+    ``locarno`` to ``added`` as in `Filters`, in any usual spelling.
 
     Raises `InputError` for values that cannot be: a date that is none, a plain string in place of
     a list, ``top`` below 1, ``kin`` outside of 0 to 1.
@@ -122,6 +123,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     countries: Sequence[str] = ()
     families: Sequence[str] = ()
     not_families: Sequence[str] = ()
+    added: int | str | None = None
 
     def __post_init__(self) -> None:
         if self.top < 1:
@@ -153,6 +155,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             countries=self.countries,
             families=self.families,
             not_families=self.not_families,
+            added=self.added,
         )
 
     def contradiction(self) -> str | None:

@@ -1,0 +1,74 @@
+"""``edgepatent watch add``: a search that goes on."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgepatent import console
+from edgepatent.options import (
+    from_stdin,
+    indexes_option,
+    matter_option,
+    question_options,
+    watches_option,
+)
+
+if TYPE_CHECKING:
+    from edgepatent_runtime.search.request import Request
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+@indexes_option
+@question_options
+@click.option(
+    "--threshold",
+    type=click.FloatRange(-1, 1),
+    default=None,
+    metavar="SCORE",
+    help="Show all new designs that score so much, instead of the --top best.",
+)
+@matter_option
+@watches_option
+def command(
+    request: "Request",
+    name: str,
+    indexes: tuple[Path, ...],
+    threshold: float | None,
+    matter: Path | None,
+    watches: Path,
+) -> None:
+    """Keep a search and ask it from now on of what is new.
+
+    The request is asked once, now, to see that it can be; what is indexed already counts as seen
+    (edgepatent watch run --since looks at it all the same). Query images are copied.
+    """
+    import msgspec
+
+    from edgepatent import kept
+    from edgepatent.matter import Matter
+    from edgepatent.watch import Watch, Watches
+    from edgepatent_runtime.index import Index
+
+    given = from_stdin(request)
+    folders = tuple(str(folder.absolute()) for folder in indexes)
+    generations = {}
+    with Index.open(folders) as index:
+        for folder, store in zip(folders, index.stores, strict=True):
+            with store.moment() as moment:
+                generations[folder] = moment.generation
+        index.search(msgspec.structs.replace(request, top=1), given=given)
+    if matter is not None:
+        Matter.create(matter)
+    kept_watches = Watches(watches)
+    watch = Watch(
+        name=name,
+        created=kept.now(),
+        request=kept_watches.keep_queries(request, given),
+        indexes=folders,
+        threshold=threshold,
+        matter=None if matter is None else str(matter.absolute()),
+    )
+    kept_watches.add(watch, generations)
+    console.say(f"watching {name}: edgepatent watch run tells what is new")

@@ -1,0 +1,138 @@
+"""Asking watches of what is new: only that is scored, and nothing is shown twice."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import msgspec
+
+from edgepatent import kept
+from edgepatent.matter import Matter
+from edgepatent.report import filing
+from edgepatent.report.filing import FiledSearch
+from edgepatent.watch import Seen, Watch, Watches
+from edgepatent_runtime.errors import EdgepatentError
+from edgepatent_runtime.index import Index
+from edgepatent_runtime.search.request import Request
+from edgepatent_runtime.search.results import Hit, Result
+from edgepatent_runtime.search.views import Page
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of one watch: hits, best first, among ``searched`` new drawings.
+
+    ``problem`` says in words why it could not be asked: then it is asked the same again next time.
+    ``pictures`` are the query's views as they were compared (uint8 [S, S]), ``filed`` records for
+    its matter.
+    """
+
+    watch: Watch
+    hits: Sequence[Hit] = ()
+    searched: int = 0
+    seen: Seen | None = None
+    pictures: Sequence[Page] = ()
+    filed: Sequence[FiledSearch] = ()
+    problem: str | None = None
+
+
+class Round:
+    """One asking of all watches. Indexes are opened once; close it, or use ``with``."""
+
+    def __init__(self, watches: Watches, *, threads: int = 1) -> None:
+        self._watches = watches
+        self._threads = threads
+        self._stack = ExitStack()
+        self._indexes: dict[str, Index] = {}
+        self._seen = watches.seen()
+
+    def __enter__(self) -> "Round":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def ask(self, watch: Watch, since: int | str | None = None) -> Finding:
+        """What is new for a watch; nothing is remembered yet (see `remember`).
+
+        ``since``, a generation or an ISO date, asks from there on and shows again what was shown.
+        """
+        try:
+            return self._ask(watch, since)
+        except EdgepatentError as error:
+            return Finding(watch, problem=str(error))
+
+    def remember(self, findings: Sequence[Finding]) -> None:
+        """Keep what was found in its matter, then say that it was seen.
+
+        In this order, so that a crash between shows something twice rather than never.
+        """
+        for one in findings:
+            if one.filed and one.watch.matter is not None:
+                matter = Matter(one.watch.matter)
+                for record in one.filed:
+                    kept_too = matter.keep_queries(record.request)
+                    matter.keep_search(msgspec.structs.replace(record, request=kept_too))
+        self._watches.see({one.watch.name: one.seen for one in findings if one.seen is not None})
+
+    def _ask(self, watch: Watch, since: int | str | None) -> Finding:
+        before = self._seen.get(watch.name, Seen())
+        hidden = {*watch.request.not_patents, *(before.shown if since is None else ())}
+        if watch.matter is not None:
+            hidden |= Matter(watch.matter).noise()
+        request = msgspec.structs.replace(watch.request, not_patents=sorted(hidden))
+        generations: dict[str, int] = {}
+        found: list[Hit] = []
+        filed = []
+        searched = 0
+        pictures: list[Page] = []
+        for folder in watch.indexes:
+            index = self._open(folder)
+            # Read before the search: what comes between is asked for twice, and shown once.
+            generations[folder] = _generation(index)
+            start = before.generations.get(folder, 0) if since is None else since
+            if start == generations[folder]:
+                continue
+            result = _search(index, msgspec.structs.replace(request, added=start), watch.threshold)
+            searched += result.answer.searched
+            found += result
+            # Not the whole pages: of hundreds of watches they would fill the memory.
+            pictures = [view.drawing for view in result.views if view.of is None]
+            if len(result) and watch.matter is not None:
+                filed.append(filing.file(result, index))
+        hits = _best(found, watch)
+        shown = tuple(hit.patent_id for hit in hits)
+        seen = Seen(generations, shown, kept.now())
+        return Finding(watch, hits, searched, seen, pictures if hits else (), filed)
+
+    def _open(self, folder: str) -> Index:
+        if folder not in self._indexes:
+            index = Index.open(folder, threads=self._threads)
+            self._indexes[folder] = self._stack.enter_context(index)
+        return self._indexes[folder]
+
+
+def _generation(index: Index) -> int:
+    with index.stores[0].moment() as moment:
+        return moment.generation
+
+
+def _search(index: Index, request: Request, threshold: float | None) -> Result:
+    """The best hits; with a threshold all that pass it, however many those are."""
+    result = index.search(request)
+    while threshold is not None and len(result) == request.top and result[-1].score >= threshold:
+        request = msgspec.structs.replace(request, top=4 * request.top)
+        result = index.search(request)
+    return result
+
+
+def _best(found: list[Hit], watch: Watch) -> list[Hit]:
+    """The hits of all indexes as one answer, each design where it scores best."""
+    best: dict[str, Hit] = {}
+    for hit in sorted(found, key=lambda one: -one.score):
+        if watch.threshold is None or hit.score >= watch.threshold:
+            best.setdefault(hit.patent_id, hit)
+    hits = list(best.values())
+    if watch.threshold is None:
+        hits = hits[: watch.request.top]
+    return [msgspec.structs.replace(hit, rank=rank) for rank, hit in enumerate(hits, start=1)]
