@@ -14,7 +14,7 @@ POINTS = (
     "thumbnails.written",
     "encoded.written", "figures.stored",
     "catalog.changed", "catalog.committed", "catalog.checkpointed", "catalog.made", "catalog.named",
-    "seal.lifted", "seal.put",
+    "seal.lifted", "seal.released", "seal.put",
     "old.removed",
     "whole.written", "whole.synced", "whole.renamed",
 )  # fmt: skip

@@ -3,7 +3,7 @@
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from edgepatent_runtime import names
 from edgepatent_runtime.bundle import MOST_DIMENSIONS
-from edgepatent_runtime.collection import schema, terms
+from edgepatent_runtime.collection import schema, seal, terms
 from edgepatent_runtime.collection.filters import match_words, where
 from edgepatent_runtime.collection.schema import MIGRATIONS
 from edgepatent_runtime.collection.vectors import Floats, Rows
@@ -190,7 +190,7 @@ def exists(folder: Path) -> bool:
     if not path.is_file() or _never_committed(path.with_name(f"{NAME}-journal")):
         return False
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as sql:
+        with closing(read_only(path, alone=not seal.has_log(path))) as sql:
             return bool(sql.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.Error:
         return True
@@ -209,71 +209,95 @@ def _never_committed(journal: Path) -> bool:
     return len(head) == 20 and head[:8] == _JOURNAL and head[16:20] == bytes(4)
 
 
+def read_only(path: Path, *, alone: bool) -> sqlite3.Connection:
+    """A connection that reads; ``alone`` the file as it is, without writing anything beside it."""
+    options = "immutable=1" if alone else "mode=ro"
+    uri = f"{path.absolute().as_uri()}?{options}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
+
+
 class Catalog:
     """One connection to the catalog, for one thread at a time.
 
-    Raises `CollectionError` where there is none, where it is damaged, or of a newer format.
+    A reader asks between `begin_reading` and `end`. Raises `CollectionError` where there is no
+    catalog, where it is damaged, or of a newer format.
     """
 
     def __init__(self, folder: Path, *, write: bool = False, name: str = NAME) -> None:
         self.path = folder / name
         self._folders: dict[int, str] = {}
-        try:
-            self.sql = self._connect(write)
-            version = self.version()
-        except sqlite3.Error as error:
-            raise self.failure(error) from error
-        if version > len(MIGRATIONS):
-            raise CollectionError(
-                f"{folder} has index format {version}, this version reads up to "
-                f"{len(MIGRATIONS)}: upgrade edgepatent"
-            )
-        if version:
-            self.require_schema()
-        elif not write:
-            raise CollectionError(
-                f"{folder} has no index format: bring back a copy, or index the drawings again in "
-                "a new folder"
-            )
-
-    def _connect(self, write: bool) -> sqlite3.Connection:
-        uri = self.path.absolute().as_uri()
+        self._held: seal.Held | None = None
+        # Which catalog at rest is read as it is; None where SQLite looks out for a writer.
+        self._mark: tuple[object, ...] | None = None
         if write:
-            sql = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-            sql.execute("PRAGMA trusted_schema = OFF")
-            sql.execute("PRAGMA journal_mode = WAL")
-            sql.execute("PRAGMA synchronous = FULL")
-            return sql
-        sql = sqlite3.connect(
-            f"{uri}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=30
-        )
+            self.sql = self._open(self._connect_writer, empty=True)
+        else:
+            self._hold()
+            self.sql = self._open(self._connect_reader)
+            self.end()
+
+    def _open(
+        self, connect: Callable[[], sqlite3.Connection], *, empty: bool = False
+    ) -> sqlite3.Connection:
+        """A connection to a catalog of ours; ``empty`` where it is still to be made."""
+        sql = None
         try:
-            sql.execute("SELECT 1 FROM sqlite_schema").fetchone()
-        except sqlite3.OperationalError:
-            # A folder that cannot be written holds no shared memory file for the WAL. Where there
-            # is no WAL either, nothing is missing from the main file.
-            log = self.path.with_name(NAME + "-wal")
-            if not self.path.is_file() or (log.exists() and log.stat().st_size):
-                raise
-            sql.close()
-            sql = sqlite3.connect(
-                f"{uri}?immutable=1", uri=True, isolation_level=None, check_same_thread=False
-            )
+            sql = connect()
+            version = sql.execute("PRAGMA user_version").fetchone()[0]
+            if version > len(MIGRATIONS):
+                raise CollectionError(
+                    f"{self.path.parent} has index format {version}, this version reads up to "
+                    f"{len(MIGRATIONS)}: upgrade edgepatent"
+                )
+            if version:
+                self._require_schema(sql, version)
+            elif not empty:
+                raise CollectionError(
+                    f"{self.path.parent} has no index format: bring back a copy, or index the "
+                    "drawings again in a new folder"
+                )
+        except BaseException as error:
+            if sql is not None:
+                sql.close()
+            self._release()
+            if isinstance(error, sqlite3.Error):
+                raise self.failure(error) from error
+            raise
+        return sql
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        uri = self.path.absolute().as_uri()
+        sql = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        sql.execute("PRAGMA trusted_schema = OFF")
+        sql.execute("PRAGMA journal_mode = WAL")
+        sql.execute("PRAGMA synchronous = FULL")
+        return sql
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        if self._held:
+            sql = read_only(self.path, alone=True)
+        else:
+            sql = read_only(self.path, alone=False)
+            try:
+                sql.execute("SELECT 1 FROM sqlite_schema").fetchone()
+            except sqlite3.OperationalError:
+                sql.close()
+                # A folder that cannot be written holds no shared memory file for the log. Where
+                # there is no log either, nothing is missing from the main file.
+                if not self.path.is_file() or seal.has_log(self.path):
+                    raise
+                sql = read_only(self.path, alone=True)
         # Nothing that a foreign catalog defines may call what has effects outside it.
         sql.execute("PRAGMA trusted_schema = OFF")
         sql.execute("PRAGMA temp_store = MEMORY")
         return sql
 
-    def require_schema(self) -> None:
+    def _require_schema(self, sql: sqlite3.Connection, version: int) -> None:
         """Raise `CollectionError` unless the catalog defines what ours do, and nothing else.
 
         Of its own format: an older one is read as it is.
         """
-        try:
-            known = schema.digest(self.sql) == schema.DIGESTS[self.version() - 1]
-        except sqlite3.Error as error:
-            raise self.failure(error) from error
-        if not known:
+        if schema.digest(sql) != schema.DIGESTS[version - 1]:
             raise CollectionError(
                 f"{self.path} is not a catalog of ours (its tables are others): bring back a copy, "
                 "or index the drawings again in a new folder"
@@ -319,17 +343,27 @@ class Catalog:
             for step in MIGRATIONS[version:]:
                 step(self.sql)
             self.sql.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-            self.require_schema()
+            self._require_schema(self.sql, self.version())
 
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""
         self.sql.close()
+        self._release()
 
     def begin_reading(self) -> None:
-        """Start a read transaction: all until `end` is of one state.
+        """Start a read transaction on the newest state: all until `end` is of this one.
 
-        What an older format lacks is there, empty, until a writer brings the catalog up to date.
+        `end` it soon: until then a writer cannot move its log into the catalog. Where nobody
+        writes, nothing is written beside the catalog either. What an older format lacks is there,
+        empty, until a writer brings the catalog up to date.
+        Raises `CollectionError`, `sqlite3.Error`.
         """
+        self.end()
+        before = self._mark
+        self._hold()
+        if self._mark != before:
+            self.sql.close()
+            self.sql = self._open(self._connect_reader)
         self.sql.execute("BEGIN")
         if self.version() < len(MIGRATIONS):
             schema.stand_in(self.sql, self.version())
@@ -338,6 +372,16 @@ class Catalog:
         """End the open transaction, if there is one, and forget what it changed."""
         if self.sql.in_transaction:
             self.sql.execute("ROLLBACK")
+        self._release()
+
+    def _hold(self) -> None:
+        self._held = seal.hold(self.path)
+        self._mark = self._held.mark if self._held else None
+
+    def _release(self) -> None:
+        if self._held:
+            self._held.close()
+            self._held = None
 
     # -- state
 

@@ -67,7 +67,7 @@ def _catalog(catalog: Catalog) -> Iterator[Problem]:
         if line != "ok":
             yield Problem("catalog", line)
     state = catalog.state()
-    if seal.broken(catalog.path.parent, state.generation):
+    if seal.broken(catalog.path, state.generation):
         yield Problem("catalog", "it is not what was written")
     numbers = np.concatenate([catalog.live(), catalog.dead()])
     if len(numbers) != state.rows or not np.array_equal(np.sort(numbers), np.arange(state.rows)):
@@ -161,6 +161,7 @@ def _lost_thumbnails(folder: Path, catalog: Catalog) -> list[int]:
 def bundle(folder: Path) -> Bundle:
     """The model of a collection whose rows may be damaged. Raises `BundleError`."""
     with closing(Catalog(folder)) as catalog:
+        catalog.begin_reading()
         return Bundle(folder / catalog.state().bundle)
 
 

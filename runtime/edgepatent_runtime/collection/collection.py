@@ -158,24 +158,24 @@ class Collection:
         """Start a read transaction and take the state it sees."""
         generation = -1
         while True:
-            connection.end()
             try:
                 connection.begin_reading()
-                with self._guard:
-                    self._snapshot = taken = snapshot.take(
-                        self.folder, connection, self._snapshot, self._resident
-                    )
-                self._same_space(taken)
-                return taken
+                try:
+                    with self._guard:
+                        self._snapshot = taken = snapshot.take(
+                            self.folder, connection, self._snapshot, self._resident
+                        )
+                    self._same_space(taken)
+                    return taken
+                except CollectionError:
+                    # Missing rows are no damage where the writer has compacted since the
+                    # transaction began: then there is a newer generation to look at.
+                    before, generation = generation, connection.state().generation
+                    if before == generation:
+                        connection.end()
+                        raise
             except sqlite3.Error as error:
                 raise connection.failure(error) from error
-            except CollectionError:
-                # Missing rows are no damage where the writer has compacted since the transaction
-                # began: then there is a newer generation to look at.
-                before, generation = generation, connection.state().generation
-                if before == generation:
-                    connection.end()
-                    raise
 
     def _with_graph(self, connection: Catalog, taken: Snapshot) -> Snapshot:
         """The state ``taken``, which ``connection``'s transaction sees, with the graph loaded."""

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from edgepatent_runtime import faults
-from edgepatent_runtime.collection import terms
+from edgepatent_runtime.collection import seal, terms
 from edgepatent_runtime.collection.catalog import (
     NAME,
     Catalog,
@@ -21,6 +21,7 @@ from edgepatent_runtime.collection.catalog import (
     Words,
     image_of,
     part_of,
+    read_only,
 )
 from edgepatent_runtime.collection.vectors import Floats, Rows
 from edgepatent_runtime.record import Record
@@ -43,6 +44,8 @@ class Edits(Catalog):
         super().__init__(folder, write=True, name=name)
         # 64 MB: content digests go into their index in random order, and it should stay in memory.
         self.sql.execute("PRAGMA cache_size = -65536")
+        self.sql.execute("PRAGMA wal_autocheckpoint = 0")
+        self._alone = False
         # Patents whose words were taken out of the full-text index in this transaction: to be put
         # back as they are then (an external-content FTS5 table must be told the old values).
         self._reworded: set[int] = set()
@@ -78,10 +81,35 @@ class Edits(Catalog):
         self._reworded.clear()
         self.end()
 
-    def checkpoint(self) -> None:
-        """Move the log into the main file, so that the file alone is the catalog."""
-        self.sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    def alone(self) -> bool:
+        """Whether the catalog's own file may be changed: nobody reads it without its log.
+
+        From then on SQLite moves the log into it whenever that has grown.
+        """
+        if not self._alone and seal.released(self.path):
+            self._alone = True
+            self.sql.execute("PRAGMA wal_autocheckpoint = 1000")
+        return self._alone
+
+    def checkpoint(self) -> bool:
+        """Move the log into the main file; whether the file alone is the catalog now.
+
+        It is not where somebody reads an older state for so long that we do not wait.
+        """
+        busy, _, _ = self.sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         faults.point("catalog.checkpointed")
+        return not busy
+
+    def close(self) -> None:
+        """Close; the last connection moves the log into the file, but only where that may be."""
+        if self._alone or seal.released(self.path):
+            super().close()
+            return
+        # One that can only read and stays a moment longer: it is the last, and leaves the log.
+        with closing(read_only(self.path, alone=False)) as last:
+            with suppress(sqlite3.Error):
+                last.execute("SELECT 1 FROM sqlite_schema").fetchone()
+            super().close()
 
     # -- state
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from edgepatent_runtime import faults, names
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import derive, graph, seal, thumbnails, vectors
-from edgepatent_runtime.collection.catalog import Derived, State, require_inside
+from edgepatent_runtime.collection.catalog import NAME, Derived, State, require_inside
 from edgepatent_runtime.collection.edits import Edits, Model
 from edgepatent_runtime.collection.lock import WriterLock
 from edgepatent_runtime.collection.model import copy_in, new_name
@@ -30,6 +31,9 @@ GRAPH_LAG = 1_000
 """So many rows may be newer than the graph: a search looks at them one by one, and ten new
 drawings do not cost writing hundreds of megabytes.
 """
+
+PATIENCE = 30.0
+"""So many seconds a writer that closes waits for searches that began before it did."""
 
 UNFINISHED = "rebuild.part"
 """The file in which a rebuild keeps what it has encoded, until the rows are rewritten."""
@@ -75,7 +79,7 @@ class Writer:
         require_inside(folder, write=True)
         self._lock = WriterLock(folder)
         try:
-            seal.lift(folder)
+            seal.lift(folder / NAME)
             self.edits = Edits(folder)
             try:
                 with self.edits.failures():
@@ -95,18 +99,30 @@ class Writer:
         self._pending = 0
 
     def close(self) -> None:
-        """Give up what is not committed, checkpoint, and let others write."""
+        """Give up what is not committed, checkpoint, and let others write.
+
+        Where somebody still reads what was there before, the log stays until the next writer.
+        """
         try:
             self.rollback()
             with self.edits.failures():
-                self.edits.checkpoint()
-            # The last connection removes the log; then the file alone is the catalog.
-            self.edits.close()
-            with suppress(OSError):  # on a full disk there is no seal, that is all
-                seal.put(self.folder, self.state.generation)
+                if self._alone() and self.edits.checkpoint():
+                    # The last connection removes the log; then the file alone is the catalog.
+                    self.edits.close()
+                    with suppress(OSError):  # on a full disk there is no seal, that is all
+                        seal.put(self.folder / NAME, self.state.generation)
         finally:
             self.edits.close()
             self._lock.release()
+
+    def _alone(self) -> bool:
+        """Wait until the catalog's own file may be changed, but not for somebody who hangs."""
+        until = time.monotonic() + PATIENCE
+        while not self.edits.alone():
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.01)
+        return True
 
     # -- rows
 
@@ -168,6 +184,7 @@ class Writer:
                         outdated = old.file
                     sync_folder(self.folder)
                 self.edits.commit()
+                self.edits.alone()
                 self.state = self.edits.state()
         except BaseException:
             self.rollback()
