@@ -48,9 +48,9 @@ from edgepatent_runtime.record import Skipped
 @click.option("--seed", type=click.IntRange(min=0), help="The seed, instead of the recipe's.")
 @click.option(
     "--weights",
-    metavar="FILE|RUN|timm",
-    help="Initial weights of the backbone: a safetensors file, an earlier run, or the word timm to "
-    "download the pretrained ones.",
+    metavar="FILE|RUN|BUNDLE|timm",
+    help="Initial weights of the backbone: a safetensors file, an earlier run, a bundle or the "
+    "word starter (read back: needs the export extra), or timm to download the pretrained ones.",
 )
 @click.option(
     "--teacher",
@@ -100,6 +100,8 @@ def command(
         raise MissingExtraError("train", "train") from error
 
     recipe = load_recipe(recipe_name) if recipe_name else Run.open(out).recipe
+    if weights == "starter" or (weights and (Path(weights) / "bundle.json").is_file()):
+        weights = _read_back(weights)
     recipe = override(
         recipe, loss=loss, epochs=epochs, seed=seed, weights=weights, teachers=teachers
     )
@@ -138,3 +140,14 @@ def command(
         console.alarm(outcome.sentence())
     elif outcome is not None and outcome.steps and not as_json:
         console.say(outcome.sentence())
+
+
+def _read_back(model: str) -> str:
+    """The folder of a run with the backbone of a bundle, whose BatchNorm is folded."""
+    from edgepatent.options import open_bundle
+
+    try:
+        from edgepatent_export.readback import as_run
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"train --weights {model}", "export") from error
+    return str(as_run(open_bundle(model)))
