@@ -44,6 +44,7 @@ class LazyGroup(click.Group):
 VERBS = {
     "train": "Fine-tune a backbone with the hierarchical contrastive loss.",
     "evaluate": "Score a model's retrieval at patent, subclass and class level.",
+    "compare": "Score every MODEL (a bundle, a run, the word starter) on the same drawings.",
     "export": "Turn the training run RUN into a bundle.",
     "bundle": "Sign bundles and verify their signatures: key, sign, verify.",
     "embed": "Write the embeddings of drawings to a .npy file.",

@@ -8,7 +8,7 @@ import click
 from edgepatent import console
 from edgepatent.console import print_json, progress_bar, report_skipped
 from edgepatent.options import json_option
-from edgepatent_runtime.errors import MissingExtraError
+from edgepatent_runtime.errors import MissingExtraError, RecipeError
 from edgepatent_runtime.record import Skipped
 
 
@@ -100,11 +100,19 @@ def command(
         raise MissingExtraError("train", "train") from error
 
     recipe = load_recipe(recipe_name) if recipe_name else Run.open(out).recipe
-    if weights == "starter" or (weights and (Path(weights) / "bundle.json").is_file()):
-        weights = _read_back(weights)
+    folded = weights == "starter" or bool(weights and (Path(weights) / "bundle.json").is_file())
     recipe = override(
-        recipe, loss=loss, epochs=epochs, seed=seed, weights=weights, teachers=teachers
+        recipe,
+        loss=loss,
+        epochs=epochs,
+        seed=seed,
+        weights=_read_back(weights) if weights and folded else weights,
+        teachers=teachers,
     )
+    if folded and recipe.optimizer.epochs and not recipe.optimizer.freeze_bn:
+        raise RecipeError(
+            f"the BatchNorm of {weights} is folded away: set optimizer.freeze_bn = true in the recipe"
+        )
     specs = list(sources) or Run.open(out).data.sources
     skipped = Skipped()
     try:

@@ -156,3 +156,13 @@ def test_an_interrupt_says_how_to_go_on(
     monkeypatch.setattr("edgepatent_train.trainer.train", interrupt)
     assert cli.run(["train", "--out", str(work / "run"), *fresh(work)]) == 1
     assert "--resume" in capsys.readouterr().err
+
+
+def test_folded_batchnorm_cannot_be_trained(
+    work: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEPATENT_CACHE", str(work / "cache"))
+    asked = ["train", "--out", str(work / "run"), *fresh(work), "--weights", "starter"]
+    assert cli.run(asked) == 1
+    assert "set optimizer.freeze_bn = true" in capsys.readouterr().err
+    assert not (work / "run").exists()
