@@ -111,7 +111,8 @@ def command(
     )
     if folded and recipe.optimizer.epochs and not recipe.optimizer.freeze_bn:
         raise RecipeError(
-            f"the BatchNorm of {weights} is folded away: set optimizer.freeze_bn = true in the recipe"
+            f"the BatchNorm of {weights} is folded away: the recipe must set "
+            "optimizer.freeze_bn = true"
         )
     specs = list(sources) or Run.open(out).data.sources
     skipped = Skipped()

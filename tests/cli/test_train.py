@@ -164,5 +164,5 @@ def test_folded_batchnorm_cannot_be_trained(
     monkeypatch.setenv("EDGEPATENT_CACHE", str(work / "cache"))
     asked = ["train", "--out", str(work / "run"), *fresh(work), "--weights", "starter"]
     assert cli.run(asked) == 1
-    assert "set optimizer.freeze_bn = true" in capsys.readouterr().err
+    assert "must set optimizer.freeze_bn = true" in capsys.readouterr().err
     assert not (work / "run").exists()
