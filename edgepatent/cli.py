@@ -52,6 +52,7 @@ VERBS = {
     "search": "Find the patents whose drawings look like an image.",
     "batch": "Search with every image of a folder, each by itself.",
     "watch": "Ask saved searches of what is new: add, list, show, remove, run.",
+    "matter": "What was kept of a case (search --matter): list, show, rate, report, export.",
     "replay": "Search again as recorded in FILE (search --record) and say what differs.",
     "serve": "Serve the page: search, compare, rate and keep, in a browser on this machine.",
     "classify": "Suggest Locarno subclasses for a drawing, from its neighbours.",

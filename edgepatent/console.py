@@ -6,11 +6,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
+from edgepatent_runtime import whole
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Skipped
 
@@ -49,6 +51,22 @@ def print_json(document: Any) -> None:
 
 def _spelled_in_json(match: re.Match[str]) -> str:
     return json.dumps(match[0])[1:-1]
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path``, wholly or not at all; to standard output where it is "-"."""
+    if str(path) == "-":
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:
+        whole.write(path, data)
+
+
+def write_csv(path: Path, text: str) -> None:
+    """Write a table, as `write_file` does; files begin with the mark by which spreadsheets know
+    UTF-8, which programs in a pipe would take for a part of the first column's name.
+    """
+    write_file(path, text.encode("utf-8" if str(path) == "-" else "utf-8-sig"))
 
 
 def warn(message: str) -> None:

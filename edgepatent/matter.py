@@ -3,6 +3,7 @@
     matter.json         what the matter is called, when it was begun
     queries/            the query images, named by their content
     searches/           one record a search, as `search --record` writes it
+    classifications/    one file for each time that a drawing was classified
     decisions.jsonl     ratings, notes and the shortlist: one line a change, the last one counts
 
 Every file is readable by its owner alone. A file appears whole or not at all; a line of decisions
@@ -13,7 +14,7 @@ back from a program that dies.
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -22,16 +23,18 @@ import msgspec
 from edgepatent import kept, queries
 from edgepatent.queries import KeptQueries
 from edgepatent.report import filing
+from edgepatent.report.classified import ClassifyDocument
 from edgepatent.report.filing import FiledSearch
 from edgepatent_runtime import whole
 from edgepatent_runtime.errors import InputError
-from edgepatent_runtime.search.request import Request
+from edgepatent_runtime.search.request import Query, Request
 
 FORMAT = 1
 Rating = Literal["relevant", "background", "noise"]
 RATINGS: tuple[Rating, ...] = get_args(Rating)
 
 _INFO, _SEARCHES, _DECISIONS = "matter.json", "searches", "decisions.jsonl"
+_CLASSIFIED = "classifications"
 _LOCK = "matter.lock"
 
 
@@ -51,6 +54,14 @@ class Decision(msgspec.Struct, frozen=True):
     note: str = ""
     shortlisted: bool = False
     changed: str = ""
+
+
+class Classified(msgspec.Struct, frozen=True):
+    """What a drawing was classified as. ``created`` is UTC, ``queries`` are its views' copies."""
+
+    created: str
+    queries: tuple[str, ...]
+    document: ClassifyDocument
 
 
 class _Change(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -140,6 +151,11 @@ class Matter:
         """The designs that a later search shall hide."""
         return frozenset(k for k, d in self.decisions().items() if d.rating == "noise")
 
+    def without_noise(self, request: Request) -> Request:
+        """The same request, which leaves out what is rated noise."""
+        hidden = dict.fromkeys((*request.not_patents, *sorted(self.noise())))
+        return msgspec.structs.replace(request, not_patents=tuple(hidden))
+
     def _changes(self) -> Iterator[_Change]:
         try:
             lines = (self.folder / _DECISIONS).read_bytes().split(b"\n")
@@ -174,15 +190,42 @@ class Matter:
         Queries that are the matter's own images are named relative to it, so that the folder can
         be moved.
         """
-        stem = record.created[:19].replace(":", "").replace("-", "")
         asked = self._queries.relative(record.request)
         relative = msgspec.structs.replace(record, request=asked)
         with kept.turn(self.folder, _LOCK):
-            number = 1
-            while (path := self.folder / _SEARCHES / f"{stem}-{number:02}.json").exists():
-                number += 1
+            path = _free(self.folder / _SEARCHES, record.created)
             whole.write(path, filing.encode(relative))
         return path.stem
+
+    def keep(self, record: FiledSearch, given: Mapping[str, bytes] | None = None) -> str:
+        """Keep a search with copies of its query images: see `keep_queries` and `keep_search`."""
+        request = self.keep_queries(record.request, given)
+        return self.keep_search(msgspec.structs.replace(record, request=request))
+
+    def keep_classified(
+        self, document: ClassifyDocument, images: Sequence[str], given: Mapping[str, bytes]
+    ) -> str:
+        """Keep what a drawing was classified as, with copies of its views; the name it has then."""
+        request = Request(queries=tuple(Query(image) for image in images))
+        copies = self._queries.relative(self.keep_queries(request, given)).queries
+        classified = Classified(kept.now(), tuple(one.path for one in copies), document)
+        text = msgspec.json.format(msgspec.json.encode(classified), indent=2) + b"\n"
+        with kept.turn(self.folder, _LOCK):
+            folder = self.folder / _CLASSIFIED
+            folder.mkdir(mode=0o700, exist_ok=True)
+            path = _free(folder, classified.created)
+            whole.write(path, text)
+        return path.stem
+
+    def classified(self) -> "list[Classified]":
+        """What drawings were classified as, oldest first. Raises `InputError` for damage."""
+        found = []
+        for path in sorted((self.folder / _CLASSIFIED).glob("*.json")):
+            try:
+                found.append(msgspec.json.decode(path.read_bytes(), type=Classified))
+            except msgspec.DecodeError as error:
+                raise InputError(f"{path} is damaged: {error}") from error
+        return found
 
     def searches(self) -> list[str]:
         """The names of the searches, oldest first."""
@@ -196,7 +239,7 @@ class Matter:
         return msgspec.structs.replace(filed, request=self._queries.absolute(filed.request))
 
 
-_OURS = {_INFO, queries.FOLDER, _SEARCHES, _DECISIONS, _LOCK}
+_OURS = {_INFO, queries.FOLDER, _SEARCHES, _CLASSIFIED, _DECISIONS, _LOCK}
 
 
 def named(root: Path, name: str) -> Path:
@@ -215,6 +258,15 @@ def exists(folder: Path) -> bool:
 def all_below(root: Path) -> list[str]:
     """The names of the matters below ``root``."""
     return sorted(path.parent.name for path in root.glob(f"*/{_INFO}"))
+
+
+def _free(folder: Path, created: str) -> Path:
+    """A name that no file of ``folder`` has, from the time of what shall have it."""
+    stem = created[:19].replace(":", "").replace("-", "")
+    number = 1
+    while (path := folder / f"{stem}-{number:02}.json").exists():
+        number += 1
+    return path
 
 
 def _append(path: Path, line: bytes) -> None:

@@ -108,6 +108,17 @@ matter_option = click.option(
 matter_argument = click.argument("matter", callback=_matter, metavar="DIR|NAME")
 
 
+matter_indexes_option = click.option(
+    "--index",
+    "indexes",
+    type=click.Path(path_type=Path, file_okay=False),
+    multiple=True,
+    metavar="DIR",
+    help="Where the designs are looked up; may be repeated. [default: where they were found]",
+)
+output_path = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+
+
 # More than any machine has cores: each takes memory, whether there is work for it or not.
 MOST_THREADS = 256
 threads_option = click.option(

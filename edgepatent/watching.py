@@ -71,16 +71,15 @@ class Round:
             if one.filed and one.watch.matter is not None:
                 matter = Matter(one.watch.matter)
                 for record in one.filed:
-                    kept_too = matter.keep_queries(record.request)
-                    matter.keep_search(msgspec.structs.replace(record, request=kept_too))
+                    matter.keep(record)
         self._watches.see({one.watch.name: one.seen for one in findings if one.seen is not None})
 
     def _ask(self, watch: Watch, since: int | str | None) -> Finding:
         before = self._seen.get(watch.name, Seen())
-        hidden = {*watch.request.not_patents, *(before.shown if since is None else ())}
+        hidden = (*watch.request.not_patents, *(before.shown if since is None else ()))
+        request = msgspec.structs.replace(watch.request, not_patents=hidden)
         if watch.matter is not None:
-            hidden |= Matter(watch.matter).noise()
-        request = msgspec.structs.replace(watch.request, not_patents=sorted(hidden))
+            request = Matter(watch.matter).without_noise(request)
         generations: dict[str, int] = {}
         found: list[Hit] = []
         filed = []

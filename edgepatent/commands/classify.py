@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import indexes_option, json_option, threads_option
+from edgepatent.options import indexes_option, json_option, matter_option, threads_option
 
 
 @click.command()
@@ -23,6 +23,7 @@ from edgepatent.options import indexes_option, json_option, threads_option
     "--anyway", is_flag=True, help="Classify even if the image does not look like a drawing."
 )
 @threads_option
+@matter_option
 @json_option
 def command(
     images: tuple[str, ...],
@@ -30,6 +31,7 @@ def command(
     top: int,
     anyway: bool,
     threads: int,
+    matter: Path | None,
     as_json: bool,
 ) -> None:
     """Suggest Locarno subclasses for a drawing, from its neighbours.
@@ -46,6 +48,11 @@ def command(
     given = {"-": sys.stdin.buffer.read()} if "-" in images else {}
     with Index.open(indexes, threads=threads) as index:
         document = classified(index.classify(images, anyway=anyway, given=given), index, top)
+    if matter is not None:
+        from edgepatent.matter import Matter
+
+        name = Matter.create(matter).keep_classified(document, images, given)
+        console.say(f"kept in {matter} as {name}", err=True)
     if as_json:
         console.print_json(document)
         return

@@ -12,6 +12,8 @@ from edgepatent.options import (
     from_stdin,
     indexes_option,
     json_option,
+    matter_option,
+    output_path,
     question_options,
     threads_option,
 )
@@ -61,9 +63,9 @@ class _Search(click.Command):
 @click.option(
     "--csv",
     "csv_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=output_path,
     metavar="FILE",
-    help="Write the hits as CSV.",
+    help="Write the hits as CSV; - is standard output, in place of the table.",
 )
 @click.option(
     "--record",
@@ -87,6 +89,7 @@ class _Search(click.Command):
     show_default=True,
     help="Small pictures of the hits, in terminals that can show them.",
 )
+@matter_option
 @json_option
 def command(
     request: "Request",
@@ -98,6 +101,7 @@ def command(
     show: tuple[str, ...],
     paths: bool,
     previews: str,
+    matter: Path | None,
     as_json: bool,
 ) -> None:
     """Find the patents whose drawings look like an image.
@@ -110,13 +114,26 @@ def command(
     from edgepatent.report.document import searched_with
     from edgepatent_runtime.index import Index
 
+    if str(csv_file) == "-" and (as_json or paths):
+        raise click.UsageError("--csv - takes standard output: name a file, or leave out the other")
     with Index.open(indexes, threads=threads) as index:
         given = from_stdin(request)
+        case = None
+        if matter is not None:
+            from edgepatent.matter import Matter
+
+            case = Matter.create(matter)
+            request = case.without_noise(request)
         result = index.search(request, given=given)
         for line in searched_with(result):
             console.say(line, err=True)
         if any(view.of for view in result.views):
             console.say("--figure takes one of them, --whole none", err=True)
+        if case is not None:
+            from edgepatent.report import filing
+
+            name = case.keep(filing.file(result, index), given)
+            console.say(f"kept in {matter} as {name}", err=True)
         _write(result, index, html, csv_file, record)
         if as_json:
             from edgepatent.report.document import document
@@ -127,7 +144,7 @@ def command(
 
             for hit in result:
                 console.say(drawing_name(hit))
-        else:
+        elif str(csv_file) != "-":
             _show(result, show, previews)
 
 
@@ -148,7 +165,7 @@ def _write(
     if csv_file is not None:
         from edgepatent.report import table
 
-        table.write_csv(result, csv_file)
+        console.write_csv(csv_file, table.csv_of(result))
     if record is not None:
         from edgepatent.report import filing
 

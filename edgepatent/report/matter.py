@@ -1,16 +1,18 @@
 """What a matter prints: the report, and the table of the designs it decides about."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from pathlib import Path
+
+import msgspec
 
 from edgepatent import __version__
 from edgepatent.matter import RATINGS, Decision, Matter, Rating
 from edgepatent.report.build import stored_card
 from edgepatent.report.page import LARGE, Card, PageContent, Picture, picture
 from edgepatent.report.table import cell_text
-from edgepatent_runtime.errors import DrawingError
+from edgepatent_runtime.errors import DrawingError, InputError
 from edgepatent_runtime.index import Index
 from edgepatent_runtime.search import sheets
 from edgepatent_runtime.search.request import Query, Request
@@ -21,21 +23,50 @@ COLUMNS = [
 _ORDER: dict[Rating | None, int] = {one: place for place, one in enumerate((*RATINGS, None))}
 
 
+class MatterSummary(msgspec.Struct, frozen=True):
+    """A matter in the list of all."""
+
+    title: str
+    folder: str
+    created: str
+    searches: int
+    decisions: int
+
+
+def summary(matter: Matter) -> MatterSummary:
+    """A matter in a line."""
+    info = matter.info
+    counts = len(matter.searches()), len(matter.decisions())
+    return MatterSummary(info.title, str(matter.folder), info.created, *counts)
+
+
+def indexes(matter: Matter, named: Sequence[Path]) -> Sequence[Path]:
+    """The indexes that are ``named``, or those that the matter's last search was of.
+
+    Raises `InputError` where there are neither.
+    """
+    if named:
+        return named
+    for name in reversed(matter.searches()):
+        return [Path(index.path) for index in matter.search(name).indexes]
+    raise InputError(f"{matter.folder} holds no search: name the index of its designs, --index DIR")
+
+
 def page_content(matter: Matter, index: Index) -> PageContent:
     """The report: queries, then every design that is not noise, the shortlist first."""
     searches = [matter.search(name) for name in matter.searches()]
     queries = {str(query): query for search in searches for query in search.request.queries}
-    decided = [one for one in _ordered(matter) if one.rating != "noise"]
+    designs = [one for one in ordered(matter) if one.rating != "noise"]
     noise = len(matter.noise())
     notes = [f"Searched {search.created[:16].replace('T', ' ')} UTC: {in_words(search.request)}, "
              f"{len(search.hits)} hits" for search in searches]  # fmt: skip
-    gone = [one.patent_id for one in decided if one.patent_id not in index]
+    gone = [one.patent_id for one in designs if one.patent_id not in index]
     if gone:
         notes.append(f"Not indexed any more: {', '.join(gone)}")
     facts = [
         ("Matter", matter.info.title),
         ("Begun", matter.info.created[:10]),
-        ("Designs", f"{len(decided)}, and {noise} rated noise"),
+        ("Designs", f"{len(designs)}, and {noise} rated noise"),
         ("Program", f"edgepatent {__version__}"),
     ]
     return PageContent(
@@ -43,7 +74,7 @@ def page_content(matter: Matter, index: Index) -> PageContent:
         facts=facts,
         notes=notes,
         queries=[one for query in queries.values() for one in _pictures(query)],
-        cards=list(_cards(decided, index)),
+        cards=list(_cards(designs, index)),
         order="the shortlist first",
         one="design",
     )
@@ -54,7 +85,7 @@ def csv_of(matter: Matter, index: Index) -> str:
     out = StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
-    for one in _ordered(matter):
+    for one in ordered(matter):
         patent = index.get(one.patent_id)
         row = [
             one.patent_id,
@@ -100,20 +131,24 @@ def in_words(request: Request) -> str:
     return ", ".join(parts)
 
 
-def _ordered(matter: Matter) -> list[Decision]:
+def decided(one: Decision) -> str:
+    """What was decided, in a word or two."""
+    return ", ".join(word for word in (one.shortlisted and "shortlist", one.rating) if word)
+
+
+def ordered(matter: Matter) -> list[Decision]:
     """Decisions that say something: the shortlist first, then by rating."""
     said = [one for one in matter.decisions().values() if one.rating or one.note or one.shortlisted]
     return sorted(said, key=lambda one: (not one.shortlisted, _ORDER[one.rating]))
 
 
-def _cards(decided: list[Decision], index: Index) -> Iterator[Card]:
+def _cards(designs: list[Decision], index: Index) -> Iterator[Card]:
     number = 0
-    for one in decided:
+    for one in designs:
         if one.patent_id in index:
             number += 1
-            words = [word for word in (one.shortlisted and "shortlist", one.rating) if word]
             yield stored_card(
-                index[one.patent_id], number, decided=", ".join(words), note=one.note or None
+                index[one.patent_id], number, decided=decided(one), note=one.note or None
             )
 
 

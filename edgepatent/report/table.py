@@ -3,12 +3,11 @@
 import csv
 from collections.abc import Sequence
 from io import StringIO
-from pathlib import Path
 from textwrap import shorten
 
 from edgepatent.report.document import drawing_name
 from edgepatent.report.facts import FACTS
-from edgepatent_runtime import locarno, whole
+from edgepatent_runtime import locarno
 from edgepatent_runtime.search.results import Hit, Result
 
 NAME_LENGTH = 48
@@ -58,7 +57,7 @@ def hit_table(result: Result, show: Sequence[str] = ()) -> tuple[list[str], list
     return [*columns, *show, *(["index"] if several else [])], rows
 
 
-def write_csv(result: Result, path: Path) -> None:
+def csv_of(result: Result) -> str:
     """One row a hit: what the table shows, and the path of its best drawing."""
     text = StringIO(newline="")
     writer = csv.writer(text)
@@ -91,7 +90,7 @@ def write_csv(result: Result, path: Path) -> None:
                 *(cell_text(fact(hit.bibliography)) for fact in FACTS.values()),
             ]
         )
-    whole.write(path, text.getvalue().encode())
+    return text.getvalue()
 
 
 def cell_text(cell: str | None) -> str:

@@ -111,7 +111,7 @@ def test_hits_show_the_facts_everywhere(
     page = html.read_text()
     for text in ("D28-47", "29/000,002", "2019-02-20", f"division of {FIRST}"):
         assert text in page
-    rows = list(csv.DictReader(table.read_text().splitlines()))
+    rows = list(csv.DictReader(table.read_text("utf-8-sig").splitlines()))
     assert {row["applicant"] for row in rows} == {"Acme, Inc."}
     assert {row["filed"] for row in rows} == {"2019-02-20"}
 

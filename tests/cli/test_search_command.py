@@ -82,6 +82,17 @@ def test_the_table_names_what_a_person_looks_for(edgepatent, index, query, first
     assert "30 drawings searched" in done.stderr
 
 
+def test_csv_on_standard_output_is_all_that_is_there(inside, index, query, tmp_path):
+    file = tmp_path / "hits.csv"
+    inside("search", "--index", index, query, "--csv", file)
+    done = inside("search", "--index", index, query, "--csv", "-")
+    # Spreadsheets know UTF-8 by the mark; programs would take it for a part of the first name.
+    assert file.read_bytes() == b"\xef\xbb\xbf" + done.stdout.encode()
+    assert done.stdout.startswith("rank,score,patent_id,")
+    done = inside("search", "--index", index, query, "--csv", "-", "--json", status=2)
+    assert "--csv - takes standard output" in done.stderr
+
+
 def test_paths_and_csv(edgepatent, index, query, tmp_path):
     done = edgepatent(
         "search", "--index", index, query, "--paths", "--top", 4, "--csv", tmp_path / "hits.csv"
@@ -89,7 +100,7 @@ def test_paths_and_csv(edgepatent, index, query, tmp_path):
     paths = done.stdout.splitlines()
     assert len(paths) == 4
     assert all(Path(path).is_file() for path in paths)
-    with (tmp_path / "hits.csv").open() as file:
+    with (tmp_path / "hits.csv").open(encoding="utf-8-sig", newline="") as file:
         written = list(csv.DictReader(file))
     assert [row["path"] for row in written] == paths
     assert [row["rank"] for row in written] == ["1", "2", "3", "4"]

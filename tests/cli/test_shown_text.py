@@ -81,7 +81,7 @@ def test_titles_ids_and_names_are_shown(spelled: Path, edgepatent: Command) -> N
     )  # fmt: skip
     assert is_shown(found.stdout + found.stderr)
     assert "\\x1b]0;title\\x07" in found.stdout
-    with (spelled / "hits.csv").open(newline="") as file:
+    with (spelled / "hits.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(WRITABLE)
     assert all(row["title"].startswith("'=cmd") for row in rows)
