@@ -21,7 +21,7 @@ from edgepatent.options import open_bundle
 from edgepatent_runtime.collection import Collection
 from edgepatent_runtime.progress import silent
 from edgepatent_runtime.record import Record, Skipped
-from edgepatent_runtime.search.kinds import Classifier, expected_calibration_error
+from edgepatent_runtime.search.kinds import Classifier, expected_calibration_error, measure
 
 FOLDS = 5
 
@@ -74,7 +74,7 @@ def row(name: str, specs: list[str], model: str, limit: int | None) -> str:
             with collection:
                 kept = [record for record, out in zip(records, held, strict=True) if not out]
                 collection.add_embeddings(kept, embeddings[~held])
-                classifier = Classifier([collection])
+                classifier = Classifier([collection], measure([collection], 1))
                 for place in np.flatnonzero(held):
                     best = classifier.suggest(embeddings[place : place + 1])[0]
                     sure.append(best.confidence)

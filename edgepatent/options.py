@@ -247,6 +247,13 @@ _REQUEST_OPTIONS = (
         help="Try the image in all four quarter turns, keep the best.",
     ),
     click.option(
+        "--min-confidence",
+        type=click.FloatRange(0, 1),
+        metavar="P",
+        help="Leave out hits that are less likely the same design than this, 0 to 1. Without it, "
+        "those that are no close match are folded away where people read, and kept elsewhere.",
+    ),
+    click.option(
         "--anyway", is_flag=True, help="Search even if the image does not look like a drawing."
     ),
     click.option(
@@ -261,7 +268,7 @@ _REQUEST_OPTIONS = (
 _REQUEST_FIELDS = (
     "top", "text", "fuse", "locarno", "not_locarno", "since", "before", "patents", "not_patents",
     "applicants", "not_applicants", "uspc", "countries", "families", "not_families", "added", "by",
-    "plan", "kin", "any_rotation", "anyway", "whole", "not_itself",
+    "plan", "kin", "any_rotation", "anyway", "whole", "not_itself", "min_confidence",
 )  # fmt: skip
 
 

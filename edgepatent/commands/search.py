@@ -177,10 +177,18 @@ def _show(result: "Result", show: tuple[str, ...], previews: str) -> None:
     from edgepatent.report.table import hit_table
 
     if not result.hits:
-        console.say("no hit: no indexed drawing passes the filters")
+        least = result.request.min_confidence
+        why = "no indexed drawing passes the filters" if least is None else (
+            f"none is the same design with a probability of {least:g} or more"
+        )  # fmt: skip
+        console.say(f"no hit: {why}")
         return
     columns, rows = hit_table(result, show)
-    console.print_table(columns, rows)
+    if rows:
+        console.print_table(columns, rows)
+    if folded := len(result.folded):
+        more = "more hits are" if rows else "nearest designs are"
+        console.say(f"{folded} {more} no close match: --min-confidence 0 shows them")
     _print_previews(result, previews)
     turned = [
         f"{view.name} turned by {90 * view.quarters}°" for view in result.views if view.quarters
@@ -192,6 +200,8 @@ def _show(result: "Result", show: tuple[str, ...], previews: str) -> None:
         *turned,
     ]
     console.say(", ".join(details), err=True)
+    if result.answer.doubt is not None and result.cosines:
+        console.say(result.answer.doubt, err=True)
 
 
 def _print_previews(result: "Result", wanted: str) -> None:
@@ -202,7 +212,7 @@ def _print_previews(result: "Result", wanted: str) -> None:
     protocol = detect(os.environ, True) if wanted == "auto" else wanted
     if protocol is None:
         return
-    for hit in result:
+    for hit in result.unfolded:
         pixels = hit.drawings[0].pixels()
         if pixels is not None:
             console.say(f"{hit.rank}. {hit.patent_id}")

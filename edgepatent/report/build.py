@@ -7,6 +7,7 @@ import numpy as np
 from edgepatent.report import facts
 from edgepatent.report.document import drawing_name, searched_with
 from edgepatent.report.page import LARGE, SMALL, Card, PageContent, Picture, encoded, picture
+from edgepatent.report.table import verdict
 from edgepatent_runtime import locarno, sources
 from edgepatent_runtime.errors import DrawingError
 from edgepatent_runtime.index import Index
@@ -20,7 +21,8 @@ def page_content(result: Result, index: Index) -> PageContent:
         facts=_facts(result, index),
         notes=_notes(result),
         queries=_queries(result, index),
-        cards=[_card(hit, result) for hit in result.hits],
+        cards=[_card(hit, result) for hit in result.unfolded],
+        folded=[_card(hit, result) for hit in result.folded],
     )
 
 
@@ -66,6 +68,8 @@ def _notes(result: Result) -> list[str]:
     ]
     if not result.hits:
         notes.append("No indexed drawing passes the filters.")
+    if result.answer.doubt is not None:
+        notes.append(result.answer.doubt[:1].upper() + result.answer.doubt[1:] + ".")
     return notes
 
 
@@ -108,7 +112,8 @@ def _card(hit: Hit, result: Result) -> Card:
     code = hit.locarno or hit.subclass or hit.klass
     return Card(
         rank=hit.rank,
-        score=hit.score,
+        score=hit.score if result.cosines else None,
+        verdict=verdict(hit) or None,
         patent_id=hit.patent_id,
         locarno=code,
         locarno_name=locarno.name(hit.locarno) if hit.locarno else None,

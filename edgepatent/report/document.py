@@ -29,6 +29,8 @@ class DrawingEntry(msgspec.Struct, frozen=True):
 class HitEntry(msgspec.Struct, frozen=True):
     """A hit; ``index`` is who holds it, ``subclass`` the label of its source's own taxonomy too.
 
+    ``probability`` is how likely it is the same design, ``verdict`` the same in words ("the same
+    design", "similar", "no close match"); both are null where the index cannot tell.
     ``bibliography`` holds what is known of it besides (see `edgepatent_runtime.record`).
     """
 
@@ -42,13 +44,15 @@ class HitEntry(msgspec.Struct, frozen=True):
     subclass: str | None
     bibliography: Bibliography
     drawings: list[DrawingEntry]
+    verdict: str | None
+    probability: float | None
 
 
 class SearchDocument(msgspec.Struct, frozen=True):
     """The JSON of a search. Several indexes are joined as in $PATH.
 
     ``searched`` is how many drawings could have been found, ``quarters`` how often each query view
-    was turned to the left.
+    was turned to the left. ``doubt`` is why hits have no verdict, in a line; null where all have.
     """
 
     query: list[str]
@@ -59,6 +63,7 @@ class SearchDocument(msgspec.Struct, frozen=True):
     quarters: list[int]
     hits: list[HitEntry]
     timings_ms: dict[str, float]
+    doubt: str | None
 
 
 def document(result: Result) -> SearchDocument:
@@ -75,6 +80,7 @@ def document(result: Result) -> SearchDocument:
         quarters=[view.quarters for view in result.views],
         hits=[hit_entry(hit) for hit in result.hits],
         timings_ms={name: round(value, 2) for name, value in result.timings_ms.items()},
+        doubt=result.answer.doubt,
     )
 
 
@@ -109,6 +115,8 @@ def hit_entry(hit: Hit) -> HitEntry:
         subclass=hit.subclass,
         bibliography=hit.bibliography,
         drawings=[drawing_entry(found, found.score) for found in hit.drawings],
+        verdict=hit.verdict,
+        probability=None if hit.probability is None else round(hit.probability, 4),
     )
 
 

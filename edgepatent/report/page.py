@@ -37,8 +37,9 @@ class Picture:
 class Card:
     """One hit: its best drawing first, then all its other views.
 
-    ``score`` is None where nothing was compared; ``facts`` are label and value of what else is
-    known; ``decided`` and ``note`` come from a matter.
+    ``score`` is None where nothing was compared, ``verdict`` where nothing tells how good it is;
+    ``facts`` are label and value of what else is known; ``decided`` and ``note`` come from a
+    matter.
     """
 
     rank: int
@@ -52,6 +53,7 @@ class Card:
     best: Picture
     others: Sequence[Picture]
     facts: Sequence[tuple[str, str]] = ()
+    verdict: str | None = None
     decided: str | None = None
     note: str | None = None
 
@@ -60,7 +62,7 @@ class Card:
 class PageContent:
     """All that the page shows; ``facts`` are the label and the value of what was searched, how.
 
-    ``order`` says what the cards are and why one comes first.
+    ``folded`` are cards that nobody need see; ``order`` says why one card comes before another.
     """
 
     title: str
@@ -68,6 +70,7 @@ class PageContent:
     notes: Sequence[str]
     queries: Sequence[Picture]
     cards: Sequence[Card]
+    folded: Sequence[Card] = ()
     order: str = "most similar first"
     one: str = "hit"
 

@@ -33,17 +33,29 @@ def figure(hit: Hit) -> str:
     return ", ".join(parts)
 
 
+def verdict(hit: Hit) -> str:
+    """How good a hit is, and how likely it is the same design; "" where that cannot be told."""
+    if hit.probability is None:
+        return ""
+    # Nothing is certain.
+    percent = min(max(hit.probability, 0.01), 0.99)
+    return f"{hit.verdict} {percent:.0%}"
+
+
 def hit_table(result: Result, show: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows; the index is named where there are several.
+    """Columns and rows, without what is folded away; the index is named where there are several.
 
     ``show`` are further facts, by their names in `facts.FACTS`.
     """
     several = len(result.indexes) > 1
-    columns = ["#", "score", "patent", "Locarno", "title", "date", "best drawing"]
+    judged = any(hit.probability is not None for hit in result.hits)
+    measures = [*(["verdict"] if judged else []), *(["score"] if result.cosines else [])]
+    columns = ["#", *measures, "patent", "Locarno", "title", "date", "best drawing"]
     rows = [
         [
             str(hit.rank),
-            f"{hit.score:.3f}",
+            *([verdict(hit)] if judged else []),
+            *([f"{hit.score:.3f}"] if result.cosines else []),
             hit.patent_id,
             label(hit),
             hit.title or "",
@@ -52,7 +64,7 @@ def hit_table(result: Result, show: Sequence[str] = ()) -> tuple[list[str], list
             *(FACTS[name](hit.bibliography) for name in show),
             *([hit.index] if several else []),
         ]
-        for hit in result.hits
+        for hit in result.unfolded
     ]
     return [*columns, *show, *(["index"] if several else [])], rows
 
@@ -65,6 +77,8 @@ def csv_of(result: Result) -> str:
         [
             "rank",
             "score",
+            "verdict",
+            "probability",
             "patent_id",
             "locarno",
             "title",
@@ -79,7 +93,9 @@ def csv_of(result: Result) -> str:
         writer.writerow(
             [
                 hit.rank,
-                f"{hit.score:.6f}",
+                f"{hit.score:.6f}" if result.cosines else "",
+                hit.verdict or "",
+                "" if hit.probability is None else f"{hit.probability:.4f}",
                 cell_text(hit.patent_id),
                 cell_text(hit.locarno),
                 cell_text(hit.title),

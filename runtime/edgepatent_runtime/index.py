@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from edgepatent_runtime.collection.check import Problem
     from edgepatent_runtime.collection.collection import Info
     from edgepatent_runtime.collection.ingest import Added
+    from edgepatent_runtime.search.calibration import Confidence
     from edgepatent_runtime.search.embedder import Embedder
     from edgepatent_runtime.search.facets import Facets
-    from edgepatent_runtime.search.kinds import Calibration, Classifier, Suggestion
+    from edgepatent_runtime.search.kinds import Classifier, Suggestion
     from edgepatent_runtime.search.occlusion import Occlusion
     from edgepatent_runtime.search.searchable import Floats
     from edgepatent_runtime.search.views import Given, Page, Viewed
@@ -41,7 +42,7 @@ class Classification(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     views: "list[View]"
     suggestions: "list[Suggestion]"
-    calibration: "Calibration"
+    calibration: "Confidence"
 
 
 class Index:
@@ -210,9 +211,9 @@ class Index:
     ) -> Classification:
         """Locarno subclasses for the views of one design, suggested by its neighbours.
 
-        Views as in `search`. The first call calibrates the confidence on the index itself (some
-        seconds); later ones with as many views do without, until the index changes. Raises
-        `CollectionError` where fewer than two patents have a subclass.
+        Views as in `search`. The confidence is what the index has measured on its own patents; one
+        that has not measures for this call, which may take seconds. Raises `CollectionError` where
+        fewer than two patents have a subclass.
         """
         from edgepatent_runtime.search.views import named
 
@@ -268,7 +269,8 @@ class Index:
         return part
 
     def _classifier(self, views: int) -> "Classifier":
-        from edgepatent_runtime.search.kinds import Classifier
+        from edgepatent_runtime.search import calibration
+        from edgepatent_runtime.search.kinds import Classifier, measure
 
         generations = []
         for store in self.stores:
@@ -278,7 +280,11 @@ class Index:
         with self._guard:
             kept = self._classifiers.get(views)
             if kept is None or kept[0] != state:
-                kept = (state, Classifier(self.stores, views=views))
+                stored = [found for store in self.stores if (found := calibration.of(store))]
+                measured = [one for found in stored if (one := found.confidence(views))]
+                # Of several indexes, the largest says how sure suggestions are.
+                confidence = max(measured, key=lambda one: one.patents, default=None)
+                kept = (state, Classifier(self.stores, confidence or measure(self.stores, views)))
                 self._classifiers[views] = kept
             return kept[1]
 
@@ -437,7 +443,7 @@ class Index:
                         figures=getattr(source, "sheets", False) if figures is None else figures,
                         total=(totals or {}).get(source.spec),
                     )
-            collection.finish(progress, threads)
+            self._finish(collection, progress, threads)
         return result
 
     def remove(
@@ -459,7 +465,7 @@ class Index:
             raise InputError("name patents, locarno, since or before: nothing says what to forget")
         with self._writing() as collection:
             removed = collection.remove(filters)
-            collection.finish(progress)
+            self._finish(collection, progress)
         return removed
 
     def merge(self, *others: "Index", progress: Progress = silent) -> "Added":
@@ -470,7 +476,7 @@ class Index:
         with self._writing() as collection:
             for other in others:
                 result += collection.merge(other._folder(), progress)
-            collection.finish(progress)
+            self._finish(collection, progress)
         return result
 
     def rebuild(
@@ -503,8 +509,18 @@ class Index:
                     collection.rebuild(encoder, skipped, progress)
                 if figures:
                     added = collection.take_apart(encoder, skipped, progress)
-            collection.finish(progress, threads)
+            self._finish(collection, progress, threads)
         return added
+
+    @staticmethod
+    def _finish(collection: "Collection", progress: Progress, threads: int = 0) -> None:
+        """What is due after changes, in the files and in what the index knows of itself."""
+        from edgepatent_runtime.search import measuring
+
+        collection.finish(progress, threads)
+        measured = measuring.due(collection, progress)
+        if measured is not None:
+            collection.keep_calibration(measured)
 
     def _folder(self) -> "Collection":
         """The one folder that this is. Raises `InputError` for several, or another store."""

@@ -51,7 +51,7 @@ def rows(designs):
 def test_json_is_what_the_design_promises(edgepatent, index, query, first):
     document = search(edgepatent, index, query, "--top", 3)
     assert set(document) == {
-        *("query", "space", "index", "plan", "searched", "quarters", "hits", "timings_ms")
+        *("query", "space", "index", "plan", "searched", "quarters", "hits", "timings_ms", "doubt")
     }
     assert document["query"] == [str(query)]
     assert document["index"] == str(index)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgepatent_runtime import sources
+from edgepatent_runtime import names, sources
 from edgepatent_runtime.bundle import Bundle
-from edgepatent_runtime.collection import seal, signs, thumbnails
+from edgepatent_runtime.collection import calibration, seal, signs, thumbnails
 from edgepatent_runtime.collection.catalog import Catalog, Stored, require_inside
 from edgepatent_runtime.collection.graph import file_digest
 from edgepatent_runtime.collection.ingest import Encodes
@@ -57,6 +57,7 @@ def verify(folder: Path, progress: Progress = silent) -> list[Problem]:
                 *_signs(folder, catalog),
                 *_graph(folder, catalog),
                 *_thumbnails(folder, catalog),
+                *_calibration(folder),
             ]
         except sqlite3.Error as error:
             raise catalog.failure(error) from error
@@ -151,6 +152,11 @@ def _thumbnails(folder: Path, catalog: Catalog) -> Iterator[Problem]:
         yield Problem("thumbnails", f"{lost} pictures are lost or damaged")
 
 
+def _calibration(folder: Path) -> Iterator[Problem]:
+    if calibration.damaged(folder):
+        yield Problem("calibration", "it is not what was written: hits have no verdict")
+
+
 def _lost_thumbnails(folder: Path, catalog: Catalog) -> list[int]:
     path = folder / thumbnails.file_name(catalog.state().vectors)
     pointers = catalog.thumbnails()
@@ -199,6 +205,9 @@ def repair(folder: Path, encoder: Encodes | None = None, progress: Progress = si
             done.append("graph made anew")
         if "thumbnails" in parts:
             done.append(_mend_thumbnails(writer))
+        if "calibration" in parts:
+            names.remove_file(folder, calibration.NAME)
+            done.append("calibration removed: the next index add measures it again")
         writer.finish(progress)
     return Repaired(done, lost)
 

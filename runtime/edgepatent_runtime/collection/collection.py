@@ -14,7 +14,14 @@ import numpy as np
 
 from edgepatent_runtime import faults, names
 from edgepatent_runtime.bundle import Bundle
-from edgepatent_runtime.collection import catalog, model, snapshot, thumbnails, vectors
+from edgepatent_runtime.collection import (
+    calibration,
+    catalog,
+    model,
+    snapshot,
+    thumbnails,
+    vectors,
+)
 from edgepatent_runtime.collection.catalog import Catalog, State
 from edgepatent_runtime.collection.edits import Edits
 from edgepatent_runtime.collection.lock import HOLDER, LOCK, WriterLock
@@ -233,6 +240,10 @@ class Collection:
         with self.reading() as (known, taken):
             yield Moment(known, taken, lambda: self._with_graph(known, taken))
 
+    def calibration(self) -> bytes | None:
+        """What `keep_calibration` got last; None where there is nothing, or it is damaged."""
+        return calibration.read(self.folder)
+
     def thumbnail(self, row: int, image: ImageRef) -> bytes | None:
         """The PNG of the drawing ``image`` that was at ``row``; None where there is none (now)."""
         with self.reading() as (known, taken):
@@ -379,6 +390,10 @@ class Collection:
         """What is due after changes: compaction and graph, where they are worth it."""
         with self._writing() as writer:
             writer.finish(progress, threads)
+
+    def keep_calibration(self, data: bytes) -> None:
+        """Keep what was measured about the drawings, as far as there is room for it."""
+        self.writer.keep_calibration(data)
 
     def compact(self, progress: Progress = silent) -> None:
         """Give back the room of removed drawings now."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from edgepatent_runtime import faults, names
 from edgepatent_runtime.bundle import Bundle
-from edgepatent_runtime.collection import derive, graph, seal, thumbnails, vectors
+from edgepatent_runtime.collection import calibration, derive, graph, seal, thumbnails, vectors
 from edgepatent_runtime.collection.catalog import NAME, Derived, State, require_inside
 from edgepatent_runtime.collection.edits import Edits, Model
 from edgepatent_runtime.collection.lock import WriterLock
@@ -45,7 +45,7 @@ _DEAD_SHARE = 0.2
 _BLOCK = 16_384
 _OWN_FILES = re.compile(
     r"vectors-\d{6,9}\.rows|thumbnails-\d{6,9}\.bin|(signs|graph)-\d{6,9}(-\d+){1,2}"
-    r"|\.catalog\.sha256\.\w+\.part"
+    r"|\.(catalog\.sha256|calibration)\.\w+\.part"
 )
 _BUNDLES = re.compile(r"bundle-\d{6,9}")
 
@@ -324,6 +324,11 @@ class Writer:
                 [(*(place or (None, None)), row) for place, row in zip(places, rows, strict=True)]
             )
             self.commit()
+
+    def keep_calibration(self, data: bytes) -> None:
+        """Keep what was measured about the drawings; on a full disk there is none, that is all."""
+        with suppress(OSError):
+            calibration.write(self.folder, data)
 
     def drop_graph(self) -> None:
         """Forget the graph; `finish` makes it anew."""

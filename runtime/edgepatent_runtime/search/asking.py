@@ -12,7 +12,7 @@ from edgepatent_runtime import patent_id
 from edgepatent_runtime.bundle import BundleInfo
 from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.filters import Filters
-from edgepatent_runtime.search import ranking
+from edgepatent_runtime.search import calibration, ranking
 from edgepatent_runtime.search.embedder import Embedder
 from edgepatent_runtime.search.request import Request
 from edgepatent_runtime.search.results import Answer, DrawingHit, Hit, Result, View
@@ -37,6 +37,8 @@ class Question:
         self.filters = request.filters()
         self.exclude: list[bytes] = []
         self.weights: list[float] | None = None
+        # How many sheets, or figures by themselves, the design is shown by.
+        self.views = 1
 
     def ask(self) -> Result:
         """Search. Raises `DrawingError` for a query that is no drawing, `InputError` for more."""
@@ -47,6 +49,7 @@ class Question:
         embeddings: Floats | None = None
         if request.like is not None:
             embeddings = stored_views(self.stores, request.like)
+            self.views = len(embeddings)
             hidden = (*self.filters.not_patents, patent_id.canonical(request.like))
             self.filters = replace(self.filters, not_patents=hidden)
         elif request.queries:
@@ -63,6 +66,7 @@ class Question:
                 embeddings = self.embedder.embed(request.queries, seen, self.given)
             # An embedding that was given counts as a whole view.
             self.weights = [view.weight for view in seen] + [1.0] * (len(embeddings) - len(seen))
+            self.views = max(1, round(sum(self.weights)))
             timings["encode"] = (time.perf_counter() - decoded) * 1000
         before = time.perf_counter()
         if embeddings is not None:
@@ -71,6 +75,7 @@ class Question:
             answer = self._by_words(request.text, request.top)
         else:
             raise InputError("nothing to search for: give an image, like= or text=")
+        answer = self._sure_enough(answer)
         now = time.perf_counter()
         timings["search"] = (now - before) * 1000
         timings["total"] = (now - started) * 1000
@@ -86,7 +91,7 @@ class Question:
     def _find(
         self, embeddings: Floats, top: int, filters: Filters, weights: Sequence[float] | None
     ) -> Answer:
-        return ranking.search(
+        answer = ranking.search(
             self.stores,
             embeddings,
             weights=weights,
@@ -96,6 +101,23 @@ class Question:
             plan=self._plan(),
             exclude=self.exclude,
         )
+        return self._judged(answer)
+
+    def _judged(self, answer: Answer) -> Answer:
+        """The answer with how good its hits are."""
+        if self.request.kin is not None:
+            return msgspec.structs.replace(answer, doubt="hits of --kin have no verdict")
+        return calibration.judged(answer, self.stores, self.views)
+
+    def _sure_enough(self, answer: Answer) -> Answer:
+        """Without the hits that are less likely the same design than was asked for."""
+        least = self.request.min_confidence
+        if not least:
+            return answer
+        if answer.doubt is not None:
+            raise InputError(f"{answer.doubt}; search without --min-confidence")
+        hits = [hit for hit in answer.hits if (hit.probability or 0.0) >= least]
+        return msgspec.structs.replace(answer, hits=hits)
 
     @cached_property
     def _balance(self) -> Floats | None:
@@ -111,6 +133,7 @@ class Question:
     def _by_images(self, embeddings: Floats) -> Answer:
         request = self.request
         if request.by == "drawing":
+            self.views = 1
             answers = [self._find(one[None], request.top, self.filters, None) for one in embeddings]
             return _by_drawing(answers, request.top)
         if request.text is None or not request.fuse:
@@ -125,9 +148,16 @@ class Question:
             # Found by words alone: their drawings' scores are still worth showing.
             among = replace(self.filters, patents=missing)
             scored = self._find(embeddings, len(missing), among, self.weights)
-            drawings = {hit.patent_id: hit.drawings for hit in scored.hits}
+            scored = self._judged(msgspec.structs.replace(scored, field=images.field))
+            seen = {hit.patent_id: hit for hit in scored.hits}
             hits = [
-                msgspec.structs.replace(hit, drawings=drawings.get(hit.patent_id, hit.drawings))
+                msgspec.structs.replace(
+                    hit,
+                    drawings=seen[hit.patent_id].drawings,
+                    probability=seen[hit.patent_id].probability,
+                )
+                if hit.patent_id in seen
+                else hit
                 for hit in texts.hits
             ]
             texts = msgspec.structs.replace(texts, hits=hits)

@@ -32,4 +32,5 @@ def fuse(images: Answer, words: Answer, *, top: int) -> Answer:
         plan=f"{images.plan}+{words.plan}",
         milliseconds=images.milliseconds + words.milliseconds,
         searched=max(images.searched, words.searched),
+        doubt=images.doubt,
     )

@@ -20,17 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgepatent_runtime.errors import CollectionError
-from edgepatent_runtime.filters import Filters
-from edgepatent_runtime.search import ranking
+from edgepatent_runtime.search import cases, logistic, ranking
+from edgepatent_runtime.search.calibration import Confidence
+from edgepatent_runtime.search.cases import Cases
 from edgepatent_runtime.search.results import Hit
-from edgepatent_runtime.search.searchable import Searchable
+from edgepatent_runtime.search.searchable import Moment, Searchable
 
 NEIGHBOURS = 40
-# Cases that confidence is fitted to. With 300 the calibration error on other designs was .02 to
-# .06, with 600 .02 to .04, at twice the time (2 s over 1,400 rows).
-SAMPLE = 600
-# In a small collection each patent is a case several times, with other drawings of it.
-MOST_ROUNDS = 5
 _TEMPERATURES = np.geomspace(0.002, 0.3, 24)
 _PRIORS = np.array([0.002, 0.005, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5])
 
@@ -45,49 +41,25 @@ class Suggestion(NamedTuple):
     evidence: list[Hit]
 
 
-class Calibration(NamedTuple):
-    """What was fitted: T (a cosine), ε, and the sigmoid's slope and offset for the first.
-
-    On how many patents, and how often they were right first; ``ece`` is the expected calibration
-    error on those patents, between 0 and 1.
-    """
-
-    temperature: float
-    prior: float
-    slope: float
-    offset: float
-    patents: int
-    accuracy: float
-    ece: float
-
-
-class _Votes(NamedTuple):
-    """The scores [N] and subclass numbers [N] of neighbours, best first."""
-
-    scores: Floats
-    labels: npt.NDArray[np.int64]
-
-
 class Classifier:
     """Suggests subclasses from the patents of stores.
 
-    ``views`` is how many drawings of a design will be shown at once: the sample is classified
-    with as many. Raises `CollectionError` where fewer than two patents have a subclass.
+    ``confidence`` is what was fitted to them, for as many views of a design as will be shown at
+    once. Raises `CollectionError` where fewer than two patents have a subclass.
     """
 
-    def __init__(self, stores: Sequence[Searchable], *, views: int = 1, seed: int = 0) -> None:
+    def __init__(self, stores: Sequence[Searchable], confidence: Confidence | None) -> None:
         self.stores = stores
-        labelled, self._frequency = _labels(stores)
+        self._frequency = _frequency(stores)
         self.subclasses = list(self._frequency)
         self._number = {name: number for number, name in enumerate(self.subclasses)}
-        if len(labelled) < 2:
+        if confidence is None:
             raise CollectionError(
                 "fewer than two indexed patents have a Locarno subclass: index patents whose "
                 "metadata name one"
             )
-        counts = np.array([self._frequency[name] for name in self.subclasses], np.float64)
-        self._prior: Floats = counts / counts.sum()
-        self.calibration = self._calibrate(labelled, views, seed)
+        self.calibration = confidence
+        self._prior = _shares_of(self._frequency)
 
     def suggest(
         self, embeddings: npt.NDArray[np.float32], exclude: Sequence[bytes] = ()
@@ -100,7 +72,9 @@ class Classifier:
         answer = ranking.search(self.stores, embeddings, top=NEIGHBOURS, exclude=exclude)
         hits = [hit for hit in answer.hits if hit.subclass in self._number]
         fitted = self.calibration
-        shares = self._shares(self._votes(hits), fitted.temperature, fitted.prior)
+        scores = np.array([[hit.score for hit in hits]], np.float64)
+        labels = np.array([[self._number[hit.subclass or ""] for hit in hits]], np.int64)
+        shares = _shares(scores, labels, self._prior, fitted.temperature, fitted.prior)[0]
         shares = _sharpened(shares, fitted.slope, fitted.offset)
         evidence: dict[str, list[Hit]] = {}
         for hit in hits:
@@ -111,60 +85,95 @@ class Classifier:
         ]
         return sorted(suggestions, key=lambda suggestion: -suggestion.confidence)
 
-    def _votes(self, hits: Sequence[Hit]) -> _Votes:
-        return _Votes(
-            np.array([hit.score for hit in hits], np.float64),
-            np.array([self._number[hit.subclass or ""] for hit in hits], np.int64),
-        )
 
-    def _shares(self, votes: _Votes, temperature: float, prior: float) -> Floats:
-        """The confidence [C] in every subclass; sums to 1."""
-        if not len(votes.scores):
-            return self._prior
-        weights = np.exp((votes.scores - votes.scores[0]) / temperature)
-        shares: Floats = np.bincount(votes.labels, weights, len(self.subclasses)) / weights.sum()
-        return (1 - prior) * shares + prior * self._prior
+def measure(stores: Sequence[Searchable], views: int) -> Confidence | None:
+    """What `fit` finds for the largest of ``stores``, whose stored calibration is missing."""
+    found: list[Confidence] = []
+    for store in stores:
+        with store.moment() as moment:
+            fitted = fit(moment, cases.gather(moment, views))
+            found += [] if fitted is None else [fitted]
+    return max(found, key=lambda one: one.patents, default=None)
 
-    def _calibrate(
-        self, labelled: list[tuple[int, str, str]], views: int, seed: int
-    ) -> Calibration:
-        random = np.random.default_rng(seed)
-        rounds = min(-(-SAMPLE // len(labelled)), MOST_ROUNDS)
-        chosen = np.concatenate([random.permutation(len(labelled)) for _ in range(rounds)])
-        cases: list[tuple[_Votes, int]] = []
-        for place in chosen[:SAMPLE].tolist():
-            which, number, subclass = labelled[place]
-            vectors = _some_views(self.stores[which], number, views, random)
-            answer = ranking.search(self.stores, vectors, top=NEIGHBOURS + 1)
-            others = [hit for hit in answer.hits if hit.patent_id != number]
-            hits = [hit for hit in others if hit.subclass in self._number][:NEIGHBOURS]
-            cases.append((self._votes(hits), self._number[subclass]))
-        truths = [truth for _, truth in cases]
-        chance = self._prior[truths]
-        best = (np.inf, 0.0, 0.0)
-        for temperature in _TEMPERATURES.tolist():
-            pure = np.array(
-                [self._shares(votes, temperature, 0.0)[truth] for votes, truth in cases]
-            )
-            chance = np.array([self._prior[truth] for _, truth in cases])
-            for prior in _PRIORS.tolist():
-                loss = -float(np.log((1 - prior) * pure + prior * chance).mean())
-                best = min(best, (loss, temperature, prior))
-        _, temperature, prior = best
-        fitted = np.array([self._shares(votes, temperature, prior) for votes, _ in cases])
-        right = fitted.argmax(axis=1) == truths
-        slope, offset = _fit_sigmoid(_log_odds(fitted.max(axis=1)), right)
-        sure = [_sharpened(share, slope, offset).max() for share in fitted]
-        ece = expected_calibration_error(sure, right)
-        return Calibration(
-            temperature,
-            prior,
-            slope,
-            offset,
-            patents=min(len(labelled), SAMPLE),
-            accuracy=float(right.mean()),
-            ece=ece,
-        )
+
+def fit(moment: Moment, gathered: Cases) -> Confidence | None:
+    """Fit to an index's own patents; None where fewer than two of them have a subclass."""
+    frequency: dict[str, int] = {}
+    for _, subclass in moment.patents():
+        if subclass is not None:
+            frequency[subclass] = frequency.get(subclass, 0) + 1
+    if sum(frequency.values()) < 2:
+        return None
+    number = {name: place for place, name in enumerate(frequency)}
+    prior = _shares_of(frequency)
+    asked = np.unique(np.concatenate([gathered.rows.ravel(), gathered.owners]))
+    facts = moment.facts(asked.tolist())
+    label = np.array([number.get(facts[row].record.subclass or "", -1) for row in asked.tolist()])
+    truths = label[np.searchsorted(asked, gathered.owners)]
+    kept = truths >= 0
+    if not kept.any():
+        return None
+    truths = truths[kept]
+    labels = label[np.searchsorted(asked, gathered.rows[kept])]
+    scores = np.where(labels >= 0, gathered.scores[kept].astype(np.float64), -np.inf)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :NEIGHBOURS]
+    scores = np.take_along_axis(scores, order, axis=1)
+    labels = np.take_along_axis(labels, order, axis=1)
+    chance = prior[truths]
+    best = (np.inf, 0.0, 0.0)
+    for temperature in _TEMPERATURES.tolist():
+        weights, voted = _weights(scores, temperature)
+        pure = (weights * (labels == truths[:, None])).sum(axis=1)
+        pure = np.where(voted, pure, chance)
+        for share in _PRIORS.tolist():
+            loss = -float(np.log((1 - share) * pure + share * chance).mean())
+            best = min(best, (loss, temperature, share))
+    _, temperature, share = best
+    fitted = _shares(scores, labels, prior, temperature, share)
+    right = fitted.argmax(axis=1) == truths
+    slope, offset = _fit_sigmoid(_log_odds(fitted.max(axis=1)), right)
+    sure = [_sharpened(one, slope, offset).max() for one in fitted]
+    return Confidence(
+        temperature,
+        share,
+        slope,
+        offset,
+        patents=len(np.unique(gathered.owners[kept])),
+        accuracy=float(right.mean()),
+        ece=expected_calibration_error(sure, right),
+    )
+
+
+def _shares_of(frequency: dict[str, int]) -> Floats:
+    """The share [C] of patents that each subclass has."""
+    counts = np.array(list(frequency.values()), np.float64)
+    shares: Floats = counts / counts.sum()
+    return shares
+
+
+def _weights(scores: Floats, temperature: float) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """What each neighbour [N, K] weighs among those of its case, and which cases have some."""
+    voted = np.asarray(np.isfinite(scores).any(axis=1))
+    first = np.where(voted, scores.max(axis=1, initial=-np.inf), 0.0)
+    weights: Floats = np.exp((scores - first[:, None]) / temperature)
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
+    return weights, voted
+
+
+def _shares(
+    scores: Floats, labels: npt.NDArray[np.int64], prior: Floats, temperature: float, share: float
+) -> Floats:
+    """The confidence [N, C] in every subclass from neighbours [N, K]; each line sums to 1."""
+    weights, voted = _weights(scores, temperature)
+    out = np.zeros((len(scores), len(prior)))
+    for line, (weight, label) in enumerate(zip(weights, labels, strict=True)):
+        if voted[line]:
+            there = weight > 0
+            out[line] = (1 - share) * np.bincount(label[there], weight[there], len(prior))
+            out[line] += share * prior
+        else:
+            out[line] = prior
+    return out
 
 
 def _log_odds(share: npt.ArrayLike) -> Floats:
@@ -175,31 +184,21 @@ def _log_odds(share: npt.ArrayLike) -> Floats:
 def _sharpened(shares: Floats, slope: float, offset: float) -> Floats:
     """Shares [C] with the largest put through the sigmoid and the others scaled to sum to 1."""
     first = int(shares.argmax())
-    sure = 1 / (1 + np.exp(-(slope * _log_odds(shares[first]) + offset)))
+    sure = logistic.sigmoid(slope * _log_odds(shares[first]) + offset)
     out: Floats = shares * ((1 - sure) / max(1 - shares[first], 1e-12))
     out[first] = sure
     return out
 
 
 def _fit_sigmoid(odds: Floats, right: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Slope and offset of P(right) = sigmoid(slope · odds + offset), by Newton's method.
+    """Slope and offset of P(right) = sigmoid(slope · odds + offset).
 
     The targets are Platt's, drawn in from 0 and 1 by one case, so that a sample without a single
-    mistake does not promise certainty; a weak pull towards slope 1, offset 0 keeps it defined.
+    mistake does not promise certainty; a weak pull goes towards slope 1, offset 0.
     """
     wins = int(right.sum())
     target = np.where(right, (wins + 1) / (wins + 2), 1 / (len(right) - wins + 2))
-    design = np.column_stack([odds, np.ones_like(odds)])
-    start = np.array([1.0, 0.0])
-    fitted = start.copy()
-    for _ in range(50):
-        sure = 1 / (1 + np.exp(-design @ fitted))
-        gradient = design.T @ (sure - target) + (fitted - start)
-        curvature = (design * (sure * (1 - sure))[:, None]).T @ design + np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        fitted -= step
-        if np.abs(step).max() < 1e-8:
-            break
+    fitted = logistic.fit(odds[:, None], target, np.ones(len(odds)), np.array([1.0, 0.0]))
     return float(max(fitted[0], 0.0)), float(fitted[1])
 
 
@@ -217,26 +216,15 @@ def expected_calibration_error(
     return float(np.abs(gaps).sum() / len(sure))
 
 
-def _labels(
-    stores: Sequence[Searchable],
-) -> tuple[list[tuple[int, str, str]], dict[str, int]]:
-    """(store, patent id, subclass) of every labelled patent, and how many have which."""
-    found: dict[str, tuple[int, str, str]] = {}
-    for which, store in enumerate(stores):
+def _frequency(stores: Sequence[Searchable]) -> dict[str, int]:
+    """How many patents have which subclass; one in several stores counts once."""
+    found: dict[str, str] = {}
+    for store in stores:
         with store.moment() as moment:
             for number, subclass in moment.patents():
                 if subclass is not None:
-                    found.setdefault(number, (which, number, subclass))
+                    found.setdefault(number, subclass)
     frequency: dict[str, int] = {}
-    for _, _, subclass in found.values():
+    for subclass in found.values():
         frequency[subclass] = frequency.get(subclass, 0) + 1
-    return list(found.values()), frequency
-
-
-def _some_views(
-    store: Searchable, number: str, views: int, random: np.random.Generator
-) -> npt.NDArray[np.float32]:
-    """The stored embeddings [≤ views, D] of some drawings of a patent."""
-    with store.moment() as moment:
-        rows = moment.scope(Filters(patents=(number,))).rows()
-        return moment.embeddings(random.permutation(rows)[:views])
+    return frequency

@@ -19,6 +19,7 @@ import numpy as np
 from edgepatent_runtime.errors import InputError, SpaceMismatchError
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.search.results import Answer, DrawingHit, Hit
+from edgepatent_runtime.search.scale import FIELD
 from edgepatent_runtime.search.searchable import (
     PLANS,
     Facts,
@@ -73,23 +74,30 @@ def search(
     shares = (shares / shares.sum()).astype(np.float32)
     digests = list(exclude)
     found: list[_Found] = []
+    field: list[Floats] = []
     plans = []
     searched = 0
     for store in stores:
         with store.moment() as moment:
             scope = moment.scope(filters or Filters(), digests, plan)
-            found += _best(store, moment, scope, queries, shares, top)
+            best, near = _best(store, moment, scope, queries, shares, top)
+            found += best
+            field.append(near)
             plans.append(scope.plan)
             searched += scope.size
     # A patent counts where it scores best, ties where it was found first.
     found.sort(key=lambda one: -one.score)
-    best: dict[str, _Found] = {}
+    unique: dict[str, _Found] = {}
     for one in found:
-        best.setdefault(one.patent_id, one)
-    hits = [one.hit(rank) for rank, one in enumerate(list(best.values())[:top], start=1)]
+        unique.setdefault(one.patent_id, one)
+    hits = [one.hit(rank) for rank, one in enumerate(list(unique.values())[:top], start=1)]
     taken = (time.perf_counter() - started) * 1000
     return Answer(
-        hits=hits, plan="+".join(dict.fromkeys(plans)), milliseconds=taken, searched=searched
+        hits=hits,
+        plan="+".join(dict.fromkeys(plans)),
+        milliseconds=taken,
+        searched=searched,
+        field=tuple(-np.sort(-np.concatenate(field))[:FIELD]),
     )
 
 
@@ -190,10 +198,10 @@ def patent_hit(
 
 def _best(
     store: Searchable, moment: Moment, scope: Scope, queries: Floats, shares: Floats, top: int
-) -> list[_Found]:
-    """The best ``top`` patents in scope, best first."""
+) -> tuple[list[_Found], Floats]:
+    """The best ``top`` patents in scope, best first, and the scores of the best `FIELD`."""
     if not scope.size or top < 1:
-        return []
+        return [], np.zeros(0, np.float32)
     count = max(CANDIDATES, 4 * top)
     ranking = _rank(moment, scope, queries, shares, count, top)
     while not ranking.complete:
@@ -203,7 +211,8 @@ def _best(
     rows = np.concatenate([rows for _, rows, _ in best]) if best else np.zeros(0, np.int64)
     moment.require(rows)
     facts = dict(moment.facts(rows.tolist()))
-    return [_Found(store, score, rows, scores, facts) for score, rows, scores in best]
+    hits = [_Found(store, score, rows, scores, facts) for score, rows, scores in best]
+    return hits, -np.sort(-ranking.means)[:FIELD]
 
 
 def _rank(

@@ -67,6 +67,7 @@ class Options(TypedDict, total=False):
     anyway: bool
     whole: bool
     not_itself: bool
+    min_confidence: float | None
     locarno: Sequence[str]
     not_locarno: Sequence[str]
     since: str | None
@@ -93,6 +94,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     the query images' own files out, where they are indexed. ``kin`` from 0 (the same design) to 1
     (other designs of its kind) weighs what a model tells of either, where it tells them apart; None
     leaves it as the model was made.
+    Hits that are less likely the same design than ``min_confidence`` are left out.
     ``locarno`` to ``added`` as in `Filters`, in any usual spelling.
 
     Raises `InputError` for values that cannot be: a date that is none, a plain string in place of
@@ -111,6 +113,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     anyway: bool = False
     whole: bool = False
     not_itself: bool = False
+    min_confidence: float | None = None
     locarno: Sequence[str] = ()
     not_locarno: Sequence[str] = ()
     since: str | None = None
@@ -128,6 +131,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.top < 1:
             raise InputError(f"top must be at least 1, got {self.top}")
+        if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:
+            raise InputError(f"min_confidence lies between 0 and 1, got {self.min_confidence}")
         if self.by not in ("patent", "drawing"):
             raise InputError(f"by is 'patent' or 'drawing', not {self.by!r}")
         if self.plan not in PLANS:
@@ -168,6 +173,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             return "name images or --like, not both"
         if not images and not self.text:
             return "name an image to search with, or use --like or --text"
+        if self.min_confidence is not None and not images:
+            return "--min-confidence goes with images, not with words alone"
         if self.fuse and not (self.text and images):
             return "--fuse needs --text and an image (or --like)"
         if self.by == "drawing" and (self.fuse or not images):

@@ -8,6 +8,7 @@ import msgspec
 from edgepatent_runtime.errors import DrawingError
 from edgepatent_runtime.record import NO_BIBLIOGRAPHY, Bibliography, ImageRef
 from edgepatent_runtime.search.request import Request
+from edgepatent_runtime.search.verdict import Verdict, in_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,24 +82,35 @@ class Hit(Patent, frozen=True, kw_only=True):
     """A patent that was found, with its drawings, best first.
 
     ``rank`` counts from 1. ``score`` is a cosine in [-1, 1], BM25 where words alone were searched,
-    or a sum of reciprocal ranks where both were fused.
+    or a sum of reciprocal ranks where both were fused. ``probability`` is how likely it is the
+    same design; None where that cannot be told (`Answer.doubt` says why).
     """
 
     rank: int
     score: float
     drawings: Sequence[DrawingHit]
+    probability: float | None = None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The probability in words."""
+        return None if self.probability is None else in_words(self.probability)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Hits by falling score, and the plan that found them.
 
     ``milliseconds`` is wall time; ``searched`` is how many drawings could have been found.
+    ``field`` are the scores of the best patents, more than are hits; ``doubt`` is why some hits
+    have no verdict, in a line.
     """
 
     hits: list[Hit]
     plan: str
     milliseconds: float
     searched: int
+    field: tuple[float, ...] = ()
+    doubt: str | None = None
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -136,6 +148,29 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def hits(self) -> list[Hit]:
         """The hits of the answer."""
         return self.answer.hits
+
+    @property
+    def cosines(self) -> bool:
+        """Whether the hits' scores are cosines: those of words and of fused rankings are not."""
+        return (bool(self.request.queries) or self.request.like is not None) and (
+            not self.request.fuse
+        )
+
+    @property
+    def folded(self) -> list[Hit]:
+        """The hits that are no close match, to be folded away where people read.
+
+        None where the request says how sure hits have to be.
+        """
+        if self.request.min_confidence is not None:
+            return []
+        return [hit for hit in self.hits if hit.verdict == "no close match"]
+
+    @property
+    def unfolded(self) -> list[Hit]:
+        """The other hits."""
+        folded = {hit.rank for hit in self.folded}
+        return [hit for hit in self.hits if hit.rank not in folded]
 
     def __len__(self) -> int:
         return len(self.hits)

@@ -156,6 +156,10 @@ class Searchable(Protocol):
         """The model that made the embeddings."""
         ...
 
+    def calibration(self) -> bytes | None:
+        """What `search.calibration` measured last and had kept; None where there is nothing."""
+        ...
+
     def moment(self) -> AbstractContextManager[Moment]:
         """One consistent state, for one question: give it back soon."""
         ...

@@ -13,7 +13,7 @@ from edgepatent_runtime.errors import DrawingError, InputError
 from edgepatent_runtime.search import looks
 from edgepatent_runtime.search.request import Query
 from edgepatent_runtime.search.results import View
-from edgepatent_runtime.search.views import Given
+from edgepatent_runtime.search.views import WHOLE, Given
 
 Page = npt.NDArray[np.uint8]
 Source = Path | bytes | Page
@@ -23,9 +23,6 @@ MOST_SHEETS = 12
 
 # A sheet of more figures is only taken whole, as it is when it is indexed.
 _MOST_FIGURES = 40
-# What a sheet counts beside all its figures together. With less of it sheets that are indexed whole
-# are found worse, with more of it cut-out figures: benchmarks/figures_search.md.
-_WHOLE = 0.75
 
 
 class Part(msgspec.Struct, frozen=True, eq=False):
@@ -152,7 +149,7 @@ def _taken_apart(page: Page, query: Query) -> Iterator[Part]:
     if not 2 <= count <= _MOST_FIGURES:
         yield Part(query, page)
         return
-    yield Part(query, page, _WHOLE)
+    yield Part(query, page, WHOLE)
     clean = figures.without_captions(page, sheet)
     for figure in sheet.figures:
         if figure.number is None:
@@ -161,7 +158,7 @@ def _taken_apart(page: Page, query: Query) -> Iterator[Part]:
             named = msgspec.structs.replace(query, figure=figure.number)
         # A copy: a part of the page would keep all of it in memory.
         pixels = drawing.crop(clean, figure.box).copy()
-        yield Part(named, pixels, (1 - _WHOLE) / count, str(query))
+        yield Part(named, pixels, (1 - WHOLE) / count, str(query))
 
 
 def _figure(source: Source, query: Query) -> Part:

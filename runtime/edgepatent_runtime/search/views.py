@@ -30,6 +30,14 @@ Or the views that were read of it before, perhaps in another process.
 """
 
 
+WHOLE = 0.75
+"""What a sheet counts beside all its figures together.
+
+With less of it sheets that are indexed whole are found worse, with more of it cut-out figures:
+benchmarks/figures_search.md.
+"""
+
+
 def named(
     views: Viewed | Sequence[Viewed],
 ) -> tuple[tuple[Query, ...], dict[str, Given]]:

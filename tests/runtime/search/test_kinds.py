@@ -54,7 +54,7 @@ def test_confidence_is_calibrated_on_designs_held_out(tmp_path, tiny_bundle, spr
     # Ten bins of a perfectly calibrated guess are off by .03 with 1,500 cases, .05 with 600.
     every = designs(2300, spread=spread)
     with fill(tmp_path / "index", tiny_bundle, every[:800]) as collection:
-        classifier = kinds.Classifier([collection])
+        classifier = kinds.Classifier([collection], kinds.measure([collection], 1))
         sure, right = [], []
         for rows, subclass in every[800:]:
             best = classifier.suggest(rows[:1])[0]
@@ -70,7 +70,8 @@ def test_confidence_is_calibrated_on_designs_held_out(tmp_path, tiny_bundle, spr
 def test_suggestions_name_their_witnesses(tmp_path, tiny_bundle):
     items = designs(100, spread=0.5)
     with fill(tmp_path / "index", tiny_bundle, items) as collection:
-        suggestions = kinds.Classifier([collection], views=2).suggest(items[0][0])
+        classifier = kinds.Classifier([collection], kinds.measure([collection], 2))
+        suggestions = classifier.suggest(items[0][0])
         assert suggestions[0].subclass == items[0][1]
         assert suggestions[0].confidence > 0.5
         assert [s.confidence for s in suggestions] == sorted(
@@ -84,7 +85,7 @@ def test_suggestions_name_their_witnesses(tmp_path, tiny_bundle):
 def test_patents_without_a_label_neither_vote_nor_count(tmp_path, tiny_bundle):
     items = designs(100, spread=0.5)
     with fill(tmp_path / "index", tiny_bundle, items, labelled=0.5) as collection:
-        classifier = kinds.Classifier([collection])
+        classifier = kinds.Classifier([collection], kinds.measure([collection], 1))
         assert classifier.calibration.patents < 75
         for suggestion in classifier.suggest(items[0][0][:1]):
             assert suggestion.subclass is not None
@@ -95,7 +96,7 @@ def test_without_labels_it_says_what_is_missing(tmp_path, tiny_bundle):
         fill(tmp_path / "index", tiny_bundle, designs(20), labelled=0) as collection,
         pytest.raises(CollectionError, match="Locarno subclass"),
     ):
-        kinds.Classifier([collection])
+        kinds.Classifier([collection], kinds.measure([collection], 1))
 
 
 def test_expected_calibration_error_by_hand():

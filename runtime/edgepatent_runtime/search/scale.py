@@ -1,0 +1,59 @@
+"""From a score to the probability that a hit is the same design.
+
+A score alone does not say: one of .5 is a good hit for a lamp and a chance one among tyres. What
+counts beside it is how far it stands out from the query's other neighbours, those that follow the
+first few: what unrelated designs of this index reach for this query (so do Scheirer et al.,
+"Meta-recognition: the theory and practice of recognition score analysis", 2011).
+"""
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+FIELD = 40
+"""So many of a query's best patents are looked at; the first five may be right, the others are the
+neighbours from which a hit stands out."""
+
+_NEAR = 5
+# Fewer neighbours than this say little about the spread.
+_FEWEST = 12
+# A spread that is smaller says that the neighbours are copies of each other.
+_LEAST = 0.01
+
+Floats = npt.NDArray[np.float64]
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """What was fitted to an index, for queries of so many views.
+
+    Log-odds are ``score`` · score + ``standout`` · (score − level) / spread + ``offset``.
+    ``level`` and ``spread`` are what neighbours usually have, for questions that find too few;
+    ``cases`` were fitted to.
+    """
+
+    score: float
+    standout: float
+    offset: float
+    level: float
+    spread: float
+    cases: int
+
+    def probability(self, scores: npt.ArrayLike, field: npt.ArrayLike) -> Floats:
+        """How likely hits with ``scores`` [N] are the same design.
+
+        ``field`` are the scores of the query's best patents, best first, the hits among them.
+        """
+        level, spread = neighbours(np.asarray(field, np.float64)) or (self.level, self.spread)
+        each = np.asarray(scores, np.float64)
+        odds = self.score * each + self.standout * (each - level) / spread + self.offset
+        out: Floats = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
+        return out
+
+
+def neighbours(field: Floats) -> tuple[float, float] | None:
+    """Level and spread of a query's neighbours; None where they are too few to tell."""
+    near = field[_NEAR:FIELD]
+    near = near[np.isfinite(near)]
+    if len(near) < _FEWEST:
+        return None
+    return float(np.median(near)), float(near.std()) + _LEAST

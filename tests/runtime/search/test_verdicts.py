@@ -1,0 +1,221 @@
+"""How good a hit is: measured on the index itself, kept beside it, said of every hit."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stored import records_of_designs, unit, views_of_designs
+
+from edgepatent_runtime.bundle import Bundle
+from edgepatent_runtime.errors import InputError
+from edgepatent_runtime.filters import Filters
+from edgepatent_runtime.index import Index
+from edgepatent_runtime.search import calibration, cases, measuring, verdict
+from edgepatent_runtime.search.scale import Scale
+
+KNOWN, VIEWS = 300, 3
+
+
+@pytest.fixture(scope="module")
+def embeddings() -> np.ndarray:
+    """Views of designs, the last two hundred of which nobody indexes."""
+    return views_of_designs(KNOWN + 200, VIEWS, 64)
+
+
+@pytest.fixture(scope="module")
+def index(tiny_bundle: Bundle, embeddings: np.ndarray, tmp_path_factory: pytest.TempPathFactory):
+    """The first designs, one view of each left out."""
+    folder = tmp_path_factory.mktemp("verdicts") / "index"
+    kept = [n for n in range(KNOWN * VIEWS) if n % VIEWS or n >= 200 * VIEWS]
+    records = records_of_designs(KNOWN, VIEWS)
+    with Index.create(folder, tiny_bundle) as opened:
+        opened.add([records[n] for n in kept], embeddings=embeddings[kept])
+        yield opened
+
+
+def test_cases_are_what_a_search_by_hand_would_find(index: Index) -> None:
+    with index.stores[0].moment() as moment:
+        found = cases.gather(moment, 2, most=40, seed=3)
+        rows = moment.scope(Filters()).rows()
+        facts = moment.facts(rows.tolist())
+        stored = moment.embeddings(rows)
+    patent = np.array([facts[row].record.patent_id for row in rows.tolist()])
+    assert len(found.own) == 40
+    for case in range(40):
+        mine = facts[int(found.owners[case])].record.patent_id
+        own = np.flatnonzero(patent == mine)
+        # Which two sheets were shown is not told: one of the pairs gives these scores.
+        pairs = [(a, b) for a in own for b in own if a < b]
+        expected = []
+        for pair in pairs:
+            scores = stored[list(pair)] @ stored.T
+            best = {
+                other: scores[:, [n for n in np.flatnonzero(patent == other) if n not in pair]]
+                for other in np.unique(patent)
+            }
+            means = {k: v.max(axis=1).mean() for k, v in best.items() if v.shape[1]}
+            itself = means.pop(mine, math.nan)
+            expected.append((itself, sorted(means.values(), reverse=True)[: cases.NEIGHBOURS]))
+        assert any(
+            np.allclose(found.scores[case], others, atol=1e-5)
+            and np.allclose(found.own[case], itself, atol=1e-5, equal_nan=True)
+            for itself, others in expected
+        )
+        names = [facts[row].record.patent_id for row in found.rows[case].tolist()]
+        assert len(set(names)) == cases.NEIGHBOURS
+        assert mine not in names
+
+
+def test_verdicts_are_right_on_designs_that_were_not_measured(
+    index: Index, embeddings: np.ndarray
+) -> None:
+    left_out = embeddings[: 200 * VIEWS : VIEWS]
+    outsiders = embeddings[KNOWN * VIEWS :: VIEWS]
+    same, none, right, sure = [], [], [], []
+    for number, query in enumerate([*left_out, *outsiders]):
+        first = index.search(query, top=1)[0]
+        truth = first.patent_id == f"USD{number:07d}"
+        assert first.verdict == verdict.in_words(first.probability)
+        right.append(truth)
+        sure.append(first.probability)
+        same += [truth] if first.verdict == "the same design" else []
+        none += [truth] if first.verdict == "no close match" else []
+    assert len(same) > 20
+    assert len(none) > 20
+    assert np.mean(same) >= 0.95
+    assert np.mean(none) <= 0.05
+    assert abs(np.mean(right) - np.mean(sure)) < 0.1
+
+
+def test_hits_that_are_not_sure_enough_are_left_out(index: Index, embeddings: np.ndarray) -> None:
+    every = index.search(embeddings[0], top=20)
+    assert [hit.rank for hit in every.folded] + [hit.rank for hit in every.unfolded] != []
+    kept = index.search(embeddings[0], top=20, min_confidence=0.5)
+    assert [h.patent_id for h in kept] == [h.patent_id for h in every if h.probability >= 0.5]
+    assert kept.folded == []
+    with pytest.raises(InputError, match="between 0 and 1"):
+        index.search(embeddings[0], min_confidence=2)
+    with pytest.raises(InputError, match="not with words alone"):
+        index.search(text="chair", min_confidence=0.5)
+
+
+def test_words_have_no_verdict_and_fused_hits_have_that_of_the_image(
+    index: Index, embeddings: np.ndarray
+) -> None:
+    words = index.search(text="chair", top=3)
+    assert not words.cosines
+    assert {hit.verdict for hit in words} == {None}
+    fused = index.search(embeddings[0], text="number 7", fuse=True)
+    assert not fused.cosines
+    assert fused.hits[0].verdict is not None
+    plain = {hit.patent_id: hit.probability for hit in index.search(embeddings[0], top=KNOWN)}
+    assert all(hit.probability == plain[hit.patent_id] for hit in fused)
+
+
+def test_a_small_index_says_that_it_cannot_tell(
+    tiny_bundle: Bundle, embeddings: np.ndarray, tmp_path: Path
+) -> None:
+    with Index.create(tmp_path / "index", tiny_bundle) as index:
+        index.add(records_of_designs(20, VIEWS), embeddings=embeddings[: 20 * VIEWS])
+        result = index.search(embeddings[0])
+        assert {hit.verdict for hit in result} == {None}
+        assert result.folded == []
+        assert "too small to tell" in result.answer.doubt
+        with pytest.raises(InputError, match="too small to tell"):
+            index.search(embeddings[0], min_confidence=0.5)
+        (tmp_path / "index" / "calibration").unlink()
+        assert "not measured yet" in index.search(embeddings[0]).answer.doubt
+
+
+def test_one_drawing_of_each_design_tells_nothing(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    with Index.create(tmp_path / "index", tiny_bundle) as index:
+        index.add(records_of_designs(80, 1), embeddings=views_of_designs(80, 1, 64))
+        assert "in several drawings" in index.search(views_of_designs(1, 1, 64)).answer.doubt
+
+
+def test_an_index_measures_itself_again_when_it_has_changed_by_a_quarter(
+    tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    records, embeddings = records_of_designs(80, 2), views_of_designs(80, 2, 64)
+    with Index.create(tmp_path / "index", tiny_bundle) as index:
+
+        def grow(start: int, stop: int) -> bytes | None:
+            index.add(records[2 * start : 2 * stop], embeddings=embeddings[2 * start : 2 * stop])
+            return index.stores[0].calibration()
+
+        first = grow(0, 56)
+        assert first is not None
+        assert json.loads(first)["patents"] == 56
+        assert grow(56, 69) == first
+        second = grow(69, 70)
+        assert second is not None
+        assert json.loads(second)["patents"] == 70
+        index.remove([f"D{n:06d}" for n in range(20)])
+        assert json.loads(index.stores[0].calibration() or b"")["patents"] == 50
+
+
+def test_what_is_not_ours_tells_nothing(index: Index, embeddings: np.ndarray) -> None:
+    """A file of another model or format, or one that says nonsense, is as good as none."""
+    folder = Path(index.stores[0].name)
+    kept = index.stores[0].calibration()
+    assert kept is not None
+    from edgepatent_runtime.collection import calibration as stored
+
+    known = json.loads(kept)
+    wrong = [
+        {**known, "space": "another"},
+        {**known, "format": 2},
+        {**known, "verdicts": {"1": {"score": "high"}}},
+        {**known, "verdicts": {"-1": known["verdicts"]["1"]}},
+        [],
+    ]
+    try:
+        for one in wrong:
+            stored.write(folder, json.dumps(one).encode())
+            result = index.search(embeddings[0])
+            assert {hit.verdict for hit in result} == {None}
+            assert "not measured yet" in result.answer.doubt
+        # A flipped bit is found, and mended by measuring again.
+        stored.write(folder, kept)
+        assert index.verify() == []
+        data = bytearray((folder / "calibration").read_bytes())
+        data[40] ^= 1
+        (folder / "calibration").write_bytes(data)
+        assert [problem.part for problem in index.verify()] == ["calibration"]
+        assert index.stores[0].calibration() is None
+        index.add([], embeddings=np.zeros((0, 64), np.float32))
+        assert index.stores[0].calibration() == kept
+    finally:
+        stored.write(folder, kept)
+
+
+def test_a_scale_by_hand() -> None:
+    scale = Scale(score=2.0, standout=1.0, offset=-1.0, level=0.2, spread=0.1, cases=9)
+    # Five that may be right, then thirty-five neighbours: median .3, no spread but the least.
+    field = [0.9] * 5 + [0.3] * 35
+    odds = 2 * 0.5 + (0.5 - 0.3) / 0.01 - 1
+    assert scale.probability(0.5, field) == pytest.approx(1 / (1 + math.exp(-odds)))
+    # Too few neighbours: what they usually have.
+    odds = 2 * 0.5 + (0.5 - 0.2) / 0.1 - 1
+    assert scale.probability(0.5, field[:16]) == pytest.approx(1 / (1 + math.exp(-odds)))
+    assert scale.probability([0.1, 0.9], field).shape == (2,)
+
+
+def test_views_between_take_the_next_smaller_number(index: Index) -> None:
+    known = calibration.of(index.stores[0])
+    assert known is not None
+    assert known.scale(1) != known.scale(2)
+    assert known.scale(3) == known.scale(2)
+
+
+def test_twins_are_no_reason_to_fail() -> None:
+    """All neighbours equal, or none at all: a scale or none, never a number that is none."""
+    copies = unit(np.ones((1, 8)))
+    scores = np.broadcast_to(copies @ copies.T, (60, cases.NEIGHBOURS)).astype(np.float32)
+    rows = np.zeros((60, cases.NEIGHBOURS), np.int64)
+    found = measuring.fit(
+        cases.Cases(scores, rows, np.ones(60, np.float32), np.arange(60, dtype=np.int64))
+    )
+    assert found is None or math.isfinite(found.offset)
