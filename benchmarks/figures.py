@@ -10,15 +10,20 @@ where that box carries it.
 import argparse
 import csv
 import time
+import tracemalloc
 from collections import defaultdict
 from pathlib import Path
 
 import cv2
 import msgspec
 import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
 
 from edgepatent_runtime import drawing
 from edgepatent_runtime.figures import Box, Sheet, read_sheet
+
+Page = npt.NDArray[np.uint8]
 
 TRUTH = Path(__file__).parent / "figures" / "boxes.csv"
 FOLDERS = ("uspto-sheets", "deeppatent2-sheets", "uspto-grants")
@@ -119,13 +124,55 @@ def table(scores: dict[str, list[Score]]) -> str:
     return "\n".join(lines)
 
 
+def bad_pages(sheet: Page) -> dict[str, Page]:
+    """What is no sheet, and what is too much of one: pages uint8 [H, W]."""
+    draw = np.random.default_rng(0)
+    blank = np.full((3300, 2550), 255, np.uint8)
+    text, crowd = Image.fromarray(blank), Image.fromarray(blank)
+    for y in range(200, 3100, 60):
+        line = "THE ORNAMENTAL DESIGN FOR A BOTTLE AS SHOWN AND DESCRIBED"
+        ImageDraw.Draw(text).text((150, y), line, 0, ImageFont.load_default(40))
+    for number in range(400):
+        x, y = 40 + number % 12 * 205, 30 + number // 12 * 95
+        pen = ImageDraw.Draw(crowd)
+        pen.ellipse((x + 20, y, x + 70, y + 36), outline=0, width=3)
+        pen.text((x, y + 46), f"FIG. {number + 1}", 0, ImageFont.load_default(32))
+    waves = np.sin(np.linspace(0, 20, 3300))[:, None] * np.cos(np.linspace(0, 31, 2550))[None]
+    light = 127 + 90 * waves + draw.normal(0, 20, waves.shape)
+    return {
+        "blank": blank,
+        "a page of text": np.asarray(text),
+        "a photograph": light.clip(0, 255).astype(np.uint8),
+        "noise": np.where(draw.random(blank.shape) < 0.08, 0, 255).astype(np.uint8),
+        "400 figures": np.asarray(crowd),
+        "50 megapixels": np.asarray(cv2.resize(sheet, (6200, 8060)), np.uint8),
+    }
+
+
+def bounds(sheet: Page) -> str:
+    """Milliseconds and megabytes that bad pages take, as a table."""
+    lines = ["| page | figures | ms | MB beside the page |", "|---|---|---|---|"]
+    for name, page in bad_pages(sheet).items():
+        start = time.process_time()
+        found = len(read_sheet(page).figures)
+        spent = time.process_time() - start
+        tracemalloc.start()
+        read_sheet(page)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        lines.append(f"| {name} | {found} | {1000 * spent:.0f} | {peak / 1e6:.0f} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Measure, and write the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
     wanted = parser.parse_args()
-    text = table(measure(wanted.shared, read_truth(TRUTH)))
+    truth = read_truth(TRUTH)
+    sheet = drawing.decode(wanted.shared / "data" / next(iter(truth)))
+    text = f"{table(measure(wanted.shared, truth))}\n\n{bounds(sheet)}"
     wanted.out.write_text(f"{text}\n", "utf-8")
     print(text)
 

@@ -1,10 +1,13 @@
 """An index of synthetic designs, and the page over it in a process of its own."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from browsing import PATIENCE, Page
 from page_server import Server, serving
 from PIL import Image
 
@@ -57,3 +60,33 @@ def server(index: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
     """One server for all tests that do not hurt it."""
     with serving(index, tmp_path_factory.mktemp("web-home")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real Chromium."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("no chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        # The sandbox of a browser cannot be had in every container; the pages here are ours.
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser: Any, server: Server) -> Iterator[Page]:
+    """A fresh browser window on the page; nothing may go wrong or elsewhere in it."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(PATIENCE)
+    tab = context.new_page()
+    wrong: list[str] = []
+    tab.on("pageerror", lambda error: wrong.append(f"script: {error}"))
+    tab.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+    tab.on("request", lambda r: None if r.url.startswith(server.root) else wrong.append(r.url))
+    tab.goto(server.address)
+    yield tab
+    context.close()
+    assert not wrong

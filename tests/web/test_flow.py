@@ -1,85 +1,14 @@
 """The page in a real browser, as people work with it."""
 
-import base64
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from browsing import Page, ask, closed, data_transfer, ids
 from page_server import Server
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-Page = Any
-PATIENCE = 60_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    found = shutil.which("chromium")
-    if found is None:
-        pytest.skip("no chromium on this machine")
-    with sync_api.sync_playwright() as playwright:
-        # The sandbox of a browser cannot be had in every container; the pages here are ours.
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def tab(browser: Any, server: Server) -> Iterator[Page]:
-    """A fresh browser window on the page; nothing may go wrong or elsewhere in it."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(PATIENCE)
-    tab = context.new_page()
-    wrong: list[str] = []
-    tab.on("pageerror", lambda error: wrong.append(f"script: {error}"))
-    tab.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
-    tab.on("request", lambda r: None if r.url.startswith(server.root) else wrong.append(r.url))
-    tab.goto(server.address)
-    yield tab
-    context.close()
-    assert not wrong
-
-
-# Looked at as a whole, between two steps of the page: the cards of the question before stay until
-# the next are there, and are then replaced all at once.
-ANSWERED = """(asked) => new RegExp(asked).test(location.search)
-    && document.querySelector('.found[aria-busy="false"]')
-    && [...document.querySelectorAll(".card .id")].map((one) => one.textContent)"""
-
-
-def ids(tab: Page, asked: str = "") -> list[str]:
-    """The designs found, as soon as the page answers its address and that matches ``asked``."""
-    return [str(one) for one in tab.wait_for_function(ANSWERED, arg=asked).json_value()]
-
-
-def ask(tab: Page, query: Path) -> list[str]:
-    """Search with an image; the designs found."""
-    tab.set_input_files("#file", str(query))
-    return ids(tab, "image=")
-
-
-def closed(tab: Page) -> None:
-    """Wait until a design is closed: its box is gone, and the address has stepped back."""
-    tab.wait_for_selector("dialog", state="detached")
-    tab.wait_for_url(lambda url: "design=" not in url)
-
-
-def data_transfer(tab: Page, query: Path) -> Any:
-    """What a browser hands over when a file is dropped or pasted."""
-    encoded = base64.b64encode(query.read_bytes()).decode()
-    return tab.evaluate_handle(
-        """(data) => {
-            const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([bytes], "query.png", { type: "image/png" }));
-            return transfer;
-        }""",
-        encoded,
-    )
 
 
 def test_from_a_dropped_drawing_to_the_report(tab: Page, server: Server, query: Path) -> None:

@@ -17,8 +17,8 @@ export async function open(state, answer) {
   const stage = h("div", { class: "stage", tabindex: 0, role: "img" }, picture, label);
   const view = link([stage]);
   const sheet = h("img", { alt: "" });
-  const place = h("figure", { class: "place", hidden: true }, sheet, h("figcaption", { class: "quiet small" }));
-  sheet.addEventListener("load", () => (place.hidden = false));
+  const around = h("figure", { class: "place", hidden: true }, sheet, h("figcaption", { class: "quiet small" }));
+  sheet.addEventListener("load", () => (around.hidden = false));
   const strip = h("div", { class: "strip", role: "group", "aria-label": "Figures" }, design.drawings.map((one, place) =>
     h("button", { type: "button", onclick: () => turn(place) },
       h("img", { src: api.drawing(design, one, 128), alt: "", loading: "lazy" }),
@@ -35,10 +35,10 @@ export async function open(state, answer) {
     const name = `${figure(one)} of ${patent(design.patent_id)}`;
     stage.setAttribute("aria-label", name);
     label.textContent = figure(one);
-    place.hidden = true;
+    around.hidden = true;
     if (one.box) {
       sheet.src = api.sheet(design, one, 320);
-      place.lastChild.textContent = `${figure(one)} on its sheet`;
+      around.lastChild.textContent = `${figure(one)} on its sheet`;
     }
     [...strip.children].forEach((child, number) => {
       if (number === shown) child.setAttribute("aria-pressed", "true");
@@ -53,7 +53,7 @@ export async function open(state, answer) {
     button("More like this", () => address.visit(search.like(design, state)), { title: "Search with its drawings (L)" }),
     button("Close", () => box.close(), { class: "bare" }));
   const compare = () => address.go({ compare: search.comparison(design, design.drawings[shown], state), design: null, figure: null });
-  const about = h("div", { class: "about" }, ...facts(design), place, ...decisions(design, state));
+  const about = h("div", { class: "about" }, ...facts(design), around, ...decisions(design, state));
   const content = h("div", { class: "design" }, head, h("div", { class: "body" }, h("div", { class: "look" }, stage, strip), about));
   const box = modal(content, { label: patent(design.patent_id) });
   box.addEventListener("keydown", (event) => {
@@ -63,7 +63,7 @@ export async function open(state, answer) {
     else if (event.key.toLowerCase() === "c") compare();
     else if (!keys(event, view) && search.act(event, design, state)) setTimeout(refresh, 150);
   });
-  const refresh = () => about.replaceChildren(...facts(design), place, ...decisions(design, state));
+  const refresh = () => about.replaceChildren(...facts(design), around, ...decisions(design, state));
   turn(shown);
   stage.focus();
   return box;

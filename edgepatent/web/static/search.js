@@ -135,13 +135,13 @@ function card(hit, place, state) {
     tabindex: place ? -1 : 0, "data-place": place,
     "aria-label": `${hit.rank}. ${patent(hit.patent_id)}, ${hit.title ?? "untitled"}, ${figure(best)}${hit.score == null ? "" : `, score ${score(hit.score)}`}${decided?.rating ? `, rated ${decided.rating}` : ""}`,
   },
-    h("span", { class: "sheet" }, picture),
+    h("span", { class: "sheet" }, picture, state.by !== "drawing" && hit.drawings.length > 1 && h("span", { class: "many" }, `${hit.drawings.length} figures`)),
     hit.verdict && h("span", { class: "badge" }, hit.verdict),
     mark(decided),
     h("span", { class: "text" },
       h("span", { class: "line" }, h("span", { class: "id" }, patent(hit.patent_id)), h("span", { class: "num quiet" }, score(hit.score))),
       h("div", { class: "title" }, hit.title ?? "—"),
-      h("div", { class: "facts" }, [hit.locarno ?? hit.subclass, hit.date, state.by === "drawing" ? figure(best) : hit.drawings.length > 1 && `${hit.drawings.length} figures`].filter(Boolean).join(" · "))));
+      h("div", { class: "facts" }, [hit.locarno ?? hit.subclass, hit.date, state.by === "drawing" && figure(best)].filter(Boolean).join(" · "))));
   return link;
 }
 

