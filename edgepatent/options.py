@@ -254,7 +254,7 @@ _REQUEST_OPTIONS = (
         "those that are no close match are folded away where people read, and kept elsewhere.",
     ),
     click.option(
-        "--anyway", is_flag=True, help="Search even if the image does not look like a drawing."
+        "--anyway", is_flag=True, help="Do not ask whether the image looks like a drawing."
     ),
     click.option(
         "--whole",

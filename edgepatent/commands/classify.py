@@ -19,9 +19,7 @@ from edgepatent.options import indexes_option, json_option, matter_option, threa
     metavar="N",
     help="How many subclasses to suggest.",
 )
-@click.option(
-    "--anyway", is_flag=True, help="Classify even if the image does not look like a drawing."
-)
+@click.option("--anyway", is_flag=True, help="Do not ask whether the image looks like a drawing.")
 @threads_option
 @matter_option
 @json_option
@@ -43,16 +41,20 @@ def command(
     import sys
 
     from edgepatent.report.classified import classified, table
+    from edgepatent.report.document import no_drawings
     from edgepatent_runtime.index import Index
 
     given = {"-": sys.stdin.buffer.read()} if "-" in images else {}
     with Index.open(indexes, threads=threads) as index:
-        document = classified(index.classify(images, anyway=anyway, given=given), index, top)
+        found = index.classify(images, anyway=anyway, given=given)
+        document = classified(found, index, top)
     if matter is not None:
         from edgepatent.matter import Matter
 
         name = Matter.create(matter).keep_classified(document, images, given)
         console.say(f"kept in {matter} as {name}", err=True)
+    for line in no_drawings(found.views):
+        console.say(line, err=True)
     if as_json:
         console.print_json(document)
         return

@@ -2,11 +2,12 @@
 
 import math
 import os
+from collections.abc import Sequence
 
 import msgspec
 
 from edgepatent_runtime.record import Bibliography
-from edgepatent_runtime.search.results import Drawing, Hit, Result
+from edgepatent_runtime.search.results import Drawing, Hit, Result, View
 
 
 class DrawingEntry(msgspec.Struct, frozen=True):
@@ -52,7 +53,8 @@ class SearchDocument(msgspec.Struct, frozen=True):
     """The JSON of a search. Several indexes are joined as in $PATH.
 
     ``searched`` is how many drawings could have been found, ``quarters`` how often each query view
-    was turned to the left. ``doubt`` is why hits have no verdict, in a line; null where all have.
+    was turned to the left. ``doubt`` is why hits have no verdict, in a line; null where all have;
+    ``notes`` are lines on what was made of the query images.
     """
 
     query: list[str]
@@ -64,6 +66,7 @@ class SearchDocument(msgspec.Struct, frozen=True):
     hits: list[HitEntry]
     timings_ms: dict[str, float]
     doubt: str | None
+    notes: list[str]
 
 
 def document(result: Result) -> SearchDocument:
@@ -81,17 +84,24 @@ def document(result: Result) -> SearchDocument:
         hits=[hit_entry(hit) for hit in result.hits],
         timings_ms={name: round(value, 2) for name, value in result.timings_ms.items()},
         doubt=result.answer.doubt,
+        notes=searched_with(result),
     )
 
 
+def no_drawings(views: Sequence[View]) -> list[str]:
+    """What looks like anything but a drawing, in a line each."""
+    return [f"{one.name} looks like {one.looks}, not a drawing" for one in views if one.looks]
+
+
 def searched_with(result: Result) -> list[str]:
-    """What was made of the query images, in a line each: pages that were chosen, sheets split."""
+    """What was made of the query images, in a line each: pages chosen, sheets split, odd ones."""
     lines = []
     sheets = [view for view in result.views if view.of is None]
     if len(sheets) > len(result.request.queries):
         names = ", ".join(view.name for view in sheets)
         lines.append(f"searched with {len(sheets)} pages as views of one design: {names}")
     for sheet in sheets:
+        lines += [f"{line}: searched all the same" for line in no_drawings([sheet])]
         figures = [view.name.rpartition("#")[2] for view in result.views if view.of == sheet.name]
         if figures:
             numbers = [name.partition("figure=")[2] or "one without a number" for name in figures]

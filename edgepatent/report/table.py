@@ -77,8 +77,6 @@ def csv_of(result: Result) -> str:
         [
             "rank",
             "score",
-            "verdict",
-            "probability",
             "patent_id",
             "locarno",
             "title",
@@ -86,6 +84,8 @@ def csv_of(result: Result) -> str:
             "figure",
             "path",
             "index",
+            "verdict",
+            "probability",
             *FACTS,
         ]
     )
@@ -94,8 +94,6 @@ def csv_of(result: Result) -> str:
             [
                 hit.rank,
                 f"{hit.score:.6f}" if result.cosines else "",
-                hit.verdict or "",
-                "" if hit.probability is None else f"{hit.probability:.4f}",
                 cell_text(hit.patent_id),
                 cell_text(hit.locarno),
                 cell_text(hit.title),
@@ -103,6 +101,8 @@ def csv_of(result: Result) -> str:
                 cell_text(hit.drawings[0].figure),
                 cell_text(drawing_name(hit)),
                 cell_text(hit.index),
+                hit.verdict or "",
+                "" if hit.probability is None else f"{hit.probability:.4f}",
                 *(cell_text(fact(hit.bibliography)) for fact in FACTS.values()),
             ]
         )

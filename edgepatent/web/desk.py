@@ -88,7 +88,7 @@ class Desk:
     def views(
         self, reference: Reference, case: str | None, *, anyway: bool, whole: bool
     ) -> list[View]:
-        """A query as it is searched with. Raises `DrawingError` for what is no drawing."""
+        """A query as it is searched with. Raises `DrawingError` for what cannot be used."""
         image = self.image(reference.id, case)
         key = (str(reference), anyway, whole)
         views = self._views.get(key)

@@ -22,7 +22,7 @@ QUERY = {
     "top": f"how many hits, {MOST_HITS} at most",
     "by": "patent or drawing",
     "any_rotation": "1: try each image in four turns",
-    "anyway": "1: also take what does not look like a drawing",
+    "anyway": "1: do not ask whether it looks like a drawing",
     "whole": "1: a sheet as it is, without its figures as views beside it",
     "not_itself": "1: without the images' own files, where they are indexed",
     "locarno": "a Locarno class or subclass; may be repeated",

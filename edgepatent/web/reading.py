@@ -85,7 +85,7 @@ class Reader:
         return self._call(_describe, data)
 
     def views(self, asked: Asked) -> list[View]:
-        """The views to search with. Raises `DrawingError`, also for what looks like no drawing."""
+        """The views to search with. Raises `DrawingError` for what cannot be used."""
         return self._call(_views, asked)
 
     def figures(self, part: Part) -> list[Found]:

@@ -51,7 +51,8 @@ def rows(designs):
 def test_json_is_what_the_design_promises(edgepatent, index, query, first):
     document = search(edgepatent, index, query, "--top", 3)
     assert set(document) == {
-        *("query", "space", "index", "plan", "searched", "quarters", "hits", "timings_ms", "doubt")
+        *("query", "space", "index", "plan", "searched", "quarters", "hits", "timings_ms", "doubt"),
+        "notes",
     }
     assert document["query"] == [str(query)]
     assert document["index"] == str(index)
@@ -144,9 +145,10 @@ def test_crop_and_page(inside, index, query, first, tmp_path):
     assert names(document) == [first]
     assert document["hits"][0]["score"] > 0.99
     assert document["query"] == [f"{tiff}#page=2#xywh={crop}"]
-    refused = inside("search", "--index", index, tiff, status=1).stderr
-    assert "no page looks like a drawing" in refused
-    assert "--page (1 to 2)" in refused
+    # No page looks like a drawing: the one that is not blank is meant.
+    done = inside("search", "--index", index, tiff)
+    assert f"{tiff}#page=2 looks like " in done.stderr
+    assert ", not a drawing: searched all the same" in done.stderr
 
 
 def test_a_page_of_a_pdf(edgepatent, index, query, first, tmp_path):
@@ -417,9 +419,26 @@ def test_what_is_no_drawing_is_called_so(index, tmp_path, capsys):
     noise = (noise - noise.min()) / np.ptp(noise) * 200
     photograph = tmp_path / "photo.jpg"
     Image.fromarray(noise.astype(np.uint8)).save(photograph)
-    assert run(["search", "--index", str(index), str(photograph)]) == 1
-    assert "looks like a photograph" in capsys.readouterr().err
+    assert run(["search", "--index", str(index), str(photograph), "--json"]) == 0
+    said = f"{photograph} looks like a photograph, not a drawing"
+    printed = capsys.readouterr()
+    assert f"{said}: searched all the same" in printed.err
+    assert json.loads(printed.out)["notes"] == [f"{said}: searched all the same"]
+    assert run(["classify", "--index", str(index), str(photograph)]) == 0
+    assert said in capsys.readouterr().err
     assert run(["search", "--index", str(index), str(photograph), "--anyway"]) == 0
+    assert "looks like" not in capsys.readouterr().err
+    blank = tmp_path / "blank.png"
+    Image.new("L", (300, 200), 255).save(blank)
+    assert run(["search", "--index", str(index), str(blank)]) == 1
+    assert "blank page" in capsys.readouterr().err
+
+
+def test_a_real_grant_that_looks_like_a_photograph_is_searched(index, shared, inside):
+    (sheet,) = (shared / "data" / "uspto-grants").glob("USD0908315-*/*-D00003.TIF")
+    done = inside("search", "--index", index, sheet, "--json")
+    assert "looks like a photograph, not a drawing: searched all the same" in done.stderr
+    assert json.loads(done.stdout)["hits"]
 
 
 def test_a_patent_as_pdf_is_searched_with_its_drawings(index, shared, inside):
@@ -428,9 +447,8 @@ def test_a_patent_as_pdf_is_searched_with_its_drawings(index, shared, inside):
     sheets = [f"{patent}#page={page}" for page in (2, 3, 4, 5)]
     assert [name for name in json.loads(done.stdout)["query"] if name in sheets] == sheets
     assert f"searched with 4 pages as views of one design: {sheets[0]}, " in done.stderr
-    error = inside("search", "--index", index, patent, "--page", "1", status=1).stderr
-    assert "looks like a page of text" in error
-    assert "--page (1 to 5)" in error
+    done = inside("search", "--index", index, patent, "--page", "1")
+    assert "looks like a page of text" in done.stderr
     assert search(inside, index, patent, "--page", "2", "--whole")["query"] == sheets[:1]
 
 

@@ -79,9 +79,6 @@ function fold() {
 function failed(error, state) {
   const notice = h("div", { class: "notice bad", role: "alert" }, h("p", {}, error.message));
   const row = h("div", { class: "row" });
-  if (/looks like/.test(error.message)) {
-    row.append(button("Search with it anyway", () => address.go({ anyway: true }, { replace: true }), { class: "main" }));
-  }
   row.append(button("Start again", () => address.visit("/")));
   notice.append(row);
   parts.asking.replaceChildren(views(state));

@@ -89,7 +89,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     The views ``queries`` of one design, or those of the indexed patent ``like``, or ``text``
     alone. ``text`` beside images filters, or is fused with their ranking (``fuse``). A hit is a
     patent with its drawings or, ``by`` "drawing", one drawing. ``any_rotation`` tries each image
-    in all four quarter turns; ``anyway`` takes images that do not look like drawings. A sheet that
+    in all four quarter turns; ``anyway`` does not ask whether it looks like a drawing. A sheet that
     shows several figures is searched with these beside it, unless ``whole``. ``not_itself`` leaves
     the query images' own files out, where they are indexed. ``kin`` from 0 (the same design) to 1
     (other designs of its kind) weighs what a model tells of either, where it tells them apart; None

@@ -119,6 +119,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     ``sha256`` is of its file; ``page`` the part that was meant, [H, W]; ``drawing`` the same
     normalised, [S, S]; ``quarters`` turns to the left of the page were searched with. ``weight``
     is what it counts beside other views, ``of`` the name of the sheet that it is a figure of.
+    ``looks`` is what it looks like, "a photograph" say, where that is not a drawing.
     """
 
     name: str
@@ -128,6 +129,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     quarters: int = 0
     weight: float = 1.0
     of: str | None = None
+    looks: str | None = None
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, eq=False):

@@ -49,9 +49,9 @@ def read(
     """Read a query image and normalise it to [size, size]: one view, or several.
 
     A file of several pages has a view for each that is a drawing, a sheet of several figures one
-    for each beside its own, unless ``whole``. Raises `DrawingError`, which names the query, for
-    what cannot be used, and unless ``anyway`` for what looks like anything but a drawing,
-    `InputError` for a figure that is not there.
+    for each beside its own, unless ``whole``. What looks like anything but a drawing is taken whole
+    and called that in its view; ``anyway`` does not ask. Raises `DrawingError`, which names the
+    query, for what holds nothing or cannot be read, `InputError` for a figure that is not there.
     """
     if query.path == "-" and "-" not in given:
         raise InputError("- stands for standard input: name a file, or give its bytes")
@@ -60,12 +60,17 @@ def read(
         return found
     source = np.asarray(found, np.uint8) if isinstance(found, np.ndarray) else found
     try:
-        seen = []
+        seen: list[tuple[Part, Page, str | None]] = []
+        others = set()
         for part in parts(source, query, whole=whole):
-            seen.append((part, drawing.normalise(part.page, size)))
-            # Pages that were chosen are drawings, and so are figures.
-            if part.query.page == query.page and part.of is None and not anyway:
-                _require_drawing(source, part)
+            if part.of in others:
+                continue
+            normal = drawing.normalise(part.page, size)
+            kind = _other_kind(part.page) if part.of is None and not anyway else None
+            if kind is not None:
+                others.add(str(part.query))
+                part = msgspec.structs.replace(part, weight=1.0)
+            seen.append((part, normal, kind))
     except DrawingError as error:
         if query.path in error.detail:
             raise
@@ -83,8 +88,9 @@ def read(
             drawing=normal,
             weight=part.weight,
             of=part.of,
+            looks=kind,
         )
-        for part, normal in seen
+        for part, normal, kind in seen
     ]
 
 
@@ -107,9 +113,9 @@ def parts(source: Source, query: Query, *, whole: bool = False) -> Iterator[Part
 def pages(source: Source, query: Query) -> Iterator[tuple[Query, Page]]:
     """The pages of a file that a query means, each with its pixels [H, W].
 
-    That is the page it names, all of a file of one page, else every page that is a drawing, up to
-    `MOST_SHEETS` (all where a figure is looked for), each as a query that names it. Raises
-    `DrawingError` for what cannot be read, and where no page shows a drawing.
+    That is the page it names, all of a file of one page, else every page that is a drawing (every
+    page that is not blank, where none is), up to `MOST_SHEETS` (all where a figure is looked for),
+    each as a query that names it. Raises `DrawingError` for what cannot be read.
     """
     if isinstance(source, np.ndarray):
         yield query, source
@@ -119,28 +125,29 @@ def pages(source: Source, query: Query) -> Iterator[tuple[Query, Page]]:
         yield query, drawing.decode(source, (query.page or 1) - 1)
         return
     found = 0
-    for number in range(1, count + 1):
-        page = _drawn(source, number)
-        if page is not None:
-            found += 1
-            yield msgspec.structs.replace(query, page=number), page
-            if found == MOST_SHEETS and query.figure is None:
-                return
-    if not found:
-        raise DrawingError(
-            "no page looks like a drawing", f"{query}; --page (1 to {count}) takes one of them"
-        )
+    for drawn in (True, False):
+        for number in range(1, count + 1):
+            page = _shown(source, number, drawn=drawn)
+            if page is not None:
+                found += 1
+                yield msgspec.structs.replace(query, page=number), page
+                if found == MOST_SHEETS and query.figure is None:
+                    return
+        if found:
+            return
+    raise DrawingError("blank page", f"all {count} of {query}")
 
 
-def _drawn(source: Path | bytes, number: int) -> Page | None:
-    """A page of a file, from 1; None where it is no drawing."""
+def _shown(source: Path | bytes, number: int, *, drawn: bool) -> Page | None:
+    """A page of a file, from 1; None where it is blank, or not ``drawn`` where that is asked."""
+    page = drawing.decode(source, number - 1)
     try:
-        page = drawing.decode(source, number - 1)
-        return page if looks.assess(page).kind == "drawing" else None
+        kind = looks.assess(page).kind
     except DrawingError as error:
         if error.reason == "blank page":
             return None
         raise
+    return page if kind == "drawing" or not drawn else None
 
 
 def _taken_apart(page: Page, query: Query) -> Iterator[Part]:
@@ -177,13 +184,7 @@ def _figure(source: Source, query: Query) -> Part:
     )
 
 
-def _require_drawing(source: Source, part: Part) -> None:
-    kind = looks.assess(part.page).kind
-    if kind == "drawing":
-        return
-    count = 1 if isinstance(source, np.ndarray) else drawing.pages(source)
-    other = f", --page (1 to {count}) takes another page" if count > 1 else ""
-    raise DrawingError(
-        f"looks like {looks.NAMES[kind]}, not a drawing",
-        f"{part.query}; --anyway uses it all the same{other}",
-    )
+def _other_kind(page: Page) -> str | None:
+    """What a page looks like, in words, where that is not a drawing."""
+    kind = looks.assess(page).kind
+    return None if kind == "drawing" else looks.NAMES[kind]
