@@ -11,6 +11,7 @@ may read and write at once: changes take turns.
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -24,18 +25,22 @@ FORMAT = 1
 _WATCHES, _SEEN, _LOCK = "watches", "seen.json", "watches.lock"
 
 
+Threshold = Literal["same", "similar", "any"]
+
+
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
     """A request that is asked of what is new in ``indexes`` (folders).
 
-    ``threshold`` is the least score that is worth a look (None: the best ``request.top``),
-    ``matter`` the folder of the matter whose noise is left out and that keeps what is found.
+    Shown are all new designs that are at least what ``threshold`` says; the best ``request.top``
+    where that is "any", or where an index cannot tell. ``matter`` is the folder of the matter
+    whose noise is left out and that keeps what is found.
     """
 
     name: str
     created: str
     request: Request
     indexes: tuple[str, ...]
-    threshold: float | None = None
+    threshold: Threshold = "similar"
     matter: str | None = None
     format: int = FORMAT
 

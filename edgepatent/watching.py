@@ -10,9 +10,10 @@ from edgepatent import kept
 from edgepatent.matter import Matter
 from edgepatent.report import filing
 from edgepatent.report.filing import FiledSearch
-from edgepatent.watch import Seen, Watch, Watches
+from edgepatent.watch import Seen, Threshold, Watch, Watches
 from edgepatent_runtime.errors import EdgepatentError
 from edgepatent_runtime.index import Index
+from edgepatent_runtime.search import verdict
 from edgepatent_runtime.search.request import Request
 from edgepatent_runtime.search.results import Hit, Result
 from edgepatent_runtime.search.views import Page
@@ -24,7 +25,7 @@ class Finding:
 
     ``problem`` says in words why it could not be asked: then it is asked the same again next time.
     ``pictures`` are the query's views as they were compared (uint8 [S, S]), ``filed`` records for
-    its matter.
+    its matter; ``doubt`` says why hits have no verdict.
     """
 
     watch: Watch
@@ -34,6 +35,7 @@ class Finding:
     pictures: Sequence[Page] = ()
     filed: Sequence[FiledSearch] = ()
     problem: str | None = None
+    doubt: str | None = None
 
 
 class Round:
@@ -85,6 +87,7 @@ class Round:
         filed = []
         searched = 0
         pictures: list[Page] = []
+        doubt = None
         for folder in watch.indexes:
             index = self._open(folder)
             # Read before the search: what comes between is asked for twice, and shown once.
@@ -94,6 +97,7 @@ class Round:
                 continue
             result = _search(index, msgspec.structs.replace(request, added=start), watch.threshold)
             searched += result.answer.searched
+            doubt = doubt or result.answer.doubt
             found += result
             # Not the whole pages: of hundreds of watches they would fill the memory.
             pictures = [view.drawing for view in result.views if view.of is None]
@@ -102,7 +106,9 @@ class Round:
         hits = _best(found, watch)
         shown = tuple(hit.patent_id for hit in hits)
         seen = Seen(generations, shown, kept.now())
-        return Finding(watch, hits, searched, seen, pictures if hits else (), filed)
+        if not hits:
+            return Finding(watch, searched=searched, seen=seen)
+        return Finding(watch, hits, searched, seen, pictures, filed, doubt=doubt)
 
     def _open(self, folder: str) -> Index:
         if folder not in self._indexes:
@@ -116,22 +122,32 @@ def _generation(index: Index) -> int:
         return moment.generation
 
 
-def _search(index: Index, request: Request, threshold: float | None) -> Result:
-    """The best hits; with a threshold all that pass it, however many those are."""
+def _search(index: Index, request: Request, threshold: Threshold) -> Result:
+    """The best hits, and all that pass the threshold, however many those are."""
     result = index.search(request)
-    while threshold is not None and len(result) == request.top and result[-1].score >= threshold:
+    while len(result) == request.top and _passes(result[-1], threshold) is True:
         request = msgspec.structs.replace(request, top=4 * request.top)
         result = index.search(request)
     return result
 
 
+def _passes(hit: Hit, threshold: Threshold) -> bool | None:
+    """Whether a hit is what was asked for; None where that cannot be told, or all is."""
+    if threshold == "any" or hit.probability is None:
+        return None
+    return hit.probability >= {"same": verdict.SAME, "similar": verdict.NONE}[threshold]
+
+
 def _best(found: list[Hit], watch: Watch) -> list[Hit]:
-    """The hits of all indexes as one answer, each design where it scores best."""
+    """The hits of all indexes as one answer, each design where it scores best.
+
+    All that pass the threshold; of those of which nobody can tell as many as a search shows.
+    """
     best: dict[str, Hit] = {}
-    for hit in sorted(found, key=lambda one: -one.score):
-        if watch.threshold is None or hit.score >= watch.threshold:
-            best.setdefault(hit.patent_id, hit)
-    hits = list(best.values())
-    if watch.threshold is None:
-        hits = hits[: watch.request.top]
+    for hit in sorted(found, key=lambda one: (-(one.probability or 0.0), -one.score)):
+        best.setdefault(hit.patent_id, hit)
+    passed = {hit.patent_id: _passes(hit, watch.threshold) for hit in best.values()}
+    untold = [number for number, passes in passed.items() if passes is None]
+    shown = {*untold[: watch.request.top], *(number for number, passes in passed.items() if passes)}
+    hits = [hit for number, hit in best.items() if number in shown]
     return [msgspec.structs.replace(hit, rank=rank) for rank, hit in enumerate(hits, start=1)]

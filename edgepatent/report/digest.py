@@ -8,6 +8,7 @@ from edgepatent import kept
 from edgepatent.report.document import HitEntry, hit_entry
 from edgepatent.report.matter import in_words
 from edgepatent.report.page import data_uri, encode_png, template
+from edgepatent.report.table import in_percent
 from edgepatent.watch import Seen, Watch
 from edgepatent.watching import Finding
 from edgepatent_runtime.search.results import Hit
@@ -31,7 +32,8 @@ class WatchSummary(msgspec.Struct, frozen=True):
 class WatchEntry(msgspec.Struct, frozen=True):
     """What is new for a watch.
 
-    ``searched`` is how many new drawings were scored; ``problem`` says why it could not be asked.
+    ``searched`` is how many new drawings were scored; ``problem`` says why it could not be asked,
+    ``doubt`` why hits have no verdict.
     """
 
     name: str
@@ -40,6 +42,7 @@ class WatchEntry(msgspec.Struct, frozen=True):
     searched: int
     hits: list[HitEntry]
     problem: str | None
+    doubt: str | None
 
 
 class DigestDocument(msgspec.Struct, frozen=True):
@@ -74,6 +77,7 @@ def document(findings: Sequence[Finding]) -> DigestDocument:
             searched=one.searched,
             hits=[hit_entry(hit) for hit in one.hits],
             problem=one.problem,
+            doubt=one.doubt,
         )
         for one in findings
     ]
@@ -91,7 +95,9 @@ def lines(digest: DigestDocument) -> Iterator[str]:
         yield f"{watch.name}: {watch.asks}"
         for hit in watch.hits:
             facts = (hit.patent_id, hit.title, hit.locarno, hit.date)
-            yield f"  {hit.score:.3f}  {'  '.join(filter(None, facts))}"
+            yield f"  {in_percent(hit.verdict, hit.probability) or f'{hit.score:.3f}'}  " + (
+                "  ".join(filter(None, facts))
+            )
     if quiet:
         yield f"{quiet} of {len(digest.watches)} watches: nothing new"
     if not digest.watches:
@@ -131,6 +137,7 @@ def _tile(hit: Hit) -> dict[str, object]:
         "patent_id": hit.patent_id,
         "title": hit.title or "",
         "score": hit.score,
+        "verdict": in_percent(hit.verdict, hit.probability),
         "uri": None if png is None else data_uri(png),
         "facts": [fact for fact in (hit.locarno, hit.date, owner) if fact],
     }

@@ -131,15 +131,14 @@ def encode_png(pixels: npt.NDArray[np.uint8], side: int) -> tuple[bytes, int, in
     import cv2
     from PIL import Image
 
-    page = cropped(pixels)
-    factor = max(page.shape) / side
+    ink = 255 - cropped(pixels)
+    factor = max(ink.shape) / side
     if factor > 1:
-        height, width = (max(1, round(length / factor)) for length in page.shape)
-        page = cv2.resize(page, (width, height), interpolation=cv2.INTER_AREA)
-    ink = 255 - page.astype(np.float32)
+        height, width = (max(1, round(length / factor)) for length in ink.shape)
+        ink = cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
     # Averaging leaves thin lines pale: up to twice the ink keeps them visible.
-    ink = np.minimum(ink * min(max(factor, 1.0), 2.0), 255)
-    levels = np.rint((255 - ink) / 17).astype(np.uint8)
+    darker = np.minimum(ink * np.float32(min(max(factor, 1.0), 2.0)), 255)
+    levels = np.rint((255 - darker) / 17).astype(np.uint8)
     paletted = Image.fromarray(levels, mode="P")
     paletted.putpalette([value for level in range(16) for value in (level * 17,) * 3])
     out = BytesIO()

@@ -35,11 +35,15 @@ def figure(hit: Hit) -> str:
 
 def verdict(hit: Hit) -> str:
     """How good a hit is, and how likely it is the same design; "" where that cannot be told."""
-    if hit.probability is None:
+    return in_percent(hit.verdict, hit.probability)
+
+
+def in_percent(verdict: str | None, probability: float | None) -> str:
+    """A verdict and its probability; "" where there is none."""
+    if verdict is None or probability is None:
         return ""
     # Nothing is certain.
-    percent = min(max(hit.probability, 0.01), 0.99)
-    return f"{hit.verdict} {percent:.0%}"
+    return f"{verdict} {min(max(probability, 0.01), 0.99):.0%}"
 
 
 def hit_table(result: Result, show: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:

@@ -13,12 +13,15 @@ from grant_files import grant_files, grant_name, tar_of, tiff, week_files, write
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgepatent import watching
 from edgepatent.cli import run
 from edgepatent.matter import Matter
-from edgepatent.watch import Seen, Watches
+from edgepatent.watch import Seen, Threshold, Watch, Watches
 from edgepatent_runtime import whole
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.index import Index
+from edgepatent_runtime.search.request import Request
+from edgepatent_runtime.search.results import Hit
 
 UNITS = Path(__file__).parents[2] / "recipes" / "systemd"
 FIRST, SECOND = range(907292, 907296), range(907300, 907304)
@@ -124,13 +127,39 @@ def test_noise_of_a_matter_is_left_out_and_the_rest_kept_in_it(desk: Path, call:
          kept.request.queries[0].path)  # fmt: skip
 
 
-def test_with_a_threshold_all_that_pass_it_are_shown(desk: Path, call: Call) -> None:
-    call("watch", "add", "all", "sketch.tif", "--top", "1", "--threshold", "-1")
-    call("watch", "add", "none", "sketch.tif", "--threshold", "1")
-    call("watch", "add", "best", "sketch.tif", "--top", "1")
+def test_an_index_that_cannot_tell_shows_the_best(desk: Path, call: Call) -> None:
+    for threshold in ("same", "similar", "any"):
+        call("watch", "add", threshold, "sketch.tif", "--top", "2", "--threshold", threshold)
     add_second_week(desk)
-    shown = digest(call)
-    assert (shown["all"], shown["none"], len(shown["best"])) == (ids(SECOND), set(), 1)
+    document = json.loads(call("watch", "run", "--json"))
+    assert [len(one["hits"]) for one in document["watches"]] == [2, 2, 2]
+    assert "too small to tell" in document["watches"][0]["doubt"]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "shown"),
+    [("same", ["A"]), ("similar", ["A", "B", "C", "D"]), ("any", ["A", "B"])],
+)
+def test_all_that_pass_the_threshold_are_shown(threshold: Threshold, shown: list[str]) -> None:
+    """However many those are; where all are wanted, as many as a search shows."""
+
+    def hit(number: str, probability: float) -> Hit:
+        return Hit(
+            patent_id=number, locarno=None, klass=None, subclass=None, title=None, date=None,
+            index="", drawings=[], rank=1, score=probability, probability=probability,
+        )  # fmt: skip
+
+    class Asked:
+        """An index of six designs, as far as a watch asks it."""
+
+        def search(self, request: Request) -> list[Hit]:
+            likely = zip("ABCDEF", (0.95, 0.5, 0.3, 0.1, 0.05, 0.01), strict=True)
+            return [hit(*one) for one in likely][: request.top]
+
+    request = Request(text="chair", top=2)
+    watch = Watch(name="x", created="", request=request, indexes=("i",), threshold=threshold)
+    found = watching._search(Asked(), request, threshold)  # type: ignore[arg-type]
+    assert [one.patent_id for one in watching._best(list(found), watch)] == shown
 
 
 def test_watches_without_images(desk: Path, call: Call) -> None:

@@ -15,6 +15,7 @@ from edgepatent.options import (
 )
 
 if TYPE_CHECKING:
+    from edgepatent.watch import Threshold
     from edgepatent_runtime.search.request import Request
 
 
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 @question_options
 @click.option(
     "--threshold",
-    type=click.FloatRange(-1, 1),
-    default=None,
-    metavar="SCORE",
-    help="Show all new designs that score so much, instead of the --top best.",
+    type=click.Choice(["same", "similar", "any"]),
+    default="similar",
+    show_default=True,
+    help="Show all new designs that are the same or at least similar; any shows the --top best, as "
+    "does an index that cannot tell.",
 )
 @matter_option
 @watches_option
@@ -35,7 +37,7 @@ def command(
     request: "Request",
     name: str,
     indexes: tuple[Path, ...],
-    threshold: float | None,
+    threshold: "Threshold",
     matter: Path | None,
     watches: Path,
 ) -> None:

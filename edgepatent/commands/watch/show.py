@@ -28,8 +28,7 @@ def command(name: str, watches: Path, as_json: bool) -> None:
         console.say(f"  image {query}")
     for index in watch.indexes:
         console.say(f"  of {index}, seen up to generation {seen.generations.get(index, 0)}")
-    if watch.threshold is not None:
-        console.say(f"  all that score {watch.threshold} or more")
+    console.say(f"  threshold {watch.threshold}")
     if watch.matter is not None:
         console.say(f"  kept in {watch.matter}")
     console.say(f"  begun {watch.created}, last ran {seen.ran or 'never'}")
