@@ -35,7 +35,7 @@ ROOMS = (
     ),
     ("seen",),
     ("metrics", "unusable", "whole", "workers", "filters", "embeddings_file", "bundle"),
-    ("drawing", "encoder", "signature"),
+    ("drawing", "encoder", "signature", "gallery"),
     ("figures",),
     ("sources",),
     ("collection",),

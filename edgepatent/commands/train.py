@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +11,9 @@ from edgepatent.console import print_json, progress_bar, report_skipped
 from edgepatent.options import json_option
 from edgepatent_runtime.errors import MissingExtraError, RecipeError
 from edgepatent_runtime.record import Skipped
+
+if TYPE_CHECKING:
+    from edgepatent_train.run import Run
 
 
 @click.command(short_help="Fine-tune a backbone with the hierarchical contrastive loss.")
@@ -61,6 +65,14 @@ from edgepatent_runtime.record import Skipped
     "loads (several make an ensemble), or the vectors that a model gave: FILE.npz with file_name "
     "and one or several arrays of vectors, or FILE.npy and FILE.jsonl of edgepatent embed.",
 )
+@click.option(
+    "--sweep",
+    "sweep_file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="Train every combination of the values of FILE ([grid]: recipe keys and lists of values), "
+    "each in a folder below RUN; RUN/sweep.md is their table.",
+)
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint of RUN.")
 @click.option(
     "--tensorboard",
@@ -77,6 +89,7 @@ def command(
     seed: int | None,
     weights: str | None,
     teachers: tuple[str, ...],
+    sweep_file: Path | None,
     resume: bool,
     tensorboard: bool,
     as_json: bool,
@@ -84,22 +97,28 @@ def command(
     """Fine-tune a backbone with the hierarchical contrastive loss.
 
     Writes the run's settings, weights, scores, checkpoints and, in the end, report.html with its
-    pictures into RUN, and says what training did
-    to the scores of the patents that it held out. With --resume, --data
-    and --recipe may be left out: those of the run are used.
+    pictures into RUN, and says what training did to the scores of the patents that it held out.
+    With --resume, --data and --recipe may be left out: those of the run, or of the sweep, are used.
     """
     if not resume and not (sources and recipe_name):
         missing = "--recipe" if sources else "--data"
         raise click.UsageError(f"Missing option '{missing}' (only --resume goes without).")
+    if sweep_file and tensorboard:
+        raise click.UsageError("--tensorboard goes with a single run only.")
     try:
         from edgepatent_train.data import read_mixture
         from edgepatent_train.recipe import load_recipe, override
         from edgepatent_train.run import Run
+        from edgepatent_train.sweep import SWEEP, Opened, read_sweep, sweep
         from edgepatent_train.trainer import train
     except ModuleNotFoundError as error:
         raise MissingExtraError("train", "train") from error
 
-    recipe = load_recipe(recipe_name) if recipe_name else Run.open(out).recipe
+    begun = Opened.at(out) if resume and (out / SWEEP).is_file() else None
+    if recipe_name:
+        recipe = load_recipe(recipe_name)
+    else:
+        recipe = begun.base if begun else Run.open(out).recipe
     folded = weights == "starter" or bool(weights and (Path(weights) / "bundle.json").is_file())
     recipe = override(
         recipe,
@@ -114,35 +133,49 @@ def command(
             f"the BatchNorm of {weights} is folded away: the recipe must set "
             "optimizer.freeze_bn = true"
         )
-    specs = list(sources) or Run.open(out).data.sources
+    specs = list(sources) or (begun.sources if begun else Run.open(out).data.sources)
     skipped = Skipped()
+    run, rows = None, []
     try:
         with progress_bar() as progress:
-            run = train(
-                recipe,
-                read_mixture(specs, recipe, skipped, progress),
-                out,
-                sources=specs,
-                resume=resume,
-                tensorboard=tensorboard,
-                report=True,
-                skipped=skipped,
-                progress=progress,
-                notify=lambda line: console.say(line, err=True),
-            )
+            records = read_mixture(specs, recipe, skipped, progress)
+            common: dict[str, Any] = {
+                "sources": specs,
+                "resume": resume,
+                "report": True,
+                "skipped": skipped,
+                "progress": progress,
+                "notify": lambda line: console.say(line, err=True),
+            }
+            if sweep_file or begun:
+                grid = read_sweep(sweep_file) if sweep_file else begun.grid  # type: ignore[union-attr]
+                rows = sweep(recipe, grid, records, out, **common)
+            else:
+                run = train(recipe, records, out, tensorboard=tensorboard, **common)
     except KeyboardInterrupt:
         console.say(f"go on with: edgepatent train --resume --out {out}", err=True)
         raise click.Abort from None
     if os.environ.get("RANK", "0") != "0":
         return  # of several processes one reports
     report_skipped(skipped)
+    if run is not None:
+        _tell_run(run, as_json)
+    elif as_json:
+        print_json(rows)
+    else:
+        console.say((out / "sweep.md").read_text("utf-8").rstrip())
+        console.say(f"\n{out}: {len(rows)} runs, each with its report.html")
+
+
+def _tell_run(run: "Run", as_json: bool) -> None:
+    """The summary of a run, and in red where it ended below where it began."""
     summary = run.summary()
     if as_json:
         print_json(summary)
     else:
         console.say(
-            f"{out}: {summary['steps']} steps; look at {out / 'report.html'}; "
-            f"next: edgepatent export {out} --out BUNDLE"
+            f"{run.folder}: {summary['steps']} steps; look at {run.folder / 'report.html'}; "
+            f"next: edgepatent export {run.folder} --out BUNDLE"
         )
     outcome = run.outcome()
     if outcome is not None and outcome.below_first:

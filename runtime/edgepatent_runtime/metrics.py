@@ -216,6 +216,17 @@ def paired_interval(
     return _interval(_bootstrap(sums, sizes, resamples, seed))
 
 
+def interval(
+    patent: Codes, values: Floats, *, resamples: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """The 95 % bootstrap interval over patents of the mean of ``values`` [N], one a query.
+
+    ``patent`` [N] numbers the patents of the queries.
+    """
+    sums, sizes = _per_patent(patent, values), _per_patent(patent, np.ones(len(values)))
+    return _interval(_bootstrap(sums, sizes, resamples, seed))
+
+
 def rank(embeddings: npt.NDArray[np.float32], start: int, stop: int) -> Codes:
     """Rank all others for the queries ``start:stop``: rows [Q, N-1], best first, ties by row."""
     count = len(embeddings)

@@ -304,7 +304,7 @@ def override(
     }
     if seed is not None:
         changes["seed"] = seed
-    return parse_recipe(_merge(msgspec.to_builtins(recipe), changes), "with overrides")
+    return parse_recipe(merge(msgspec.to_builtins(recipe), changes), "with overrides")
 
 
 def _read(name: str, beside: Path, seen: tuple[str, ...]) -> dict[str, Any]:
@@ -333,16 +333,16 @@ def _read(name: str, beside: Path, seen: tuple[str, ...]) -> dict[str, Any]:
         return settings
     if not isinstance(base, str):
         raise RecipeError(f"recipe {name}: extends must name one recipe")
-    return _merge(_read(base, folder, (*seen, name)), settings)
+    return merge(_read(base, folder, (*seen, name)), settings)
 
 
-def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """``base`` with ``changes``, table by table."""
+def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Settings ``base`` with ``changes``, table by table."""
     merged = dict(base)
     for key, value in changes.items():
         old = merged.get(key)
         if isinstance(old, dict) and isinstance(value, dict):
-            value = _merge(old, value)
+            value = merge(old, value)
         merged[key] = value
     return merged
 
