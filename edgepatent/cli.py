@@ -48,7 +48,7 @@ VERBS = {
     "export": "Turn the training run RUN into a bundle.",
     "bundle": "Sign bundles and verify their signatures: key, sign, verify.",
     "embed": "Write the embeddings of drawings to a .npy file.",
-    "index": "Make drawings searchable: add, remove, info, verify, rebuild, merge.",
+    "index": "Make drawings searchable: add, remove, info, verify, rebuild, merge, split.",
     "search": "Find the patents whose drawings look like an image.",
     "batch": "Search with every image of a folder, each by itself.",
     "watch": "Ask saved searches of what is new: add, list, show, remove, run.",

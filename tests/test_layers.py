@@ -41,6 +41,7 @@ ROOMS = (
     ("collection",),
     ("search",),
     ("index",),
+    ("shards",),
     ("",),  # the package itself, which only names what it offers
 )
 FOLDERS = {name: ROOT / name.removeprefix("edgepatent_") for name in DISTRIBUTIONS[:-1]}

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -468,15 +468,38 @@ class Index:
             self._finish(collection, progress)
         return removed
 
-    def merge(self, *others: "Index", progress: Progress = silent) -> "Added":
-        """Copy the drawings of other indexes of the same model in; nothing is encoded again."""
+    def merge(
+        self,
+        *others: "Index | Path | str",
+        only: Callable[[str], bool] | None = None,
+        progress: Progress = silent,
+    ) -> "Added":
+        """Copy the drawings of other indexes of the same model in; nothing is encoded again.
+
+        ``only`` says by their ids which patents; all, where it is None. Folders are opened one
+        after the other, so that there may be thousands. Raises `SpaceMismatchError`, before
+        anything is copied, where one is of another model.
+        """
+        from edgepatent_runtime.collection import Collection
         from edgepatent_runtime.collection.ingest import Added
 
+        @contextmanager
+        def opened(other: "Index | Path | str") -> Iterator[Collection]:
+            if isinstance(other, Index):
+                yield other._folder()
+            else:
+                with Collection.open(other) as collection:
+                    yield collection
+
         result = Added()
-        with self._writing() as collection:
+        with self._writing() as target:
             for other in others:
-                result += collection.merge(other._folder(), progress)
-            self._finish(collection, progress)
+                with opened(other) as collection:
+                    collection.require_space(target.space)
+            for other in others:
+                with opened(other) as collection:
+                    result += target.merge(collection, progress, only)
+            self._finish(target, progress)
         return result
 
     def rebuild(

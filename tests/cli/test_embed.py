@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from stored import draw_patents
 
+from edgepatent_runtime import Index, shards
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.encoder import Encoder
 from edgepatent_runtime.record import Record
-from edgepatent_runtime.sources import load
+from edgepatent_runtime.shards import Shard
+from edgepatent_runtime.sources import load, open_source
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -80,3 +82,22 @@ def test_bad_files_are_refused_in_one_line(
     assert "half.jsonl, line 6" in refused(embeddings, "--metadata", half)
     out = edgepatent("embed", tmp_path, "--model", tiny_bundle.folder, "--out", "x.txt", status=1)
     assert "must end in .npy" in out.stderr
+
+
+def test_shards_are_made_and_split(
+    drawings: Path, tmp_path: Path, tiny_bundle: Bundle, edgepatent: Command
+) -> None:
+    out, index = tmp_path / "shards", tmp_path / "index"
+    model = ("--model", tiny_bundle.folder)
+    said = edgepatent("embed", drawings, *model, "--shard", "1/2", "--out", out, "--json")
+    told = json.loads(said.stdout)
+    source = open_source(str(drawings))
+    other = shards.embed([source], Shard(2, 2), out, tiny_bundle)
+    assert other is not None
+    assert told["added"] + other.added == 12
+    assert told["index"]["drawings"] == told["added"]
+    with Index.create(index, tiny_bundle) as merged:
+        merged.merge(*out.iterdir())
+    arguments = ("--index", index, "--shards", 2, "--out", tmp_path / "split", "--json")
+    held = json.loads(edgepatent("index", "split", *arguments).stdout)["shards"]
+    assert list(held.values()) == [told["added"], other.added]

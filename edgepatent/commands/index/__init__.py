@@ -9,11 +9,12 @@ VERBS = {
     "verify": "Check every stored byte; repair what can be repaired.",
     "rebuild": "Make an index anew: compacted, encoded with another model, or with figures.",
     "merge": "Copy the drawings of other indexes into one.",
+    "split": "Copy an index into several, of different patents: the reverse of merge.",
 }
 
 command = LazyGroup(
     package="edgepatent.commands.index",
     verbs=VERBS,
     name="index",
-    help="Make drawings searchable: add, remove, info, verify, rebuild, merge.",
+    help="Make drawings searchable: add, remove, info, verify, rebuild, merge, split.",
 )

@@ -23,16 +23,15 @@ def command(others: tuple[Path, ...], index: Path, as_json: bool) -> None:
     """Copy the drawings of other indexes into one.
 
     All must be of one model; nothing is encoded again, and the others stay as they are. Where the
-    index named by --index does not exist, it is made with the model of the first OTHER.
+    index named by --index does not exist, it is made with the model of the first OTHER. The shards
+    of edgepatent embed --shard, merged, are the index that index add would have made. Interrupted,
+    the same command goes on where it stopped.
     """
-    from contextlib import ExitStack
-
     from edgepatent_runtime.index import Index
 
-    with ExitStack() as stack, console.progress_bar() as progress:
-        opened = [stack.enter_context(Index.open(folder)) for folder in others]
-        target = stack.enter_context(Index.ready(index, new=opened[0].bundle))
-        result = target.merge(*opened, progress=progress)
+    with Index.open(others[0]) as first, Index.ready(index, new=first.bundle) as target:
+        with console.progress_bar() as progress:
+            result = target.merge(*others, progress=progress)
         info = target.info()
     if as_json:
         console.print_json({**asdict(result), "index": info})

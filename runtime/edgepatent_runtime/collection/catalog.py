@@ -417,6 +417,21 @@ class Catalog:
         """The rows that are drawings, ascending."""
         return self._rows("SELECT row FROM drawings ORDER BY row")
 
+    def live_of(self, wanted: Callable[[str], bool]) -> Rows:
+        """The rows that are drawings of patents whose id is ``wanted``, ascending."""
+        kept = {
+            key
+            for key, number in self.checked(
+                self.sql.execute("SELECT id, patent_id FROM patents").fetchall(),
+                list[tuple[int, Words]],
+                "patents",
+            )
+            if wanted(number)
+        }
+        listed = self.sql.execute("SELECT row, patent FROM drawings ORDER BY row")
+        rows = np.fromiter((row for row, patent in listed if patent in kept), np.int64)
+        return self._existing(rows)
+
     def thumbnails(self) -> list[tuple[int, tuple[int, int]]]:
         """The row and place of every thumbnail, in the order they lie in their file."""
         found = self.sql.execute(

@@ -3,7 +3,7 @@
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -355,13 +355,18 @@ class Collection:
                 progress=progress,
             )
 
-    def merge(self, other: "Collection", progress: Progress = silent) -> "Added":
+    def merge(
+        self,
+        other: "Collection",
+        progress: Progress = silent,
+        only: Callable[[str], bool] | None = None,
+    ) -> "Added":
         """Copy the drawings of ``other`` in: see `merge.merge`."""
         from edgepatent_runtime.collection import merge
 
         other.require_space(self.space)
         with self._writing() as writer, other.reading() as (known, taken):
-            return merge.merge(writer, known, taken, progress)
+            return merge.merge(writer, known, taken, progress, only)
 
     def rebuild(self, encoder: "Encodes", skipped: Skipped, progress: Progress = silent) -> int:
         """Encode all drawings again, with another model: see `rebuild.rebuild`."""

@@ -1,5 +1,7 @@
 """The drawings of one collection copied into another, without encoding them again."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from edgepatent_runtime.collection import thumbnails
@@ -13,14 +15,21 @@ from edgepatent_runtime.progress import Progress
 _BLOCK = 4096
 
 
-def merge(writer: Writer, catalog: Catalog, taken: Snapshot, progress: Progress) -> Added:
+def merge(
+    writer: Writer,
+    catalog: Catalog,
+    taken: Snapshot,
+    progress: Progress,
+    only: Callable[[str], bool] | None = None,
+) -> Added:
     """Copy what one state of another collection holds and ``writer``'s does not.
 
-    That is rows, records, thumbnails. A drawing is known by its file (root and path) and part; one
-    whose file has another content replaces it. Raises `CollectionError` where a row is damaged.
+    That is rows, records, thumbnails; of the patents whose id passes ``only`` where it is given. A
+    drawing is known by its file (root and path) and part; one whose file has another content
+    replaces it. Raises `CollectionError` where a row is damaged.
     """
     result = Added()
-    live = taken.live_rows()
+    live = taken.live_rows() if only is None else catalog.live_of(only)
     alike = np.array_equal(taken.rotation, writer.rotation)
     source = catalog.path.parent / thumbnails.file_name(taken.state.vectors)
     for start in range(0, len(live), _BLOCK):
