@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgepatent.comparison import Comparison, Difference
-from edgepatent.report.page import template
+from edgepatent.templates import template
 from edgepatent_runtime import metrics, whole
 
 WIDTH = 240
@@ -40,6 +40,6 @@ def write_page(found: Comparison, path: Path) -> None:
         ]
         for level in metrics.LEVELS
     }
-    page = template("compared.html.j2")
+    page = template("edgepatent.report", "compared.html.j2")
     rows = {level: each for level, each in levels.items() if each}
     whole.write(path, page.render(found=found, levels=rows, width=WIDTH).encode())

@@ -7,8 +7,9 @@ import msgspec
 from edgepatent import kept
 from edgepatent.report.document import HitEntry, hit_entry
 from edgepatent.report.matter import in_words
-from edgepatent.report.page import data_uri, encode_png, template
+from edgepatent.report.page import data_uri, encode_png
 from edgepatent.report.table import in_percent
+from edgepatent.templates import template
 from edgepatent.watch import Seen, Watch
 from edgepatent.watching import Finding
 from edgepatent_runtime.search.results import Hit
@@ -121,7 +122,7 @@ def render(findings: Sequence[Finding], digest: DigestDocument) -> str:
         for one, entry in pairs
     ]
     quiet = [one.name for one in digest.watches if not one.hits and one.problem is None]
-    return template("digest.html.j2").render(
+    return template("edgepatent.report", "digest.html.j2").render(
         title=f"New designs, {digest.created[:10]}",
         created=digest.created[:16].replace("T", " ") + " UTC",
         digest=digest,

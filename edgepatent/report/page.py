@@ -3,18 +3,14 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from edgepatent.templates import template
 from edgepatent_runtime.drawing.normal import ink_box
 from edgepatent_runtime.errors import DrawingError
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 # Longest sides in CSS pixels: what is compared is large, what belongs to it is smaller.
 LARGE = 720
@@ -77,22 +73,7 @@ class PageContent:
 
 def render(content: PageContent) -> str:
     """The page as HTML: no script, nothing fetched, every text escaped."""
-    return template("page.html.j2").render(page=content)
-
-
-@cache
-def template(name: str) -> "Template":
-    """One of the templates: every text that is put into it is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("edgepatent.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(name)
+    return template("edgepatent.report", "page.html.j2").render(page=content)
 
 
 def picture(

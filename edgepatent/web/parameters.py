@@ -31,6 +31,9 @@ QUERY = {
     "before": "before this date",
     "patents": "only this patent; may be repeated",
     "not_patents": "without this patent; may be repeated",
+    "applicants": "only with these words in the name of an applicant or owner; may be repeated",
+    "countries": "only from this country; may be repeated",
+    "uspc": "only of this US design class or subclass; may be repeated",
     "index": "only this index, by its place; may be repeated",
     "matter": "the matter whose images may be asked with, and whose noise is left out",
 }
@@ -69,6 +72,9 @@ def search(parameters: QueryParams, queries: tuple[Query, ...], hidden: frozense
         before=parameters.get("before") or None,
         patents=tuple(parameters.getlist("patents")),
         not_patents=(*parameters.getlist("not_patents"), *sorted(hidden)),
+        applicants=tuple(parameters.getlist("applicants")),
+        countries=tuple(parameters.getlist("countries")),
+        uspc=tuple(parameters.getlist("uspc")),
     )
     if not (request.queries or request.like or request.text):
         raise InputError("nothing to search for: send an image, or name a design or words")
@@ -89,7 +95,8 @@ def address(request: Request, images: Mapping[str, Reference], matter: str) -> s
     pairs += [(name, "1") for name in flags if getattr(request, name)]
     if request.by != "patent":
         pairs.append(("by", request.by))
-    pairs += [("locarno", code) for code in request.locarno]
+    lists = ("locarno", "applicants", "countries", "uspc")
+    pairs += [(name, value) for name in lists for value in getattr(request, name)]
     asked = [(name, value) for name, value in pairs if value]
     return "/?" + urlencode([*asked, ("matter", matter)], safe=":,")
 

@@ -24,14 +24,15 @@ def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder source: 24 designs of two views, one a year from 2010 on."""
     folder = tmp_path_factory.mktemp("web") / "drawings"
     source = sources.open_source(f"synthetic:designs={DESIGNS},seed=11,views=2")
-    lines = ["file_name,patent_id,locarno,figure,title,date"]
+    lines = ["file_name,patent_id,locarno,figure,title,date,applicant,country"]
     for number, record in enumerate(source.records(Skipped())):
         name = f"{record.patent_id}/{number % 2 + 1}.png"
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(sources.read_page(record.image)).save(folder / name)
         lines.append(
             f"{name},{record.patent_id},{record.locarno},{number % 2 + 1},{record.title},"
-            f"{2010 + number // 2}-05-01"
+            f"{2010 + number // 2}-05-01,{'Chair Makers' if number < 12 else 'Lamp GmbH'},"
+            f"{'US' if number // 2 % 2 else 'DE'}"
         )
     (folder / "metadata.csv").write_text("\n".join(lines) + "\n")
     return folder

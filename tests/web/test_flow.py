@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browsing import Page, ask, closed, data_transfer, ids
@@ -171,6 +172,61 @@ def test_dates_narrow_by_the_slider(tab: Page, query: Path) -> None:
     for _ in range(3):
         slider.press("ArrowRight")
     assert len(ids(tab, "since=201[1-3]-01-01")) < len(everything)
+
+
+def test_applicants_and_countries_narrow(tab: Page, query: Path) -> None:
+    ask(tab, query)
+    tab.get_by_role("button", name="Lamp GmbH 18").click()
+    assert len(ids(tab, "applicants=Lamp")) == 18
+    tab.get_by_role("button", name="DE 9").click()
+    assert len(ids(tab, "countries=DE")) == 9
+    chips = tab.get_by_role("list", name="Filters")
+    assert chips.inner_text().splitlines() == ["Applicant Lamp GmbH", "Country DE"]
+    chips.get_by_text("Applicant").click()
+    assert len(ids(tab, r"^(?!.*applicants=)")) == 12
+    tab.get_by_role("button", name="Lamp GmbH 9").click()
+    ids(tab, "applicants=Lamp")
+    tab.locator(".card").first.click()
+    facts = tab.locator("dialog .facts-list")
+    facts.wait_for()
+    assert "Applicant\nLamp GmbH" in facts.inner_text()
+
+
+def test_hits_that_are_no_close_match_are_folded_away(tab: Page, query: Path) -> None:
+    # An index of so few designs cannot tell: the answer of one that can.
+    def judged(route: Any) -> None:
+        answer = route.fetch()
+        document = answer.json()
+        for hit in document["hits"]:
+            sure = {1: 0.997, 2: 0.3}.get(hit["rank"], 0.01)
+            verdict = {1: "the same design", 2: "similar"}.get(hit["rank"], "no close match")
+            hit.update(probability=sure, verdict=verdict)
+        route.fulfill(response=answer, json=document)
+
+    tab.route("**/api/search?*", judged)
+    assert len(ask(tab, query)) == 2
+    badges = tab.locator(".card .badge").all_inner_texts()
+    assert badges == ["the same design 99 %", "similar 30 %"]
+    folded = tab.locator(".folded")
+    assert folded.inner_text().startswith("22 more are no close match.")
+    folded.get_by_role("button", name="Show them").click()
+    tab.wait_for_selector('[data-place="2"]:focus')
+    assert len(ids(tab)) == 24
+    tab.locator(".card").first.click()
+    tab.locator("dialog .facts-list").get_by_text("the same design 99 %").wait_for()
+
+
+def test_a_class_is_suggested_and_narrows(tab: Page, query: Path) -> None:
+    ask(tab, query)
+    tab.get_by_role("button", name="Classify").click()
+    box = tab.get_by_role("dialog", name="Locarno classes")
+    guess = box.locator(".guess").first
+    guess.wait_for()
+    code = guess.locator("span").first.inner_text().split()[0]
+    assert guess.locator(".evidence img").count() > 0
+    guess.get_by_role("button", name="Narrow to it").click()
+    assert ids(tab, f"locarno={code}")
+    assert tab.locator("dialog").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from edgepatent.report import facts
 from edgepatent.report.document import DrawingEntry, drawing_entry
 from edgepatent.report.page import inked
 from edgepatent.web import parameters
@@ -34,6 +35,7 @@ class DesignEntry(msgspec.Struct, frozen=True):
     date: str | None
     index: str
     place: int
+    facts: list[tuple[str, str]]
     drawings: list[DrawingEntry]
 
 
@@ -60,6 +62,7 @@ def entry(desk: Desk, patent: Patent) -> DesignEntry:
         patent.date,
         patent.index,
         desk.place(patent.index),
+        facts.listed(patent.bibliography),
         [drawing_entry(one) for one in patent.drawings],
     )
 

@@ -2,19 +2,16 @@
 
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from edgepatent.templates import template
 from edgepatent.web.desk import Desk
 from edgepatent.web.operations import json, refused
 from edgepatent.web.security import is_loopback
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 # What the first paint needs; the rest is fetched when it is opened.
 MODULES = ("dom.js", "address.js", "api.js", "intake.js")
@@ -27,7 +24,7 @@ def routes(desk: Desk, api: dict[str, object]) -> list[BaseRoute]:
     async def page(request: Request) -> Response:
         held = await desk.ask(_holdings, desk)
         own = request.client is not None and is_loopback(request.client.host)
-        html = _template().render(
+        html = template("edgepatent.web", "page.html.j2").render(
             modules=MODULES,
             own=own,
             holdings=held,
@@ -72,20 +69,6 @@ def _holdings(desk: Desk) -> str:
     count = len(desk.index.stores)
     where = "your index" if count == 1 else f"{count} indexes"
     return f"{drawings:,} drawings of {patents:,} designs in {where}."
-
-
-@cache
-def _template() -> "Template":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("edgepatent.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.j2")
 
 
 @cache

@@ -1,11 +1,13 @@
 """Searches: hits, what narrows them, and the Locarno class of a query."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
+from edgepatent.report import facts
 from edgepatent.report.classified import (
     CalibrationEntry,
     classified,
@@ -22,13 +24,16 @@ from edgepatent_runtime.search.request import Request as Question
 from edgepatent_runtime.search.results import View
 
 SUGGESTIONS = 6
+# Values of a facet that are listed; there may be thousands of applicants.
+MOST_NAMED = 12
 
 
 class PageHit(HitEntry, frozen=True):
-    """A hit, with what its pictures are found by."""
+    """A hit, with what its pictures are found by, and what else is known of it in words."""
 
     place: int
     locarno_name: str | None
+    facts: list[tuple[str, str]]
 
 
 class PageAnswer(SearchDocument, frozen=True):
@@ -74,6 +79,9 @@ class FacetsEntry(msgspec.Struct, frozen=True):
 
     locarno: list[ClassFacet]
     years: list[YearFacet]
+    applicants: list[NamedFacet]
+    countries: list[NamedFacet]
+    uspc: list[NamedFacet]
     index: list[NamedFacet]
 
 
@@ -136,6 +144,7 @@ async def search(desk: Desk, request: Request) -> PageAnswer:
                 **_fields(hit),
                 place=desk.place(hit.index),
                 locarno_name=locarno.name(hit.locarno) if hit.locarno else None,
+                facts=facts.listed(hit.bibliography),
             )
             for hit in found.hits
         ]
@@ -166,6 +175,9 @@ async def facets(desk: Desk, request: Request) -> FacetsEntry:
         return FacetsEntry(
             [ClassFacet(one, _name(one), totals[one], below) for one, below in classes.items()],
             _years(found.years),
+            _named(found.applicants, question.applicants),
+            _named(found.countries, question.countries),
+            _named(found.uspc, question.uspc),
             [
                 NamedFacet(str(desk.place(name)), desk.label(desk.place(name)), designs)
                 for name, designs in everywhere.indexes.items()
@@ -173,6 +185,13 @@ async def facets(desk: Desk, request: Request) -> FacetsEntry:
         )
 
     return await desk.ask(work)
+
+
+def _named(found: dict[str, int], chosen: Sequence[str]) -> list[NamedFacet]:
+    """The most frequent values, and those that are chosen."""
+    shown = [*list(found)[:MOST_NAMED], *(one for one in chosen if one in found)]
+    missing = [one for one in chosen if one not in found]
+    return [NamedFacet(one, one, found.get(one, 0)) for one in dict.fromkeys([*shown, *missing])]
 
 
 def _years(found: dict[int, int]) -> list[YearFacet]:

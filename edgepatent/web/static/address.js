@@ -3,7 +3,7 @@
 /** So many hits are shown at first, and so many more at a time. */
 export const STEP = 40;
 
-const MANY = ["image", "locarno", "index"];
+const MANY = ["image", "locarno", "applicants", "countries", "uspc", "index"];
 const ONE = ["like", "text", "since", "before", "by", "top", "matter"];
 const FLAGS = ["fuse", "any_rotation", "anyway", "whole", "not_itself"];
 // What is open on top of a search; it asks nothing.

@@ -2,9 +2,9 @@
 
 import * as address from "./address.js";
 import * as api from "./api.js";
+import * as deeds from "./deeds.js";
 import * as matter from "./matter.js";
-import * as search from "./search.js";
-import { attempt, button, figure, h, modal, patent, score, typing } from "./dom.js";
+import { attempt, button, figure, h, modal, patent, score, typing, verdict } from "./dom.js";
 import { keys, link } from "./zoom.js";
 
 export async function open(state, answer) {
@@ -50,9 +50,9 @@ export async function open(state, answer) {
 
   const head = h("div", { class: "head" }, h("h2", {}, patent(design.patent_id)),
     button("Compare", () => compare(), { title: "Side by side with the query (C)" }),
-    button("More like this", () => address.visit(search.like(design, state)), { title: "Search with its drawings (L)" }),
+    button("More like this", () => address.visit(deeds.like(design, state)), { title: "Search with its drawings (L)" }),
     button("Close", () => box.close(), { class: "bare" }));
-  const compare = () => address.go({ compare: search.comparison(design, design.drawings[shown], state), design: null, figure: null });
+  const compare = () => address.go({ compare: deeds.comparison(design, design.drawings[shown], state), design: null, figure: null });
   const about = h("div", { class: "about" }, ...facts(design), around, ...decisions(design, state));
   const content = h("div", { class: "design" }, head, h("div", { class: "body" }, h("div", { class: "look" }, stage, strip), about));
   const box = modal(content, { label: patent(design.patent_id) });
@@ -61,7 +61,7 @@ export async function open(state, answer) {
     if (event.key === "ArrowRight") turn(shown + 1);
     else if (event.key === "ArrowLeft") turn(shown - 1);
     else if (event.key.toLowerCase() === "c") compare();
-    else if (!keys(event, view) && search.act(event, design, state)) setTimeout(refresh, 150);
+    else if (!keys(event, view) && deeds.act(event, design, state)) setTimeout(refresh, 150);
   });
   const refresh = () => about.replaceChildren(...facts(design), around, ...decisions(design, state));
   turn(shown);
@@ -72,9 +72,9 @@ export async function open(state, answer) {
 function facts(design) {
   const lines = [
     ["Locarno", design.locarno && `${design.locarno} ${design.locarno_name ?? ""}`],
-    ["Kind", !design.locarno && design.subclass], ["Date", design.date], ["Verdict", design.verdict],
+    ["Kind", !design.locarno && design.subclass], ["Date", design.date], ["Verdict", design.verdict && verdict(design)],
     ["Score", design.score != null && score(design.score)], ["Figures", String(design.drawings.length)],
-    ["Index", design.index], ["File", design.drawings[0].path],
+    ...design.facts, ["Index", design.index], ["File", design.drawings[0].path],
   ].filter(([, value]) => value);
   return [h("h3", {}, design.title ?? "Untitled"),
     h("dl", { class: "facts-list" }, lines.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))];
@@ -97,7 +97,7 @@ function decisions(design, state) {
   note.value = known?.note ?? "";
   async function decide(changes) {
     await attempt(async () => {
-      await search.change(design, changes, state);
+      await deeds.change(design, changes, state);
       const now = matter.decided(design.patent_id);
       rates.forEach((one, place) => one.setAttribute("aria-pressed", String(now?.rating === matter.RATINGS[place])));
       star.setAttribute("aria-pressed", String(Boolean(now?.shortlisted)));

@@ -21,6 +21,9 @@ export const number = (value) => value.toLocaleString("en-US");
 export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
 export const score = (value) => (value == null ? "" : value.toFixed(2));
 
+/** How good a hit is, and how likely it is the same design; nothing is certain. */
+export const verdict = (hit) => `${hit.verdict} ${Math.round(100 * Math.min(Math.max(hit.probability, 0.01), 0.99))} %`;
+
 /** "USD0907292" as front pages print it, "US D907,292"; other ids as they are. */
 export function patent(id) {
   const match = /^USD0*(\d+)$/.exec(id);

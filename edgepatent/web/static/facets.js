@@ -85,15 +85,17 @@ function dates(years, state) {
   return section("Date", chart, slider, ends);
 }
 
-const TITLES = { index: "Index", applicant: "Applicant", country: "Country", status: "Status" };
+/** Facets that are plain lists, by the parameter that narrows; what chips call them. */
+export const NAMED = [["applicants", "Applicant"], ["countries", "Country"], ["uspc", "US class"]];
+const TITLES = [...NAMED, ["index", "Index"]];
 
 function named(found, state) {
-  return Object.entries(TITLES).map(([name, title]) => {
-    const values = found[name] ?? [];
-    if (values.length < 2) return null;
+  return TITLES.map(([name, title]) => {
+    const values = found[name];
+    if (values.length < 2 && !state[name].length) return null;
     return section(title, h("ul", { class: "tree" }, values.map((one) => h("li", {}, h("div", { class: "node" },
       button([h("span", {}, one.label), h("span", {}), h("span", { class: "count" }, number(one.designs))],
         () => address.go({ [name]: flip(state[name] ?? [], one.value), top: null }),
-        { class: "pick", "aria-pressed": String((state[name] ?? []).includes(one.value)) }))))));
+        { class: "pick", "aria-pressed": String(state[name].includes(one.value)) }))))));
   });
 }

@@ -2,16 +2,18 @@
 
 import * as address from "./address.js";
 import * as api from "./api.js";
+import * as deeds from "./deeds.js";
 import * as facets from "./facets.js";
 import * as matter from "./matter.js";
 import { views } from "./views.js";
-import { $, attempt, button, figure, h, number, patent, plural, say, score, toast, typing } from "./dom.js";
+import { $, attempt, button, figure, h, number, patent, plural, say, score, typing, verdict } from "./dom.js";
 
 let asked = null; // the question that is shown
 let answer = null;
 let pending = null;
 let parts = null; // the elements of this room
 let box = null; // the open dialog
+let unfolded = false; // whether hits that are no close match are shown
 
 export function leave() {
   asked = answer = parts = null;
@@ -39,6 +41,7 @@ async function ask(question, state) {
   const { signal } = pending;
   asked = question;
   answer = null;
+  unfolded = false;
   document.title = `${state.text ?? (state.like ? patent(state.like) : "Search")} – edgepatent`;
   parts.found.setAttribute("aria-busy", "true");
   const bar = h("div", { class: "bar" });
@@ -65,7 +68,23 @@ async function ask(question, state) {
 function draw(state) {
   const narrow = h("div", { class: "narrow" });
   parts.asking.replaceChildren(views(state), fold(), narrow);
-  parts.found.replaceChildren(status(state), chips(state), grid(state), more(state));
+  parts.found.replaceChildren(status(state), chips(state), grid(state), folded(state), more(state));
+}
+
+const close = (hit) => hit.verdict !== "no close match";
+
+/** The hits that nobody need see: how many there are, and a way to them. */
+function folded(state) {
+  const count = answer.hits.filter((hit) => !close(hit)).length;
+  if (!count || unfolded) return h("div", { hidden: true });
+  const shown = answer.hits.length - count;
+  return h("div", { class: "folded" },
+    h("p", {}, `${shown ? `${number(count)} more` : `The nearest ${plural(count, "design")}`} ${count === 1 ? "is" : "are"} no close match.`),
+    button(count === 1 ? "Show it" : "Show them", () => {
+      unfolded = true;
+      draw(state);
+      $(`[data-place="${shown}"]`)?.focus();
+    }));
 }
 
 function fold() {
@@ -106,6 +125,7 @@ function chips(state) {
   for (const code of state.locarno) chip(`Locarno ${code}`, { locarno: state.locarno.filter((one) => one !== code) });
   if (state.since) chip(`from ${state.since}`, { since: null });
   if (state.before) chip(`before ${state.before}`, { before: null });
+  for (const [name, label] of facets.NAMED) for (const value of state[name]) chip(`${label} ${value}`, { [name]: state[name].filter((one) => one !== value) });
   if (state.text) chip(state.fuse ? `ranked with “${state.text}”` : `“${state.text}”`, { text: null, fuse: false });
   return h("ul", { class: "chips", "aria-label": "Filters", hidden: !list.length }, list);
 }
@@ -113,9 +133,10 @@ function chips(state) {
 function grid(state) {
   if (!answer.hits.length) {
     return h("div", { class: "notice" }, h("p", {}, "No indexed drawing passes the filters."),
-      h("div", { class: "row" }, button("Take all filters off", () => address.go({ locarno: [], since: null, before: null, index: [], text: state.image.length || state.like ? null : state.text }))));
+      h("div", { class: "row" }, button("Take all filters off", () => address.go({ locarno: [], since: null, before: null, index: [], applicants: [], countries: [], uspc: [], text: state.image.length || state.like ? null : state.text }))));
   }
-  const list = h("ol", { class: "grid", "data-grid": "" }, answer.hits.map((hit, place) => h("li", {}, card(hit, place, state))));
+  const shown = unfolded ? answer.hits : answer.hits.filter(close);
+  const list = h("ol", { class: "grid", "data-grid": "" }, shown.map((hit, place) => h("li", {}, card(hit, place, state))));
   list.addEventListener("keydown", (event) => walk(event, list, state));
   return list;
 }
@@ -130,10 +151,10 @@ function card(hit, place, state) {
     class: `card${decided?.rating ? ` is-${decided.rating}` : ""}`,
     href: address.href({ ...state, design: hit.patent_id, figure: String(best.row) }),
     tabindex: place ? -1 : 0, "data-place": place,
-    "aria-label": `${hit.rank}. ${patent(hit.patent_id)}, ${hit.title ?? "untitled"}, ${figure(best)}${hit.score == null ? "" : `, score ${score(hit.score)}`}${decided?.rating ? `, rated ${decided.rating}` : ""}`,
+    "aria-label": `${hit.rank}. ${patent(hit.patent_id)}, ${hit.title ?? "untitled"}, ${figure(best)}${hit.verdict ? `, ${verdict(hit)}` : ""}${hit.score == null ? "" : `, score ${score(hit.score)}`}${decided?.rating ? `, rated ${decided.rating}` : ""}`,
   },
     h("span", { class: "sheet" }, picture, state.by !== "drawing" && hit.drawings.length > 1 && h("span", { class: "many" }, `${hit.drawings.length} figures`)),
-    hit.verdict && h("span", { class: "badge" }, hit.verdict),
+    hit.verdict && h("span", { class: "badge", "data-verdict": hit.verdict }, verdict(hit)),
     mark(decided),
     h("span", { class: "text" },
       h("span", { class: "line" }, h("span", { class: "id" }, patent(hit.patent_id)), h("span", { class: "num quiet" }, score(hit.score))),
@@ -183,51 +204,19 @@ function walk(event, list, state) {
       cards[target].tabIndex = 0;
       cards[target].focus();
     }
-  } else act(event, hit, state);
+  } else deeds.act(event, hit, state);
 }
 
-/** The keys that mean the same in the grid and in an open design. */
-export function act(event, hit, state) {
-  const key = event.key.toLowerCase();
-  if (/^[0-3]$/.test(key)) attempt(() => rate(hit, matter.RATINGS[Number(key) - 1] ?? null, state));
-  else if (key === "s") attempt(() => change(hit, { shortlisted: !matter.decided(hit.patent_id)?.shortlisted }, state));
-  else if (key === "l") address.visit(like(hit, state));
-  else if (key === "c") address.go({ compare: comparison(hit, hit.drawings[0], state), design: null, figure: null });
-  else return false;
-  event.preventDefault();
-  return true;
-}
-
-export const like = (hit, state) =>
-  address.href({ ...address.read(""), like: hit.patent_id, matter: state.matter, index: state.index });
-
-export const comparison = (hit, drawing, state) => {
-  const right = `${hit.patent_id}~${drawing.row}`;
-  if (state.image.length) return `0~~${right}`;
-  return `${state.like ?? hit.patent_id}~~${right}`;
-};
-
-export const rate = (hit, rating, state) => change(hit, { rating }, state);
-
-export async function change(hit, changes, state) {
-  if (!state.matter) {
-    toast("Ratings are kept in a matter: choose or begin one first.");
-    $("[data-matter]")?.focus();
-    return;
-  }
-  await matter.decide(state.matter, hit.patent_id, changes);
-  const place = answer?.hits.indexOf(hit) ?? -1;
+document.addEventListener("decided", ({ detail }) => {
+  const place = answer?.hits.findIndex((hit) => hit.patent_id === detail) ?? -1;
   const old = place >= 0 && $(`[data-place="${place}"]`);
-  if (old) {
-    const fresh = card(hit, place, state);
-    fresh.tabIndex = old.tabIndex;
-    const focused = old === document.activeElement;
-    old.replaceWith(fresh);
-    if (focused) fresh.focus();
-  }
-  const now = matter.decided(hit.patent_id);
-  say(`${patent(hit.patent_id)}: ${now?.rating ?? "not rated"}${now?.shortlisted ? ", on the shortlist" : ""}`);
-}
+  if (!old) return;
+  const fresh = card(answer.hits[place], place, address.read());
+  fresh.tabIndex = old.tabIndex;
+  const focused = old === document.activeElement;
+  old.replaceWith(fresh);
+  if (focused) fresh.focus();
+});
 
 async function open(state) {
   const wanted = state.compare ? `c${state.compare}` : state.design ? `d${state.design}` : null;
