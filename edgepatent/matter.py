@@ -55,6 +55,11 @@ class Decision(msgspec.Struct, frozen=True):
     shortlisted: bool = False
     changed: str = ""
 
+    @property
+    def in_words(self) -> str:
+        """Shortlist and rating, in a word or two; "" where nothing was decided."""
+        return ", ".join(word for word in (self.shortlisted and "shortlist", self.rating) if word)
+
 
 class Classified(msgspec.Struct, frozen=True):
     """What a drawing was classified as. ``created`` is UTC, ``queries`` are its views' copies."""

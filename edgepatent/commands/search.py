@@ -19,6 +19,7 @@ from edgepatent.options import (
 )
 
 if TYPE_CHECKING:
+    from edgepatent.matter import Matter
     from edgepatent_runtime.index import Index
     from edgepatent_runtime.search.request import Request
     from edgepatent_runtime.search.results import Result
@@ -134,7 +135,7 @@ def command(
 
             name = case.keep(filing.file(result, index), given)
             console.say(f"kept in {matter} as {name}", err=True)
-        _write(result, index, html, csv_file, record)
+        _write(result, index, case, html, csv_file, record)
         if as_json:
             from edgepatent.report.document import document
 
@@ -151,6 +152,7 @@ def command(
 def _write(
     result: "Result",
     index: "Index",
+    case: "Matter | None",
     html: Path | None,
     csv_file: Path | None,
     record: Path | None,
@@ -161,7 +163,7 @@ def _write(
     if html is not None:
         from edgepatent.report import build, page
 
-        whole.write(html, page.render(build.page_content(result, index)).encode())
+        whole.write(html, page.render(build.page_content(result, index, case)).encode())
     if csv_file is not None:
         from edgepatent.report import table
 

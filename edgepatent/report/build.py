@@ -1,28 +1,55 @@
 """From a result to what the page shows: pictures, facts, cards."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from edgepatent.matter import Decision, Matter
 from edgepatent.report import facts
-from edgepatent.report.document import drawing_name, searched_with
-from edgepatent.report.page import LARGE, SMALL, Card, PageContent, Picture, encoded, picture
+from edgepatent.report.asked import in_words
+from edgepatent.report.document import searched_with
+from edgepatent.report.page import (
+    LARGE,
+    SMALL,
+    Card,
+    PageContent,
+    Picture,
+    encoded,
+    picture,
+    thumbnail_picture,
+)
 from edgepatent.report.table import verdict
 from edgepatent_runtime import locarno, sources
 from edgepatent_runtime.errors import DrawingError
 from edgepatent_runtime.index import Index
-from edgepatent_runtime.search.results import Drawing, Hit, Patent, Result
+from edgepatent_runtime.search.results import Drawing, DrawingHit, Hit, Patent, Result
+
+# A printed page has room for so many views beside the best drawing. Sharp are those that say most:
+# a large sheet takes 20 ms, what the index keeps of it nothing.
+MOST_VIEWS, SHARP = 8, 2
 
 
-def page_content(result: Result, index: Index) -> PageContent:
-    """All that the page of a result shows."""
+def page_content(result: Result, index: Index, matter: Matter | None = None) -> PageContent:
+    """All that the page of a result shows, with what ``matter`` decided about its hits."""
+    from edgepatent.report import filing
+
+    decisions = {} if matter is None else matter.decisions()
+    asked = in_words(result.request)
+    record = filing.encode(filing.file(result, index)).decode()
+
+    def cards(hits: Sequence[Hit]) -> list[Card]:
+        return [_card(hit, result, decisions.get(hit.patent_id)) for hit in hits]
+
     return PageContent(
-        title="Patent drawing search",
+        title="Patent drawing search" if matter is None else matter.info.title,
         facts=_facts(result, index),
         notes=_notes(result),
         queries=_queries(result, index),
-        cards=[_card(hit, result) for hit in result.unfolded],
-        folded=[_card(hit, result) for hit in result.folded],
+        cards=cards(result.unfolded),
+        folded=cards(result.folded),
+        running=asked if matter is None else f"{matter.info.title} · {asked}",
+        records=[("The record of this search", record.splitlines())],
     )
 
 
@@ -97,25 +124,15 @@ def _queries(result: Result, index: Index) -> list[Picture]:
     ]
 
 
-def _card(hit: Hit, result: Result) -> Card:
-    pictures = [
-        picture(
-            found.pixels(),
-            LARGE if place == 0 else SMALL,
-            label=f"{hit.patent_id} {_figure(found)}" if place == 0 else _figure(found),
-            where=drawing_name(hit, place) if place == 0 else Path(found.path).name,
-            score=None if np.isnan(found.score) else found.score,
-        )
-        for place, found in enumerate(hit.drawings)
-    ]
+def _card(hit: Hit, result: Result, decided: Decision | None) -> Card:
+    pictures = _pictures(hit)
     place = _place(hit.drawings[0])
-    code = hit.locarno or hit.subclass or hit.klass
     return Card(
         rank=hit.rank,
         score=hit.score if result.cosines else None,
         verdict=verdict(hit) or None,
         patent_id=hit.patent_id,
-        locarno=code,
+        locarno=hit.locarno or hit.subclass or hit.klass,
         locarno_name=locarno.name(hit.locarno) if hit.locarno else None,
         title=hit.title,
         date=hit.date,
@@ -123,7 +140,27 @@ def _card(hit: Hit, result: Result) -> Card:
         facts=facts.listed(hit.bibliography),
         best=pictures[0],
         others=[place, *pictures[1:]] if place else pictures[1:],
+        left_out=len(hit.drawings) - len(pictures),
+        decided=decided.in_words if decided else None,
+        note=decided.note or None if decided else None,
     )
+
+
+def _pictures(patent: Patent) -> list[Picture]:
+    """The first drawings of a patent, the first of them large; later ones as the index has them."""
+    found = []
+    for place, one in enumerate(patent.drawings[: MOST_VIEWS + 1]):
+        score = one.score if isinstance(one, DrawingHit) and not np.isnan(one.score) else None
+        label, where = _figure(one), Path(one.path).name
+        if place == 0:
+            label, where = f"{patent.patent_id} {label}", str(one.image)
+        small = one.thumbnail() if place > SHARP else None
+        if small is not None:
+            found.append(thumbnail_picture(small, label=label, where=where, score=score))
+        else:
+            side = SMALL if place else LARGE
+            found.append(picture(one.pixels(), side, label=label, where=where, score=score))
+    return found
 
 
 def _place(found: Drawing) -> Picture | None:
@@ -141,17 +178,9 @@ def _place(found: Drawing) -> Picture | None:
     return encoded(marked(page, box, SMALL), label=f"{name} on its sheet", where="")
 
 
-def stored_card(patent: Patent, rank: int, *, decided: str, note: str | None) -> Card:
+def stored_card(patent: Patent, rank: int, decided: Decision) -> Card:
     """A patent that nothing was compared with, and what was decided about it."""
-    pictures = [
-        picture(
-            found.pixels(),
-            LARGE if place == 0 else SMALL,
-            label=f"{patent.patent_id} {_figure(found)}" if place == 0 else _figure(found),
-            where=str(found.image) if place == 0 else Path(found.path).name,
-        )
-        for place, found in enumerate(patent.drawings)
-    ]
+    pictures = _pictures(patent)
     return Card(
         rank=rank,
         score=None,
@@ -164,8 +193,9 @@ def stored_card(patent: Patent, rank: int, *, decided: str, note: str | None) ->
         facts=facts.listed(patent.bibliography),
         best=pictures[0],
         others=pictures[1:],
-        decided=decided or None,
-        note=note,
+        left_out=len(patent.drawings) - len(pictures),
+        decided=decided.in_words or None,
+        note=decided.note or None,
     )
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from edgepatent import kept
+from edgepatent.report.asked import in_words
 from edgepatent.report.document import HitEntry, hit_entry
-from edgepatent.report.matter import in_words
 from edgepatent.report.page import data_uri, encode_png
 from edgepatent.report.table import in_percent
 from edgepatent.templates import template

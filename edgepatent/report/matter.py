@@ -9,13 +9,15 @@ import msgspec
 
 from edgepatent import __version__
 from edgepatent.matter import RATINGS, Decision, Matter, Rating
+from edgepatent.report import filing
+from edgepatent.report.asked import in_words
 from edgepatent.report.build import stored_card
 from edgepatent.report.page import LARGE, Card, PageContent, Picture, picture
 from edgepatent.report.table import cell_text
 from edgepatent_runtime.errors import DrawingError, InputError
 from edgepatent_runtime.index import Index
 from edgepatent_runtime.search import sheets
-from edgepatent_runtime.search.request import Query, Request
+from edgepatent_runtime.search.request import Query
 
 COLUMNS = [
     "patent_id", "rating", "shortlisted", "note", "locarno", "title", "date", "path", "changed"
@@ -77,6 +79,11 @@ def page_content(matter: Matter, index: Index) -> PageContent:
         cards=list(_cards(designs, index)),
         order="the shortlist first",
         one="design",
+        running=matter.info.title,
+        records=[
+            (f"The record of search {name}", filing.encode(search).decode().splitlines())
+            for name, search in zip(matter.searches(), searches, strict=True)
+        ],
     )
 
 
@@ -102,40 +109,6 @@ def csv_of(matter: Matter, index: Index) -> str:
     return out.getvalue()
 
 
-def in_words(request: Request) -> str:
-    """What was asked, in a line."""
-    parts = []
-    if request.queries:
-        views = len(request.queries)
-        parts.append("one image" if views == 1 else f"{views} images of one design")
-    if request.like:
-        parts.append(f"like {request.like}")
-    if request.text:
-        parts.append(f"“{request.text}”")
-    if request.locarno:
-        parts.append(f"Locarno {', '.join(request.locarno)}")
-    named = (
-        ("without Locarno ", request.not_locarno),
-        ("US class ", request.uspc),
-        ("by ", request.applicants),
-        ("not by ", request.not_applicants),
-        ("in ", request.countries),
-        ("the family of ", request.families),
-        ("without the family of ", request.not_families),
-    )
-    parts += [label + ", ".join(values) for label, values in named if values]
-    if request.since:
-        parts.append(f"from {request.since}")
-    if request.before:
-        parts.append(f"before {request.before}")
-    return ", ".join(parts)
-
-
-def decided(one: Decision) -> str:
-    """What was decided, in a word or two."""
-    return ", ".join(word for word in (one.shortlisted and "shortlist", one.rating) if word)
-
-
 def ordered(matter: Matter) -> list[Decision]:
     """Decisions that say something: the shortlist first, then by rating."""
     said = [one for one in matter.decisions().values() if one.rating or one.note or one.shortlisted]
@@ -147,9 +120,7 @@ def _cards(designs: list[Decision], index: Index) -> Iterator[Card]:
     for one in designs:
         if one.patent_id in index:
             number += 1
-            yield stored_card(
-                index[one.patent_id], number, decided=decided(one), note=one.note or None
-            )
+            yield stored_card(index[one.patent_id], number, one)
 
 
 def _pictures(query: Query) -> list[Picture]:

@@ -34,8 +34,8 @@ class Card:
     """One hit: its best drawing first, then all its other views.
 
     ``score`` is None where nothing was compared, ``verdict`` where nothing tells how good it is;
-    ``facts`` are label and value of what else is known; ``decided`` and ``note`` come from a
-    matter.
+    ``facts`` are label and value of what else is known; ``left_out`` counts drawings that are not
+    shown; ``decided`` and ``note`` come from a matter.
     """
 
     rank: int
@@ -49,6 +49,7 @@ class Card:
     best: Picture
     others: Sequence[Picture]
     facts: Sequence[tuple[str, str]] = ()
+    left_out: int = 0
     verdict: str | None = None
     decided: str | None = None
     note: str | None = None
@@ -59,6 +60,8 @@ class PageContent:
     """All that the page shows; ``facts`` are the label and the value of what was searched, how.
 
     ``folded`` are cards that nobody need see; ``order`` says why one card comes before another.
+    ``running`` stands at the head of every printed page but the first; ``records`` are the
+    appendix: a title and the lines of each.
     """
 
     title: str
@@ -69,11 +72,21 @@ class PageContent:
     folded: Sequence[Card] = ()
     order: str = "most similar first"
     one: str = "hit"
+    running: str = ""
+    records: Sequence[tuple[str, Sequence[str]]] = ()
 
 
 def render(content: PageContent) -> str:
     """The page as HTML: no script, nothing fetched, every text escaped."""
     return template("edgepatent.report", "page.html.j2").render(page=content)
+
+
+def thumbnail_picture(png: bytes, *, label: str, where: str, score: float | None) -> Picture:
+    """A picture as an index keeps it, a PNG."""
+    from PIL.PngImagePlugin import PngImageFile
+
+    grey = np.asarray(PngImageFile(BytesIO(png)).convert("L"))
+    return encoded(_png(255 - grey, 2.0), label=label, where=where, score=score)
 
 
 def picture(
@@ -110,7 +123,6 @@ def encode_png(pixels: npt.NDArray[np.uint8], side: int) -> tuple[bytes, int, in
     third as large.
     """
     import cv2
-    from PIL import Image
 
     ink = 255 - cropped(pixels)
     factor = max(ink.shape) / side
@@ -118,7 +130,14 @@ def encode_png(pixels: npt.NDArray[np.uint8], side: int) -> tuple[bytes, int, in
         height, width = (max(1, round(length / factor)) for length in ink.shape)
         ink = cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
     # Averaging leaves thin lines pale: up to twice the ink keeps them visible.
-    darker = np.minimum(ink * np.float32(min(max(factor, 1.0), 2.0)), 255)
+    return _png(ink, min(max(factor, 1.0), 2.0))
+
+
+def _png(ink: npt.NDArray[np.uint8], times: float) -> tuple[bytes, int, int]:
+    """So many times the ink [H, W] as a PNG of 16 greys; its width and height too."""
+    from PIL import Image
+
+    darker = np.minimum(ink * np.float32(times), 255)
     levels = np.rint((255 - darker) / 17).astype(np.uint8)
     paletted = Image.fromarray(levels, mode="P")
     paletted.putpalette([value for level in range(16) for value in (level * 17,) * 3])

@@ -35,7 +35,6 @@ def command(
     import msgspec
 
     from edgepatent.matter import Matter, Rating
-    from edgepatent.report.matter import decided
     from edgepatent_runtime.patent_id import canonical
 
     if rating is None and note is None and shortlist is None:
@@ -51,4 +50,4 @@ def command(
             note=msgspec.UNSET if note is None else note,
             shortlisted=msgspec.UNSET if shortlist is None else shortlist,
         )
-        console.say(f"{made.patent_id}: {decided(made) or 'no rating'}")
+        console.say(f"{made.patent_id}: {made.in_words or 'no rating'}")

@@ -15,7 +15,8 @@ def command(matter: Path, as_json: bool) -> None:
     """Show what a matter holds: searches, ratings, notes."""
     from edgepatent.matter import Matter
     from edgepatent.report import filing
-    from edgepatent.report.matter import decided, in_words, ordered
+    from edgepatent.report.asked import in_words
+    from edgepatent.report.matter import ordered
 
     case = Matter(matter)
     searches = {name: case.search(name) for name in case.searches()}
@@ -46,5 +47,5 @@ def command(matter: Path, as_json: bool) -> None:
         console.print_table(["classified", "images", "as"], rows)
     decisions = ordered(case)
     if decisions:
-        rows = [[one.patent_id, decided(one), one.note] for one in decisions]
+        rows = [[one.patent_id, one.in_words, one.note] for one in decisions]
         console.print_table(["design", "rated", "note"], rows)

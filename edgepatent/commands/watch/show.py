@@ -21,7 +21,7 @@ def command(name: str, watches: Path, as_json: bool) -> None:
     if as_json:
         console.print_json({"watch": watch, "seen": seen})
         return
-    from edgepatent.report.matter import in_words
+    from edgepatent.report.asked import in_words
 
     console.say(f"{watch.name}: {in_words(watch.request)}")
     for query in watch.request.queries:

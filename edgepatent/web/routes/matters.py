@@ -9,6 +9,7 @@ from edgepatent import matter
 from edgepatent.matter import Matter, Rating
 from edgepatent.report import filing
 from edgepatent.report import matter as papers
+from edgepatent.report.asked import in_words
 from edgepatent.web import parameters
 from edgepatent.web.desk import Desk
 from edgepatent.web.images import DIGITS, Reference
@@ -121,7 +122,7 @@ def _search(kept: Matter, case: str, name: str) -> SearchEntry:
         query.path: Reference(query.path.rpartition("/")[2][:DIGITS])
         for query in filed.request.queries
     }
-    words = papers.in_words(filed.request)
+    words = in_words(filed.request)
     address = parameters.address(filed.request, images, case)
     return SearchEntry(name, filed.created, words, len(filed.hits), address)
 
