@@ -51,13 +51,15 @@ check: setup ## lint, format, types, and whether the generated docs are fresh
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(PACKAGES)
 	$(BIN)/python docs/make_cli_reference.py --check
+	$(BIN)/python docs/make_recipe_reference.py --check
 
 format: setup ## format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: setup ## write docs/cli.md from --help, draw the pictures (the report needs chromium)
+docs: setup ## write docs/cli.md and docs/recipe.md, draw the pictures (the report needs chromium)
 	$(BIN)/python docs/make_cli_reference.py
+	$(BIN)/python docs/make_recipe_reference.py
 	$(BIN)/python docs/make_pictures.py
 
 demo: setup ## synthesise, train, export INT8, index, search: the whole chain in a few minutes

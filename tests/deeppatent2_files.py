@@ -4,11 +4,14 @@ import io
 import json
 import tarfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw
+
+from edgepatent_runtime.record import Skipped
+from edgepatent_runtime.sources import open_source, read_page
 
 # What each year's JSON is called inside its ZIP, and how the folders in its archives are named.
 QUIRKS = {
@@ -85,26 +88,28 @@ def write_unpacked(folder: Path, year: int, records: list[dict[str, Any]]) -> Pa
     return folder
 
 
-def tar_gz(names: Iterable[str], place: str) -> bytes:
+def tar_gz(names: Iterable[str], place: str, drawn: Callable[[str], bytes] | None = None) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as archive:
         for name in sorted(names):
-            data = png(hash(name))
+            data = drawn(name) if drawn else png(hash(name))
             member = tarfile.TarInfo(f"{place}/{name}" if place else name)
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
     return out.getvalue()
 
 
-def year_zip(year: int, records: list[dict[str, Any]]) -> bytes:
-    """The whole ZIP of a year, before it is cut in parts."""
+def year_zip(
+    year: int, records: list[dict[str, Any]], drawn: Callable[[str], bytes] | None = None
+) -> bytes:
+    """The whole ZIP of a year, before it is cut in parts; ``drawn`` gives the PNG of a name."""
     description, original, segmented = QUIRKS[year]
     sheets, figures = image_names(records)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(f"{year}/{description}", json.dumps(records))
-        archive.writestr(f"{year}/Original.tar.gz", tar_gz(sheets, original))
-        archive.writestr(f"{year}/Segmented.tar.gz", tar_gz(figures, segmented))
+        archive.writestr(f"{year}/Original.tar.gz", tar_gz(sheets, original, drawn))
+        archive.writestr(f"{year}/Segmented.tar.gz", tar_gz(figures, segmented, drawn))
     return out.getvalue()
 
 
@@ -115,3 +120,28 @@ def write_parts(folder: Path, year: int, data: bytes, parts: int = 3) -> None:
     for number in range(parts):
         part = data[number * size : (number + 1) * size]
         (folder / f"{year}.a{chr(97 + number)}").write_bytes(part)
+
+
+def write_designs(folder: Path, year: int, designs: int, views: int, seed: int) -> list[str]:
+    """A year of synthetic designs as DeepPatent2 has them, in parts; the ids of its patents."""
+    source = open_source(
+        f"synthetic:designs={designs},views={views},seed={seed},size=160,captions=0"
+    )
+    pictures: dict[str, bytes] = {}
+    records = []
+    for number, drawing in enumerate(source.records(Skipped())):
+        patent, sheet = 10_000 * (year - 1950) + number // views, number % views + 1
+        entry = record(
+            patent,
+            year,
+            sheet,
+            1,
+            classification_locarno=(drawing.locarno or "").replace("-", ""),
+            object_title=drawing.title,
+        )
+        out = io.BytesIO()
+        Image.fromarray(read_page(drawing.image)).save(out, "PNG")
+        pictures[entry["figure_file"]] = pictures[entry["subfigure_file"]] = out.getvalue()
+        records.append(entry)
+    write_parts(folder, year, year_zip(year, records, pictures.__getitem__))
+    return sorted({str(entry["patentID"]) for entry in records})

@@ -70,7 +70,8 @@ if TYPE_CHECKING:
     "sweep_file",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     metavar="FILE",
-    help="Train every combination of the values of FILE ([grid]: recipe keys and lists of values), "
+    help="Train every combination of the values of FILE ([grid]: recipe keys and lists of values; "
+    "or several [[grid]]), "
     "each in a folder below RUN; RUN/sweep.md is their table.",
 )
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint of RUN.")
@@ -148,8 +149,8 @@ def command(
                 "notify": lambda line: console.say(line, err=True),
             }
             if sweep_file or begun:
-                grid = read_sweep(sweep_file) if sweep_file else begun.grid  # type: ignore[union-attr]
-                rows = sweep(recipe, grid, records, out, **common)
+                grids = read_sweep(sweep_file) if sweep_file else begun.grids  # type: ignore[union-attr]
+                rows = sweep(recipe, grids, records, out, **common)
             else:
                 run = train(recipe, records, out, tensorboard=tensorboard, **common)
     except KeyboardInterrupt:

@@ -29,7 +29,7 @@ def base(tiny: Tiny) -> Recipe:
 
 
 def test_every_combination_is_a_recipe(base: Recipe) -> None:
-    found = cells({**GRID, "loss.scores": [[1.0, 0.5, 0.25], [1.0, 0.0, 0.0]]}, base)
+    found = cells([{**GRID, "loss.scores": [[1.0, 0.5, 0.25], [1.0, 0.0, 0.0]]}], base)
     assert len(found) == len({cell.name for cell, _ in found}) == 8
     cell, recipe = found[-1]
     assert cell.name == "008-tau=0.5-seed=1-scores=1-0-0"
@@ -49,7 +49,13 @@ def test_what_is_no_recipe_is_refused_before_anything_is_trained(
     grid: dict[str, list[Any]], says: str, base: Recipe
 ) -> None:
     with pytest.raises(RecipeError, match=says):
-        cells(grid, base)
+        cells([grid], base)
+
+
+def test_several_grids_follow_each_other(base: Recipe) -> None:
+    found = cells([{"loss.tau": [0.1]}, {"loss.tau": [0.2], "model.pool": ["avg"]}], base)
+    assert [cell.name for cell, _ in found] == ["001-tau=0.1", "002-tau=0.2-pool=avg"]
+    assert [recipe.model.pool for _, recipe in found] == ["gem", "avg"]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +74,7 @@ class KilledError(Exception):
 def test_cut_off_it_goes_on_and_ends_as_it_would_have(
     records: list[Record], base: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = sweep(base, GRID, records, tmp_path / "whole", sources=["here"])
+    whole = sweep(base, [GRID], records, tmp_path / "whole", sources=["here"])
     assert [row.settings["loss.tau"] for row in whole] == [0.1, 0.1, 0.5, 0.5]
     trained: list[str] = []
 
@@ -82,16 +88,16 @@ def test_cut_off_it_goes_on_and_ends_as_it_would_have(
     with monkeypatch.context() as patch:
         patch.setattr(module, "train", die_in_the_third)
         with pytest.raises(KilledError):
-            sweep(base, GRID, records, out, sources=["here"])
+            sweep(base, [GRID], records, out, sources=["here"])
     assert len(json.loads((out / "sweep.json").read_bytes())) == 2
     assert "2 of 4 runs" in (out / "sweep.md").read_text()
     with pytest.raises(TrainingError, match="go on with --resume"):
-        sweep(base, GRID, records, out, sources=["here"])
+        sweep(base, [GRID], records, out, sources=["here"])
     with pytest.raises(TrainingError, match="another sweep"):
-        sweep(base, {"seed": [0]}, records, out, sources=["here"], resume=True)
+        sweep(base, [{"seed": [0]}], records, out, sources=["here"], resume=True)
     begun = Opened.at(out)
     said: list[str] = []
-    again = sweep(begun.base, begun.grid, records, out, sources=begun.sources, resume=True,
+    again = sweep(begun.base, begun.grids, records, out, sources=begun.sources, resume=True,
                   notify=said.append)  # fmt: skip
     assert again == whole
     assert not any(line.startswith(("1 of 4", "2 of 4")) for line in said)
@@ -108,7 +114,7 @@ def test_a_folder_with_a_run_is_left_alone(
 ) -> None:
     (tmp_path / "recipe.toml").write_text("")
     with pytest.raises(TrainingError, match="holds a run"):
-        sweep(base, GRID, records, tmp_path)
+        sweep(base, [GRID], records, tmp_path)
 
 
 def test_the_table_averages_over_seeds_and_marks_the_best() -> None:

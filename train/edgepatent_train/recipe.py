@@ -25,12 +25,14 @@ LossLevel = Literal["patent", "name", "subclass", "class"]
 
 
 class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The network. ``size`` in pixels, ``dimensions`` of the embedding.
+    """The network: ``backbone`` is its name in timm, ``size`` the side of a drawing in pixels,
+    ``dimensions`` those of the embedding.
 
     ``weights`` is empty (random initial weights), a safetensors file, the folder of an earlier run
     whose backbone is taken over, or ``timm`` (download the pretrained weights of that name).
-    ``pool`` is ``gem`` (generalised mean with exponent ``gem_p``, learned or not), ``avg``, or
-    ``native``: the backbone's own, for transformers with a class token or attention pooling.
+    ``pool`` is ``gem`` (generalised mean with exponent ``gem_p``, learned with
+    ``learn_gem = true``), ``avg``, or ``native``: the backbone's own, for transformers with a class
+    token or attention pooling.
     ``head = "whitened"`` starts the projection as a PCA whitening fitted on the training drawings,
     its eigenvalues λ taken to −``whiten_power``/2; ``"discriminative"`` whitens what differs
     within a patent instead and keeps the directions in which patents differ most.
@@ -38,6 +40,7 @@ class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     what tells one patent from the next is often in the strokes, which later layers forget.
     ``activation = "relu"`` puts ReLU in place of SiLU, hard-swish and GELU, and
     ``squeeze_excite = false`` leaves those gates out: neither has a fused INT8 kernel.
+    ``drop_path`` is the probability with which a residual branch is skipped (stochastic depth).
     """
 
     backbone: str
@@ -56,7 +59,8 @@ class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LossRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The loss. ``scores`` of the levels, finest first; ``tau`` is the temperature τ.
+    """The loss: ``name`` says which, ``scores`` are those of the levels, finest first, ``tau`` is
+    the temperature τ, which ``learn_tau = true`` lets training change.
 
     Three scores are those of patent, subclass and class; with four the second is that of the
     *name*: drawings whose titles or nouns say the same thing (`names`). ``normalise = "apart"``
@@ -103,7 +107,8 @@ class KinRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SamplerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A batch: so many classes, subclasses of each, patents of each, and views of each patent.
+    """A batch: so many ``classes``, ``subclasses`` of each, ``patents`` of each, and ``views`` of
+    each patent.
 
     ``views_cap`` is the most drawings of one patent that take part in an epoch, so that a patent
     with a hundred drawings does not fill it.
@@ -122,7 +127,8 @@ class SamplerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SourceRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One of several sources of drawings: ``--data NAME=SPEC`` says where its drawings lie.
+    """One of several sources of drawings: ``--data NAME=SPEC`` says where those of that ``name``
+    lie.
 
     ``share`` is its part of every batch beside the other sources' (`mixing`), ``loss`` what its
     drawings weigh as anchors of the labelled loss, ``views`` how many drawings of a patent stand in
@@ -189,11 +195,14 @@ class DistillRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OptimizerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the weights move.
+    """How the weights move: ``epochs`` of ``epoch_steps`` each (0: until every patent has come up),
+    by the timm optimiser ``name``.
 
-    ``lr`` is the head's learning rate, ``backbone_lr`` a factor of it, and ``layer_decay`` one
-    more for every stage further from the head. ``freeze`` leaves so many leading stages of the
-    backbone as they are (the stem is the first): where no gradient is wanted none is computed,
+    ``lr`` is the head's learning rate, reached after ``warmup``, a share of the steps, and then
+    lowered to 0 along a cosine; ``weight_decay`` pulls weights to 0; ``clip`` bounds the norm of a
+    gradient (0: not at all). The backbone's rate is ``backbone_lr`` times it, with ``layer_decay``
+    as one more factor for every stage further from the head. ``freeze`` leaves so many leading
+    stages of the backbone as they are (the stem is the first): no gradient is computed for them,
     and large maps are the leading ones. ``freeze_bn`` keeps BatchNorm statistics as they
     are. ``sizes`` in pixels share the epochs evenly, one after the other: [128, 224, 320] spends a
     third of them on drawings of 128 pixels, where a step is six times cheaper than at the last;
@@ -201,7 +210,9 @@ class OptimizerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     (Li et al. 2018, L2-SP); ``interpolate`` < 1 mixes the trained weights with the initial ones in
     the end (Wortsman et al. 2022, WiSE-FT): 0.5 is half way. ``ema`` is the decay of the averaged
     weights that are evaluated and kept, 0 for none. ``micro_batch`` > 0 computes that many
-    drawings at a time with the exact gradient of the whole batch (gradient caching).
+    drawings at a time with the exact gradient of the whole batch (gradient caching). Every
+    ``checkpoint_steps`` steps a checkpoint is written. ``precision = "bf16"`` halves the memory on
+    a GPU; ``workers`` processes augment drawings beside the training (0: the training itself).
     """
 
     epochs: int = 10
@@ -241,7 +252,12 @@ class EvaluationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that decides what a training run gives, besides its data."""
+    """Everything that decides what a training run gives, besides its data.
+
+    The tables ``model``, ``kin``, ``loss``, ``sampler``, ``augment``, ``distill``, ``optimizer``
+    and ``evaluation``, any number of ``sources``, and ``seed``, from which all randomness follows.
+    ``extends`` names a recipe whose settings are taken over.
+    """
 
     model: ModelRecipe
     kin: KinRecipe = KinRecipe()

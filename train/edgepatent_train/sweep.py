@@ -1,17 +1,20 @@
 """Many trainings that differ in a few settings, and the table of what they gave.
 
-A sweep is a TOML file with one table, ``[grid]``: recipe keys and the values to try.
+A sweep is a TOML file with a table ``[grid]``, or several ``[[grid]]``: recipe keys and the values
+to try.
 
-    [grid]
+    [[grid]]
     "loss.tau" = [0.05, 0.1, 0.2]
     "loss.scores" = [[1.0, 0.5, 0.25], [1.0, 0.2, 0.05]]
     seed = [0, 1]
 
-Every combination is a run of its own in a folder below OUT, in the order of the file. A sweep that
-was interrupted goes on where it stopped: finished runs stay, the one that was cut off resumes.
+Every combination within a grid is a run of its own in a folder below OUT, in the order of the file.
+A sweep that was interrupted goes on where it stopped: finished runs stay, the one that was cut off
+resumes.
 """
 
 import itertools
+import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -36,6 +39,7 @@ BASE = "base.toml"
 TABLE = "sweep.md"
 ROWS = "sweep.json"
 MOST = 1000
+Grid = dict[str, list[Any]]
 SEED = "seed"
 
 
@@ -61,24 +65,26 @@ class Row(msgspec.Struct, frozen=True):
     levels: dict[str, tuple[float, float, float]]
 
 
-def read_sweep(file: Path) -> dict[str, list[Any]]:
-    """The grid of a sweep file. Raises `RecipeError` for anything else."""
+def read_sweep(file: Path) -> list[Grid]:
+    """The grids of a sweep file. Raises `RecipeError` for anything else."""
     found = _toml(file)
-    grid = found.get("grid")
-    if set(found) != {"grid"} or not isinstance(grid, dict) or not grid:
-        raise RecipeError(f"the sweep {file} needs one table, [grid], of recipe keys and values")
-    for key, values in grid.items():
+    grids = found.get("grid")
+    grids = [grids] if isinstance(grids, dict) else grids
+    if set(found) != {"grid"} or not isinstance(grids, list) or not all(grids) or not grids:
+        raise RecipeError(f"the sweep {file} needs a table [grid] of recipe keys and values")
+    for key, values in ((key, values) for grid in grids for key, values in grid.items()):
         if not isinstance(values, list) or not values:
             raise RecipeError(f"the sweep {file}: {key} needs a list of values to try")
-    return grid
+    return grids
 
 
-def cells(grid: Mapping[str, Sequence[Any]], base: Recipe) -> list[tuple[Cell, Recipe]]:
-    """Every combination of ``grid`` with its recipe. Raises `RecipeError` for one that is none."""
-    if np.prod([len(values) for values in grid.values()]) > MOST:
+def cells(grids: Sequence[Grid], base: Recipe) -> list[tuple[Cell, Recipe]]:
+    """Every combination of each grid with its recipe. Raises `RecipeError` for one that is none."""
+    if sum(math.prod(len(values) for values in grid.values()) for grid in grids) > MOST:
         raise RecipeError(f"a sweep of more than {MOST} trainings: leave values out")
     found = []
-    for number, values in enumerate(itertools.product(*grid.values()), 1):
+    combined = ((grid, values) for grid in grids for values in itertools.product(*grid.values()))
+    for number, (grid, values) in enumerate(combined, 1):
         settings = dict(zip(grid, values, strict=True))
         changes: dict[str, Any] = {}
         for key, value in settings.items():
@@ -93,7 +99,7 @@ def cells(grid: Mapping[str, Sequence[Any]], base: Recipe) -> list[tuple[Cell, R
 
 def sweep(
     base: Recipe,
-    grid: Mapping[str, Sequence[Any]],
+    grids: Sequence[Grid],
     records: Sequence[Record] | Mapping[str, Sequence[Record]],
     out: Path,
     *,
@@ -104,15 +110,15 @@ def sweep(
     progress: Progress = silent,
     notify: Notify = lambda line: None,
 ) -> list[Row]:
-    """Train every combination of ``grid`` into a folder below ``out``; the rows of the table.
+    """Train every combination of ``grids`` into a folder below ``out``; the rows of the table.
 
     The table is written anew after each (sweep.md, and sweep.json for programs). With ``resume``
-    goes on with the sweep of the same grid and recipe that ``out`` holds. Raises what
+    goes on with the sweep of the same grids and recipe that ``out`` holds. Raises what
     `trainer.train` raises, and `TrainingError` for a folder that holds another sweep.
     """
     skipped = Skipped() if skipped is None else skipped
-    every = cells(grid, base)
-    _begin(out, grid, sources, base, resume=resume)
+    every = cells(grids, base)
+    _begin(out, grids, sources, base, resume=resume)
     rows: list[Row] = []
     for number, (cell, recipe) in enumerate(every, 1):
         folder = out / cell.name
@@ -139,7 +145,7 @@ def sweep(
 class Opened(msgspec.Struct, frozen=True):
     """The sweep that a folder holds."""
 
-    grid: dict[str, list[Any]]
+    grids: list[Grid]
     sources: list[str]
     base: Recipe
 
@@ -159,13 +165,13 @@ def _toml(file: Path) -> dict[str, Any]:
 
 def _begin(
     out: Path,
-    grid: Mapping[str, Sequence[Any]],
+    grids: Sequence[Grid],
     sources: Sequence[str],
     base: Recipe,
     *,
     resume: bool,
 ) -> None:
-    sweep = Opened({key: list(values) for key, values in grid.items()}, list(sources), base)
+    sweep = Opened(list(grids), list(sources), base)
     if (out / SWEEP).exists():
         if not resume:
             raise TrainingError(
@@ -179,7 +185,7 @@ def _begin(
     if (out / RECIPE).exists():
         raise TrainingError(f"{out} holds a run: choose another --out for a sweep")
     write_atomic(out / BASE, dump_recipe(base).encode())
-    told = {"sources": sweep.sources, "grid": sweep.grid}
+    told = {"sources": sweep.sources, "grid": sweep.grids}
     write_atomic(out / SWEEP, tomli_w.dumps(told).encode())
 
 
@@ -205,10 +211,10 @@ def _row(cell: Cell, run: Run) -> Row:
 
 def table(rows: Sequence[Row], planned: int) -> str:
     """The rows as Markdown, runs that differ in their seed alone averaged, the best in bold."""
-    keys = [key for key in rows[0].settings if key != SEED]
+    keys = [key for key in dict.fromkeys(k for row in rows for k in row.settings) if key != SEED]
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        groups.setdefault(str([row.settings[key] for key in keys]), []).append(row)
+        groups.setdefault(str([row.settings.get(key) for key in keys]), []).append(row)
     levels = [level for level in metrics.LEVELS if any(level in row.levels for row in rows)]
 
     def mean_of(own: Sequence[Row], level: str) -> float:
@@ -226,7 +232,7 @@ def table(rows: Sequence[Row], planned: int) -> str:
         "|" + "---|" * (len(keys) + len(levels) + 2),
     ]
     for place, own in enumerate(groups.values()):
-        names = [_short(own[0].settings[key]) for key in keys]
+        names = [_short(own[0].settings.get(key, "")) for key in keys]
         before = _mean([row.first for row in own if row.first is not None])
         scores = []
         for level in levels:
