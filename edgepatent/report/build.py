@@ -15,6 +15,7 @@ from edgepatent.report.page import (
     Card,
     PageContent,
     Picture,
+    encode_png,
     encoded,
     picture,
     thumbnail_picture,
@@ -103,15 +104,16 @@ def _notes(result: Result) -> list[str]:
 def _queries(result: Result, index: Index) -> list[Picture]:
     """The query's views: the images that were given, or the drawings of ``--like``."""
     if result.request.like is None:
-        return [
-            picture(
-                view.page,
-                LARGE,
-                label=f"Query view {number}" if len(result.views) > 1 else "Query",
-                where=f"{view.name}, SHA-256 {view.sha256[:16]}",
-            )
-            for number, view in enumerate(result.views, start=1)
-        ]
+        pictures = []
+        for number, view in enumerate(result.views, start=1):
+            label = f"Query view {number}" if len(result.views) > 1 else "Query"
+            where = f"{view.name}, SHA-256 {view.sha256[:16]}"
+            pictures.append(picture(view.page, LARGE, label=label, where=where))
+            if view.taken is not None:
+                label = f"{label}, as it was photographed"
+                photograph = encode_png(view.taken, LARGE, photograph=True)
+                pictures.append(encoded(photograph, label=label, where=where))
+        return pictures
     patent = index[result.request.like]
     return [
         picture(

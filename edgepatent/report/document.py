@@ -101,6 +101,10 @@ def searched_with(result: Result) -> list[str]:
         names = ", ".join(view.name for view in sheets)
         lines.append(f"searched with {len(sheets)} pages as views of one design: {names}")
     for sheet in sheets:
+        if sheet.taken is not None:
+            lines.append(
+                f"{sheet.name} shows a sheet on a table: searched with the sheet, laid flat"
+            )
         lines += [f"{line}: searched all the same" for line in no_drawings([sheet])]
         figures = [view.name.rpartition("#")[2] for view in result.views if view.of == sheet.name]
         if figures:

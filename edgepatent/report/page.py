@@ -116,21 +116,23 @@ def data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def encode_png(pixels: npt.NDArray[np.uint8], side: int) -> tuple[bytes, int, int]:
+def encode_png(
+    pixels: npt.NDArray[np.uint8], side: int, *, photograph: bool = False
+) -> tuple[bytes, int, int]:
     """A grey page, cropped to its ink, as a PNG of 16 greys; its width and height too.
 
     At most ``side`` pixels long. Sixteen levels look the same on line art and make the file a
-    third as large.
+    third as large. A ``photograph`` is neither cropped nor darkened.
     """
     import cv2
 
-    ink = 255 - cropped(pixels)
+    ink = 255 - (pixels if photograph else cropped(pixels))
     factor = max(ink.shape) / side
     if factor > 1:
         height, width = (max(1, round(length / factor)) for length in ink.shape)
         ink = cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
     # Averaging leaves thin lines pale: up to twice the ink keeps them visible.
-    return _png(ink, min(max(factor, 1.0), 2.0))
+    return _png(ink, 1.0 if photograph else min(max(factor, 1.0), 2.0))
 
 
 def _png(ink: npt.NDArray[np.uint8], times: float) -> tuple[bytes, int, int]:

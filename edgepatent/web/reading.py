@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 import numpy as np
@@ -14,6 +14,9 @@ from edgepatent_runtime.record import ImageRef
 from edgepatent_runtime.search.request import Crop, Query
 from edgepatent_runtime.search.results import View
 from edgepatent_runtime.workers.worker import Worker, WorkerError
+
+if TYPE_CHECKING:
+    from edgepatent_runtime.search.sheets import Sheet
 
 Page = npt.NDArray[np.uint8]
 T = TypeVar("T")
@@ -147,18 +150,20 @@ def _views(asked: Asked) -> list[View]:
 def _figures(part: Part) -> list[Found]:
     from edgepatent_runtime.figures import figures
 
-    return [Found(query.page, figure) for query, page in _pages(part) for figure in figures(page)]
+    return [
+        Found(query.page, figure) for query, page, _ in _pages(part) for figure in figures(page)
+    ]
 
 
 def _picture(arguments: tuple[Part, int]) -> bytes:
     from edgepatent_runtime import drawing
 
     part, side = arguments
-    _, page = next(_pages(part))
+    page = next(_pages(part)).page
     return encode(drawing.crop(page, part.crop), side)
 
 
-def _pages(part: Part) -> Iterator[tuple[Query, Page]]:
+def _pages(part: Part) -> "Iterator[Sheet]":
     from edgepatent_runtime.search import sheets
 
     return sheets.pages(part.data, Query("image", part.page))

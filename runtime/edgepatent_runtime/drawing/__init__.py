@@ -13,11 +13,11 @@ among them.
 
 from pathlib import Path
 
-from edgepatent_runtime.drawing.files import Page, decode, pages
+from edgepatent_runtime.drawing.files import Page, decode, decode_photograph, pages
 from edgepatent_runtime.drawing.normal import normalise
 from edgepatent_runtime.errors import DrawingError
 
-__all__ = ["Page", "decode", "normalise", "pages", "read_drawing"]
+__all__ = ["Page", "decode", "decode_photograph", "normalise", "pages", "read_drawing"]
 
 Box = tuple[int, int, int, int]
 

@@ -62,16 +62,25 @@ def decode(source: Path | str | bytes, page: int = 0) -> Page:
 
     Reads PNG, JPEG, BMP, GIF, WebP, TIFF (page ``page``, from 0) and, with the pdf extra, PDF.
     Colour becomes luminance, transparency white; EXIF orientation is applied; white on black is
-    turned round; the uneven light of a photograph is evened out.
+    turned round; the uneven light of a photograph is evened out, and a sheet on a table laid flat.
 
     Raises `DrawingError`: missing, empty, unknown, damaged or truncated files, pages that are
     not there, and pictures of more than `MAX_PIXELS`, which are refused before they are decoded.
+    """
+    return decode_photograph(source, page)[0]
+
+
+def decode_photograph(source: Path | str | bytes, page: int = 0) -> tuple[Page, Page | None]:
+    """What `decode` gives, and the photograph [H, W] in which a sheet lay that was laid flat.
+
+    None for all that is no photograph of a sheet on a table.
     """
     with _open(source) as file:
         if _starts_with(file, _PDF):
             from edgepatent_runtime.drawing.pdf import read_pdf_page
 
-            return read_pdf_page(source if isinstance(source, bytes) else Path(source), page)
+            pdf = source if isinstance(source, bytes) else Path(source)
+            return read_pdf_page(pdf, page), None
         with _explained(source):
             if page:
                 _require_tiff(file, page)

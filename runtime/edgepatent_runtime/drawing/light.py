@@ -11,6 +11,8 @@ Light = npt.NDArray[np.float32]
 
 # Longest side, in pixels, of the picture on which light is judged.
 _JUDGED = 128
+# The same where the corners of a sheet are looked for: the finer, the straighter it is laid.
+_CORNERS = 512
 # A page is inverted when its border and its whole are darker than this.
 _DARK = 110
 # Paper this bright needs no levelling.
@@ -31,38 +33,46 @@ _STRIP = 1 << 20
 _LINES = (1e-5, 0.2)
 
 
-def even_out(image: Image.Image) -> Page:
+def even_out(image: Image.Image) -> tuple[Page, Page | None]:
     """A page of mode "1" or "L" → uint8 [H, W] with paper at 255 and ink dark.
 
     White on black is turned round; paper that a scanner left grey is lifted to white; of a
-    photograph, the uneven light is divided out and the table around the page left out; faint ink
-    is darkened. Pages of one bit can only be inverted.
+    photograph, the uneven light is divided out, and where there is a table around the page, this is
+    laid flat: then the other picture is what was photographed, as it was. Faint ink is darkened.
+    Pages of one bit can only be inverted.
     """
     bilevel = image.mode == "1"
     gray = image if image.mode == "L" else image.convert("L")
-    small = gray.reduce(max(1, -(-max(gray.size) // _JUDGED)))
+    small = _judged(gray)
     pixels = np.asarray(small)
     white = _border(pixels).min() >= _WHITE
-    if not white and not bilevel:
+    if not white and not bilevel and _is_framed(pixels):
+        flat = _laid_flat(gray)
+        if flat is not None:
+            return _darken(_lift(flat, _judged(flat), photograph=True)), np.asarray(gray)
         sheet = _sheet_on_table(pixels)
         if sheet is not None:
-            return _darken(_cut_out(gray, pixels, sheet))
+            return _darken(_cut_out(gray, pixels, sheet)), None
     if np.median(_border(pixels)) < _DARK and np.median(pixels) < _DARK:
         gray, small = ImageChops.invert(gray), ImageChops.invert(small)
     if bilevel:
-        return np.asarray(gray)
-    return _darken(gray if white else _lift(gray, small))
+        return np.asarray(gray), None
+    return _darken(gray if white else _lift(gray, small)), None
+
+
+def _judged(gray: Image.Image, side: int = _JUDGED) -> Image.Image:
+    return gray.reduce(max(1, -(-max(gray.size) // side)))
 
 
 def _border(pixels: Page | Light) -> Page | Light:
     return np.concatenate((pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
 
 
-def _lift(gray: Image.Image, small: Image.Image) -> Image.Image:
+def _lift(gray: Image.Image, small: Image.Image, *, photograph: bool = False) -> Image.Image:
     """Scale grey values so that paper becomes 255, everywhere."""
     light = _without_ink(np.asarray(small))
     low, paper, high = (float(v) for v in np.percentile(_border(light), (5, 50, 95)))
-    if high - low > _EVEN:
+    if high - low > _EVEN or photograph:
         return _divide(gray, light, _surface(light, np.ones(light.shape, np.bool_)))
     if paper >= _WHITE or paper < 128:
         return gray
@@ -134,14 +144,31 @@ def _darken(gray: Image.Image) -> Page:
     return np.asarray(gray)
 
 
+def _is_framed(pixels: Page) -> bool:
+    """Whether the border of a picture is darker than what it surrounds, as a table is."""
+    return float(np.percentile(_border(pixels), 75)) <= 0.75 * float(np.percentile(pixels, 95))
+
+
+def _laid_flat(gray: Image.Image) -> Image.Image | None:
+    """The sheet that lies on a table, seen from above; None where its corners are not seen."""
+    from edgepatent_runtime.drawing import paper
+
+    small = _judged(gray, _CORNERS)
+    found = paper.corners(np.asarray(small))
+    if found is None:
+        return None
+    flat = paper.flattened(gray, found * max(1, -(-max(gray.size) // _CORNERS)))
+    pixels = np.asarray(_judged(flat))
+    # A bright object without anything on it is no sheet.
+    return flat if np.ptp(pixels) > 2 * _EVEN else None
+
+
 def _sheet_on_table(pixels: Page) -> npt.NDArray[np.bool_] | None:
-    """Where the sheet lies in a photograph that shows the table around it; None for all others.
+    """Where the sheet lies in a photograph with a table around it; None where there is none.
 
     The sheet is a bright part of a picture with a dark border: nearly a rectangle, not small, and
-    filled but for the ink on it.
+    filled but for the ink on it. It may be torn, or a hand may hold it.
     """
-    if float(np.percentile(_border(pixels), 75)) > 0.75 * float(np.percentile(pixels, 95)):
-        return None
     # OpenCV only for photographs: its import would cost every search 50 ms.
     import cv2
 

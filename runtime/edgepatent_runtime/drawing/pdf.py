@@ -165,7 +165,7 @@ def render(document: Any, page: int, dpi: int) -> Page:
     except (pypdfium2.PdfiumError, ValueError) as error:
         raise DrawingError("damaged PDF page", str(error)) from error
     # The bitmap is freed with the document.
-    return even_out(Image.fromarray(pixels.reshape(pixels.shape[:2]).copy()))
+    return even_out(Image.fromarray(pixels.reshape(pixels.shape[:2]).copy()))[0]
 
 
 def page_text(document: Any, page: int) -> str:

@@ -119,7 +119,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     ``sha256`` is of its file; ``page`` the part that was meant, [H, W]; ``drawing`` the same
     normalised, [S, S]; ``quarters`` turns to the left of the page were searched with. ``weight``
     is what it counts beside other views, ``of`` the name of the sheet that it is a figure of.
-    ``looks`` is what it looks like, "a photograph" say, where that is not a drawing.
+    ``looks`` is what it looks like, "a photograph" say, where that is not a drawing; ``taken`` is
+    the photograph [H, W] in which the sheet lay that was laid flat.
     """
 
     name: str
@@ -130,6 +131,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     weight: float = 1.0
     of: str | None = None
     looks: str | None = None
+    taken: "Page | None" = None
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, eq=False):

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -25,17 +26,29 @@ MOST_SHEETS = 12
 _MOST_FIGURES = 40
 
 
+class Sheet(NamedTuple):
+    """A page of a file as a query that names it, and its pixels [H, W].
+
+    ``taken`` is the photograph in which it lay, where it was laid flat.
+    """
+
+    query: Query
+    page: Page
+    taken: Page | None = None
+
+
 class Part(msgspec.Struct, frozen=True, eq=False):
     """A part of a file with its pixels [H, W]; ``query`` means this part and nothing else.
 
     ``weight`` is what it counts beside the other parts of its page, which sum up to 1; ``of``
-    names the sheet that it is a figure of.
+    names the sheet that it is a figure of, ``taken`` is the photograph that it was laid flat from.
     """
 
     query: Query
     page: Page
     weight: float = 1.0
     of: str | None = None
+    taken: Page | None = None
 
 
 def read(
@@ -89,6 +102,7 @@ def read(
             weight=part.weight,
             of=part.of,
             looks=kind,
+            taken=part.taken,
         )
         for part, normal, kind in seen
     ]
@@ -103,34 +117,36 @@ def parts(source: Source, query: Query, *, whole: bool = False) -> Iterator[Part
     if query.figure is not None:
         yield _figure(source, query)
         return
-    for named, page in pages(source, query):
+    for sheet in pages(source, query):
         if query.crop is not None or whole:
-            yield Part(named, drawing.crop(page, query.crop))
+            part = drawing.crop(sheet.page, query.crop)
+            yield Part(sheet.query, part, taken=sheet.taken)
         else:
-            yield from _taken_apart(page, named)
+            yield from _taken_apart(sheet)
 
 
-def pages(source: Source, query: Query) -> Iterator[tuple[Query, Page]]:
-    """The pages of a file that a query means, each with its pixels [H, W].
+def pages(source: Source, query: Query) -> Iterator[Sheet]:
+    """The pages of a file that a query means.
 
     That is the page it names, all of a file of one page, else every page that is a drawing (every
     page that is not blank, where none is), up to `MOST_SHEETS` (all where a figure is looked for),
     each as a query that names it. Raises `DrawingError` for what cannot be read.
     """
     if isinstance(source, np.ndarray):
-        yield query, source
+        yield Sheet(query, source)
         return
     count = 1 if query.page is not None else drawing.pages(source)
     if count == 1:
-        yield query, drawing.decode(source, (query.page or 1) - 1)
+        page, taken = drawing.decode_photograph(source, (query.page or 1) - 1)
+        yield Sheet(query, page, taken)
         return
     found = 0
     for drawn in (True, False):
         for number in range(1, count + 1):
-            page = _shown(source, number, drawn=drawn)
-            if page is not None:
+            shown = _shown(source, number, drawn=drawn)
+            if shown is not None:
                 found += 1
-                yield msgspec.structs.replace(query, page=number), page
+                yield Sheet(msgspec.structs.replace(query, page=number), shown)
                 if found == MOST_SHEETS and query.figure is None:
                     return
         if found:
@@ -150,15 +166,16 @@ def _shown(source: Path | bytes, number: int, *, drawn: bool) -> Page | None:
     return page if kind == "drawing" or not drawn else None
 
 
-def _taken_apart(page: Page, query: Query) -> Iterator[Part]:
-    sheet = figures.read_sheet(page)
-    count = len(sheet.figures)
+def _taken_apart(sheet: Sheet) -> Iterator[Part]:
+    query, page, taken = sheet
+    read = figures.read_sheet(page)
+    count = len(read.figures)
     if not 2 <= count <= _MOST_FIGURES:
-        yield Part(query, page)
+        yield Part(query, page, taken=taken)
         return
-    yield Part(query, page, WHOLE)
-    clean = figures.without_captions(page, sheet)
-    for figure in sheet.figures:
+    yield Part(query, page, WHOLE, taken=taken)
+    clean = figures.without_captions(page, read)
+    for figure in read.figures:
         if figure.number is None:
             named = msgspec.structs.replace(query, crop=figure.box)
         else:
@@ -172,7 +189,7 @@ def _figure(source: Source, query: Query) -> Part:
     """The figure that a query names, from the first page that shows it."""
     wanted = str(query.figure).upper()
     numbers = []
-    for named, page in pages(source, query):
+    for named, page, _ in pages(source, query):
         sheet = figures.read_sheet(page)
         for figure in sheet.figures:
             if figure.number == wanted:
