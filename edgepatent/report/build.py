@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from edgepatent.matter import Decision, Matter
@@ -181,7 +182,11 @@ def _place(found: Drawing) -> Picture | None:
 
 
 def stored_card(patent: Patent, rank: int, decided: Decision) -> Card:
-    """A patent that nothing was compared with, and what was decided about it."""
+    """A patent that nothing was compared with, and what was decided about it.
+
+    Sheets stand for their figures.
+    """
+    patent = msgspec.structs.replace(patent, drawings=_sheets(patent))
     pictures = _pictures(patent)
     return Card(
         rank=rank,
@@ -199,6 +204,16 @@ def stored_card(patent: Patent, rank: int, decided: Decision) -> Card:
         decided=decided.in_words or None,
         note=decided.note or None,
     )
+
+
+def _sheets(patent: Patent) -> list[Drawing]:
+    """The drawings of a patent without the figures of sheets that are among them."""
+    whole = {one.image for one in patent.drawings}
+    return [
+        one
+        for one in patent.drawings
+        if one.image.box is None or msgspec.structs.replace(one.image, box=None) not in whole
+    ]
 
 
 def _figure(found: Drawing) -> str:

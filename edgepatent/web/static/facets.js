@@ -42,7 +42,7 @@ function node(entry, state, inner, open) {
     h("button", {
       type: "button", class: "pick", "aria-pressed": String(state.locarno.includes(entry.code)), title: entry.name ?? entry.code,
       onclick: () => address.go({ locarno: flip(state.locarno, entry.code), top: null }),
-    }, h("span", { class: "num" }, entry.code), h("span", {}, entry.name ?? ""), h("span", { class: "count" }, number(entry.designs))));
+    }, h("span", { class: "num" }, entry.code), h("span", { class: "label" }, entry.name ?? ""), h("span", { class: "count" }, number(entry.designs))));
 }
 
 const NS = "http://www.w3.org/2000/svg";
@@ -94,8 +94,8 @@ function named(found, state) {
     const values = found[name];
     if (values.length < 2 && !state[name].length) return null;
     return section(title, h("ul", { class: "tree" }, values.map((one) => h("li", {}, h("div", { class: "node" },
-      button([h("span", {}, one.label), h("span", {}), h("span", { class: "count" }, number(one.designs))],
-        () => address.go({ [name]: flip(state[name] ?? [], one.value), top: null }),
-        { class: "pick", "aria-pressed": String(state[name].includes(one.value)) }))))));
+      button([h("span", { class: "label" }, one.label), h("span", { class: "count" }, number(one.designs))],
+        () => address.go({ [name]: flip(state[name], one.value), top: null }),
+        { class: "pick", title: one.label, "aria-pressed": String(state[name].includes(one.value)) }))))));
   });
 }

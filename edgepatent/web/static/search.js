@@ -107,8 +107,9 @@ function failed(error, state) {
 function status(state) {
   const what = state.by === "drawing" ? "drawing" : "design";
   const turned = answer.quarters.some(Boolean) ? ", turned to fit" : "";
-  const text = h("p", {}, h("strong", {}, plural(answer.hits.length, what)),
-    ` of ${plural(answer.searched, "drawing")}, in ${Math.max(1, Math.round(answer.timings_ms.total))} ms${turned}`);
+  const near = unfolded ? answer.hits.length : answer.hits.filter(close).length;
+  const text = h("p", {}, h("strong", {}, near || !answer.hits.length ? plural(near, what) : "No close match"),
+    ` ${near ? "of" : "among"} ${plural(answer.searched, "drawing")}, in ${Math.max(1, Math.round(answer.timings_ms.total))} ms${turned}`);
   return h("div", { class: "status" }, h("h1", { class: "sr" }, "Designs found"), text,
     button("Classify", () => attempt(async () => (await import("./classify.js")).show(state)), {
       hidden: !state.image.length, title: "Which Locarno class is this?" }),
@@ -182,7 +183,7 @@ function sharpen(picture, source) {
 
 function more(state) {
   const shown = Number(state.top ?? address.STEP);
-  return h("div", { class: "more" }, answer.hits.length >= shown && shown < 400 &&
+  return h("div", { class: "more" }, answer.hits.length >= shown && shown < 400 && (unfolded || answer.hits.every(close)) &&
     button(`Show ${number(address.STEP)} more`, () => address.go({ top: String(shown + address.STEP) }, { replace: true })));
 }
 
