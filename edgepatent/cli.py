@@ -81,6 +81,7 @@ EXTRAS = {
     "cryptography": "sign",
     "starlette": "web",
     "uvicorn": "web",
+    "xlsxwriter": "xlsx",
 }
 
 command = LazyGroup(

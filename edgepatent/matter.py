@@ -105,7 +105,7 @@ class Matter:
         if (folder / _INFO).is_file():
             return cls(folder)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        strange = next((p.name for p in folder.iterdir() if p.name not in _OURS), None)
+        strange = next((p.name for p in folder.iterdir() if not _is_ours(p.name)), None)
         if strange is not None:
             raise InputError(f"{folder} holds other files ({strange}): name a new folder")
         with kept.turn(folder, _LOCK):
@@ -245,6 +245,11 @@ class Matter:
 
 
 _OURS = {_INFO, queries.FOLDER, _SEARCHES, _CLASSIFIED, _DECISIONS, _LOCK}
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a matter has such a file; another program may just be writing its first one."""
+    return name in _OURS or name.startswith(f".{_INFO}.")
 
 
 def named(root: Path, name: str) -> Path:

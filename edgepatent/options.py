@@ -116,7 +116,19 @@ matter_indexes_option = click.option(
     metavar="DIR",
     help="Where the designs are looked up; may be repeated. [default: where they were found]",
 )
-output_path = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+csv_option = click.option(
+    "--csv",
+    "csv_file",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="Write a row a design as CSV; - is standard output, with nothing else on it.",
+)
+xlsx_option = click.option(
+    "--xlsx",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a row a design as a workbook, with pictures. Needs the xlsx extra.",
+)
 
 
 # More than any machine has cores: each takes memory, whether there is work for it or not.

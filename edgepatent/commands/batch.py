@@ -9,7 +9,10 @@ from edgepatent import console
 from edgepatent.options import indexes_option, request_options, threads_option
 
 if TYPE_CHECKING:
+    from edgepatent.report.overview import Row
+    from edgepatent_runtime.index import Index
     from edgepatent_runtime.search.request import Request
+    from edgepatent_runtime.search.results import Result
 
 
 @click.command()
@@ -23,11 +26,21 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Where one JSON file an image goes.",
 )
+@click.option(
+    "--html",
+    is_flag=True,
+    help="Also write a page to look at and to print for each image, and index.html over all.",
+)
 @indexes_option
 @request_options
 @threads_option
 def command(
-    request: "Request", folder: Path, out: Path, indexes: tuple[Path, ...], threads: int
+    request: "Request",
+    folder: Path,
+    out: Path,
+    html: bool,
+    indexes: tuple[Path, ...],
+    threads: int,
 ) -> None:
     """Search with every image of a folder, each by itself.
 
@@ -49,6 +62,7 @@ def command(
         raise click.UsageError(problem)
     skipped = Skipped()
     rows = []
+    pages: list[Row] = []
     with (
         Index.open(indexes, threads=threads, resident=True) as index,
         console.progress_bar() as progress,
@@ -66,9 +80,24 @@ def command(
             for hit in result[:1]:
                 row[1:] = [hit.patent_id, f"{hit.score:.3f}", hit.title or ""]
             rows.append(row)
+            if html:
+                pages.append(_page(out, file.name, result, index))
             progress("searching", number, len(files))
     console.report_skipped(skipped)
     if not rows:
         raise InputError(f"no image in {folder} can be searched with")
+    if html:
+        from edgepatent.report import overview
+
+        whole.write(out / "index.html", overview.render(pages).encode())
     console.print_table(["query", "best hit", "score", "title"], rows)
     console.say(f"{len(rows)} results in {out}", err=True)
+
+
+def _page(out: Path, name: str, result: "Result", index: "Index") -> "Row":
+    """Write the page of one query; what the page over all shows of it."""
+    from edgepatent.report import build, overview, page
+    from edgepatent_runtime import whole
+
+    whole.write(out / f"{name}.html", page.render(build.page_content(result, index)).encode())
+    return overview.row(name, f"{name}.html", result)

@@ -9,13 +9,14 @@ import click
 
 from edgepatent import console
 from edgepatent.options import (
+    csv_option,
     from_stdin,
     indexes_option,
     json_option,
     matter_option,
-    output_path,
     question_options,
     threads_option,
+    xlsx_option,
 )
 
 if TYPE_CHECKING:
@@ -61,13 +62,8 @@ class _Search(click.Command):
     metavar="FILE",
     help="Write a page to look at and to print: the query beside its hits.",
 )
-@click.option(
-    "--csv",
-    "csv_file",
-    type=output_path,
-    metavar="FILE",
-    help="Write the hits as CSV; - is standard output, in place of the table.",
-)
+@csv_option
+@xlsx_option
 @click.option(
     "--record",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -98,6 +94,7 @@ def command(
     threads: int,
     html: Path | None,
     csv_file: Path | None,
+    xlsx: Path | None,
     record: Path | None,
     show: tuple[str, ...],
     paths: bool,
@@ -135,7 +132,7 @@ def command(
 
             name = case.keep(filing.file(result, index), given)
             console.say(f"kept in {matter} as {name}", err=True)
-        _write(result, index, case, html, csv_file, record)
+        _write(result, index, case, html, csv_file, xlsx, record)
         if as_json:
             from edgepatent.report.document import document
 
@@ -155,6 +152,7 @@ def _write(
     case: "Matter | None",
     html: Path | None,
     csv_file: Path | None,
+    xlsx: Path | None,
     record: Path | None,
 ) -> None:
     """The files that were asked for."""
@@ -164,10 +162,14 @@ def _write(
         from edgepatent.report import build, page
 
         whole.write(html, page.render(build.page_content(result, index, case)).encode())
-    if csv_file is not None:
-        from edgepatent.report import table
+    if csv_file is not None or xlsx is not None:
+        from edgepatent.report import spreadsheet, table
 
-        console.write_csv(csv_file, table.csv_of(result))
+        hits = table.hits_for_spreadsheets(result)
+        if csv_file is not None:
+            console.write_csv(csv_file, spreadsheet.to_csv(hits))
+        if xlsx is not None:
+            console.write_file(xlsx, spreadsheet.to_workbook(hits, "Patent drawing search"))
     if record is not None:
         from edgepatent.report import filing
 

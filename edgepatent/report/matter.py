@@ -1,21 +1,21 @@
 """What a matter prints: the report, and the table of the designs it decides about."""
 
-import csv
 from collections.abc import Iterator, Sequence
-from io import StringIO
 from pathlib import Path
 
 import msgspec
 
 from edgepatent import __version__
 from edgepatent.matter import RATINGS, Decision, Matter, Rating
-from edgepatent.report import filing
+from edgepatent.report import disclosure, filing
 from edgepatent.report.asked import in_words
 from edgepatent.report.build import stored_card
+from edgepatent.report.facts import FACTS
 from edgepatent.report.page import LARGE, Card, PageContent, Picture, picture
-from edgepatent.report.table import cell_text
+from edgepatent.report.spreadsheet import Cell, Table
 from edgepatent_runtime.errors import DrawingError, InputError
 from edgepatent_runtime.index import Index
+from edgepatent_runtime.record import NO_BIBLIOGRAPHY
 from edgepatent_runtime.search import sheets
 from edgepatent_runtime.search.request import Query
 
@@ -87,26 +87,39 @@ def page_content(matter: Matter, index: Index) -> PageContent:
     )
 
 
-def csv_of(matter: Matter, index: Index) -> str:
+def designs_for_spreadsheets(matter: Matter, index: Index) -> Table:
     """One row a design, noise included, in the order of the report."""
-    out = StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
+    rows: list[list[Cell]] = []
+    pictures = []
     for one in ordered(matter):
         patent = index.get(one.patent_id)
-        row = [
+        known = NO_BIBLIOGRAPHY if patent is None else patent.bibliography
+        rows.append([
             one.patent_id,
-            one.rating or "",
+            one.rating,
             "yes" if one.shortlisted else "",
             one.note,
-            (patent and patent.locarno) or "",
-            (patent and patent.title) or "",
-            (patent and patent.date) or "",
+            patent.locarno if patent else None,
+            patent.title if patent else None,
+            patent.date if patent else None,
             str(patent.drawings[0].image) if patent else "",
             one.changed,
-        ]
-        writer.writerow(map(cell_text, row))
-    return out.getvalue()
+            *(fact(known) for fact in FACTS.values()),
+        ])  # fmt: skip
+        pictures.append(patent.drawings[0].thumbnail() if patent else None)
+    return Table([*COLUMNS, *FACTS], rows, pictures)
+
+
+def disclosed(matter: Matter, index: Index) -> str:
+    """The designs on the shortlist and those rated relevant, as a disclosure statement."""
+    numbers = [
+        one.patent_id
+        for one in ordered(matter)
+        if one.rating != "noise" and (one.shortlisted or one.rating == "relevant")
+    ]
+    known = {number: patent for number in numbers if (patent := index.get(number)) is not None}
+    missing = [number for number in numbers if number not in known]
+    return "\n".join(disclosure.lines(list(known.values()), missing)) + "\n"
 
 
 def ordered(matter: Matter) -> list[Decision]:

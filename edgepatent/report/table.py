@@ -1,12 +1,11 @@
-"""Hits as a table: for the terminal and as CSV."""
+"""Hits as a table: for the terminal and for spreadsheets."""
 
-import csv
 from collections.abc import Sequence
-from io import StringIO
 from textwrap import shorten
 
 from edgepatent.report.document import drawing_name
 from edgepatent.report.facts import FACTS
+from edgepatent.report.spreadsheet import Cell, Table
 from edgepatent_runtime import locarno
 from edgepatent_runtime.search.results import Hit, Result
 
@@ -73,47 +72,27 @@ def hit_table(result: Result, show: Sequence[str] = ()) -> tuple[list[str], list
     return [*columns, *show, *(["index"] if several else [])], rows
 
 
-def csv_of(result: Result) -> str:
-    """One row a hit: what the table shows, and the path of its best drawing."""
-    text = StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(
+def hits_for_spreadsheets(result: Result) -> Table:
+    """One row a hit: what the table shows, the path of its best drawing, and all facts."""
+    columns = [
+        "rank", "score", "verdict", "probability", "patent_id", "locarno", "title", "date",
+        "figure", "path", "index", *FACTS,
+    ]  # fmt: skip
+    rows: list[list[Cell]] = [
         [
-            "rank",
-            "score",
-            "patent_id",
-            "locarno",
-            "title",
-            "date",
-            "figure",
-            "path",
-            "index",
-            "verdict",
-            "probability",
-            *FACTS,
+            hit.rank,
+            round(hit.score, 6) if result.cosines else None,
+            hit.verdict,
+            None if hit.probability is None else round(hit.probability, 4),
+            hit.patent_id,
+            hit.locarno,
+            hit.title,
+            hit.date,
+            hit.drawings[0].figure,
+            drawing_name(hit),
+            hit.index,
+            *(fact(hit.bibliography) for fact in FACTS.values()),
         ]
-    )
-    for hit in result.hits:
-        writer.writerow(
-            [
-                hit.rank,
-                f"{hit.score:.6f}" if result.cosines else "",
-                cell_text(hit.patent_id),
-                cell_text(hit.locarno),
-                cell_text(hit.title),
-                cell_text(hit.date),
-                cell_text(hit.drawings[0].figure),
-                cell_text(drawing_name(hit)),
-                cell_text(hit.index),
-                hit.verdict or "",
-                "" if hit.probability is None else f"{hit.probability:.4f}",
-                *(cell_text(fact(hit.bibliography)) for fact in FACTS.values()),
-            ]
-        )
-    return text.getvalue()
-
-
-def cell_text(cell: str | None) -> str:
-    """A cell that a spreadsheet takes for text: it would carry out a title that begins with "="."""
-    cell = cell or ""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+        for hit in result.hits
+    ]
+    return Table(columns, rows, [hit.drawings[0].thumbnail() for hit in result.hits])

@@ -89,7 +89,7 @@ def test_csv_on_standard_output_is_all_that_is_there(inside, index, query, tmp_p
     done = inside("search", "--index", index, query, "--csv", "-")
     # Spreadsheets know UTF-8 by the mark; programs would take it for a part of the first name.
     assert file.read_bytes() == b"\xef\xbb\xbf" + done.stdout.encode()
-    assert done.stdout.startswith("rank,score,patent_id,")
+    assert done.stdout.startswith("rank,score,verdict,probability,patent_id,")
     done = inside("search", "--index", index, query, "--csv", "-", "--json", status=2)
     assert "--csv - takes standard output" in done.stderr
 
@@ -277,7 +277,7 @@ def test_the_page_of_every_kind_of_search(inside, index, query, first, rows, tmp
     images = [query] if arguments[0] == "--by" else []
     inside("search", *images, "--index", index, *words, "--html", tmp_path / "page.html")
     html = (tmp_path / "page.html").read_text()
-    assert html.count('<li class="hit">') >= 1
+    assert html.count('<li class="hit"') >= 1
     assert not re.search(r"\bnan\b", re.sub(r'base64,[^"]+', "", html))
     if arguments[0] == "--text":
         assert "No image." in html

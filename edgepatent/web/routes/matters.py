@@ -10,6 +10,7 @@ from edgepatent.matter import Matter, Rating
 from edgepatent.report import filing
 from edgepatent.report import matter as papers
 from edgepatent.report.asked import in_words
+from edgepatent.report.spreadsheet import to_csv
 from edgepatent.web import parameters
 from edgepatent.web.desk import Desk
 from edgepatent.web.images import DIGITS, Reference
@@ -184,7 +185,9 @@ async def record(desk: Desk, request: Request) -> Response:
 async def table(desk: Desk, request: Request) -> Response:
     """The designs that something was decided about, for a spreadsheet."""
     case = request.path_params["matter"]
-    text = await desk.ask(lambda: papers.csv_of(desk.matter(case), desk.index))
+    text = await desk.ask(
+        lambda: to_csv(papers.designs_for_spreadsheets(desk.matter(case), desk.index))
+    )
     return Response(text.encode("utf-8-sig"), media_type="text/csv; charset=utf-8")
 
 
