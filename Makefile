@@ -21,7 +21,7 @@ setup: .venv/.installed ## a virtual environment with the five packages and the 
 	touch $@
 
 test: setup ## the default tests, in under ten minutes on two cores
-	$(BIN)/python -m pytest -m "not slow and not install" -n $(WORKERS) --dist loadfile --durations 10
+	$(BIN)/python -m pytest -m "not slow and not install" -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 10
 
 test-slow: setup ## the heavier tests
 	$(BIN)/python -m pytest -m "slow and not install"

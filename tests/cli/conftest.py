@@ -1,13 +1,11 @@
-"""The real command in a subprocess, and a small index to search in."""
+"""The command, in a process of its own or in this one, and a small index to search in."""
 
 import csv
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import Finished, in_here, in_process, surroundings
 from PIL import Image
 
 from edgepatent_runtime import sources
@@ -16,7 +14,7 @@ from edgepatent_runtime.collection import Collection
 from edgepatent_runtime.encoder import Encoder
 from edgepatent_runtime.record import Skipped
 
-Command = Callable[..., subprocess.CompletedProcess[str]]
+Command = Callable[..., Finished]
 DESIGNS = 10
 VIEWS = 4
 
@@ -27,31 +25,31 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
-@pytest.fixture(scope="session")
-def edgepatent(home: Path) -> Command:
-    """Run ``python -m edgepatent ARGUMENTS`` and return the finished process (text)."""
+def caller(call: Callable[..., Finished], home: Path) -> Command:
+    """``call`` with what tests say: words, and variables of the environment by name."""
 
     def run(
         *arguments: object, stdin: bytes = b"", status: int | None = 0, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("EDGEPATENT", "XDG_"))}
-        process = subprocess.run(
-            [sys.executable, "-m", "edgepatent", *map(str, arguments)],
-            input=stdin,
-            capture_output=True,
-            env={**kept, "HOME": str(home), "TERM": "dumb", **environment},
-            timeout=120,
-            check=False,
-        )
-        done = subprocess.CompletedProcess(
-            process.args, process.returncode, process.stdout.decode(), process.stderr.decode()
-        )
+    ) -> Finished:
+        words = [str(argument) for argument in arguments]
+        done = call(words, {**surroundings(home), **environment}, stdin)
         if status is not None:
             assert done.returncode == status, done.stderr + done.stdout
-        assert "Traceback" not in done.stderr
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def edgepatent(home: Path) -> Command:
+    """Run ``edgepatent ARGUMENTS`` here and return how it ended (text)."""
+    return caller(in_here, home)
+
+
+@pytest.fixture(scope="session")
+def process(home: Path) -> Command:
+    """The same as a program of its own, where that is the point."""
+    return caller(in_process, home)
 
 
 @pytest.fixture(scope="session")

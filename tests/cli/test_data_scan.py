@@ -1,24 +1,17 @@
 import csv
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commands import Finished, in_here
 from deeppatent2_files import write_unpacked, year_records
 from grant_files import grant_files, grant_name, grant_xml, tar_of, tiff, week_files, write_folder
 
 
-def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "edgepatent", "data", "scan", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        env={**os.environ, **environment},
-        check=False,
-    )
+def run(*arguments: object, **environment: str) -> Finished:
+    words = ["data", "scan", *map(str, arguments)]
+    return in_here(words, {**os.environ, **environment})
 
 
 def scan(*arguments: object) -> dict[str, object]:

@@ -3,8 +3,8 @@
 import re
 
 
-def test_the_demo_finds_what_it_should(edgepatent, tmp_path):
-    done = edgepatent("demo", "--out", tmp_path / "demo")
+def test_the_demo_finds_what_it_should(process, tmp_path):
+    done = process("demo", "--out", tmp_path / "demo")
     assert "$ edgepatent index add" in done.stdout
     counts = re.search(r"Of (\d+) designs, (\d+) came first .* has not seen, (\d+)", done.stdout)
     assert counts, done.stdout[-2000:]

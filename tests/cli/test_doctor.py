@@ -12,9 +12,9 @@ from edgepatent_runtime.bundle import GOLDEN, Bundle, write_info
 
 
 @pytest.fixture
-def diagnosed(edgepatent):
+def diagnosed(process):
     def run(*arguments, status=0):
-        done = edgepatent("doctor", "--json", *arguments, status=status)
+        done = process("doctor", "--json", *arguments, status=status)
         document = json.loads(done.stdout)
         assert document["ok"] is (status == 0)
         return {check["name"]: check for check in document["checks"]}
@@ -22,14 +22,14 @@ def diagnosed(edgepatent):
     return run
 
 
-def test_a_sound_machine(diagnosed, index, tiny_bundle, edgepatent):
+def test_a_sound_machine(diagnosed, index, tiny_bundle, process):
     checks = diagnosed("--model", tiny_bundle.folder, "--index", index)
     assert {check["status"] for check in checks.values()} <= {"ok", "note"}
     assert "lowest cosine 1.0000" in checks["golden"]["detail"]
     assert "30 drawings of 10 patents" in checks["index"]["detail"]
     assert "switched off" in checks["telemetry"]["detail"]
     assert "--threads" in checks["speed"]["detail"]
-    text = edgepatent("doctor", "--model", tiny_bundle.folder, "--index", index).stdout
+    text = process("doctor", "--model", tiny_bundle.folder, "--index", index).stdout
     assert text.startswith("ok    machine")
 
 
@@ -39,9 +39,7 @@ def test_no_index_yet_is_no_illness(diagnosed, tiny_bundle, tmp_path):
     assert "edgepatent index add" in checks["index"]["detail"]
 
 
-def test_a_bundle_with_one_byte_changed(
-    diagnosed, edgepatent, tiny_bundle, tmp_path, index, designs
-):
+def test_a_bundle_with_one_byte_changed(diagnosed, process, tiny_bundle, tmp_path, index, designs):
     bundle = tmp_path / "bundle"
     shutil.copytree(tiny_bundle.folder, bundle)
     model = bytearray((bundle / "model.onnx").read_bytes())
@@ -50,9 +48,7 @@ def test_a_bundle_with_one_byte_changed(
     checks = diagnosed("--model", bundle, "--index", index, status=1)
     assert checks["model"]["status"] == "bad"
     assert "damaged" in checks["model"]["detail"]
-    done = edgepatent(
-        "index", "add", designs, "--index", tmp_path / "i", "--model", bundle, status=1
-    )
+    done = process("index", "add", designs, "--index", tmp_path / "i", "--model", bundle, status=1)
     assert "model.onnx is damaged" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
@@ -121,17 +117,15 @@ def without(tmp_path):
     return hide
 
 
-def diagnosis(edgepatent, *arguments, status=1, **environment):
-    done = edgepatent("doctor", "--json", *arguments, status=status, **environment)
+def diagnosis(process, *arguments, status=1, **environment):
+    done = process("doctor", "--json", *arguments, status=status, **environment)
     return {check["name"]: check for check in json.loads(done.stdout)["checks"]}
 
 
-def test_what_is_missing_is_named_with_what_it_would_bring(edgepatent, without, index, tiny_bundle):
+def test_what_is_missing_is_named_with_what_it_would_bring(process, without, index, tiny_bundle):
     gone = without(hnswlib="hnswlib", edgepatent_synthetic="edgepatent_synthetic",
                    pypdfium2="pypdfium2")  # fmt: skip
-    checks = diagnosis(
-        edgepatent, "--model", tiny_bundle.folder, "--index", index, status=0, **gone
-    )
+    checks = diagnosis(process, "--model", tiny_bundle.folder, "--index", index, status=0, **gone)
     for name, brings, line in (
         ("graph", "C++ compiler", "pip install 'edgepatent[graph]'"),
         ("synthetic", "demo", "pip install 'edgepatent-synthetic'"),
@@ -143,27 +137,27 @@ def test_what_is_missing_is_named_with_what_it_would_bring(edgepatent, without, 
     assert checks["index"]["status"] == "ok"
 
 
-def test_a_library_that_is_gone_is_named_and_nothing_else_falls(edgepatent, without, index, query):
+def test_a_library_that_is_gone_is_named_and_nothing_else_falls(process, without, index, query):
     gone = without(numpy="numpy")
-    checks = diagnosis(edgepatent, "--index", index, **gone)
+    checks = diagnosis(process, "--index", index, **gone)
     assert checks["numpy"]["status"] == "bad"
     assert checks["numpy"]["detail"] == "not installed: pip install --force-reinstall numpy"
     assert checks["msgspec"]["status"] == "ok"
     assert checks["model"]["status"] == checks["index"]["status"] == "note"
     assert "numpy" in checks["index"]["detail"]
-    done = edgepatent("search", query, "--index", index, status=1, **gone)
+    done = process("search", query, "--index", index, status=1, **gone)
     assert "edgepatent doctor" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_libraries_that_fail_to_load_or_end_the_process_are_told_apart(edgepatent, tmp_path, index):
+def test_libraries_that_fail_to_load_or_end_the_process_are_told_apart(process, tmp_path, index):
     for name, code in (
         ("cv2", "raise ImportError('libGL.so.1: cannot open shared object file')"),
         ("onnxruntime", "import os; os.abort()"),
         ("hnswlib", "raise SystemError('built for another Python')"),
     ):
         (tmp_path / f"{name}.py").write_text(code)
-    checks = diagnosis(edgepatent, "--index", index, PYTHONPATH=str(tmp_path))
+    checks = diagnosis(process, "--index", index, PYTHONPATH=str(tmp_path))
     assert "ImportError: libGL.so.1: cannot open" in checks["opencv"]["detail"]
     assert "signal 6" in checks["onnxruntime"]["detail"]
     assert "built for another Python" in checks["graph"]["detail"]
@@ -171,12 +165,12 @@ def test_libraries_that_fail_to_load_or_end_the_process_are_told_apart(edgepaten
     assert checks["numpy"]["status"] == "ok"
 
 
-def test_a_damaged_starter_is_named_with_what_brings_it_back(edgepatent, tmp_path, index):
+def test_a_damaged_starter_is_named_with_what_brings_it_back(process, tmp_path, index):
     package = tmp_path / "edgepatent_runtime"
     shutil.copytree(Path(edgepatent_runtime.__file__).parent, package)
     model = package / "starter" / "model.onnx"
     model.write_bytes(model.read_bytes()[:-1])
-    checks = diagnosis(edgepatent, "--index", index, PYTHONPATH=str(tmp_path))
+    checks = diagnosis(process, "--index", index, PYTHONPATH=str(tmp_path))
     assert checks["model"]["status"] == "bad"
     assert "model.onnx is damaged" in checks["model"]["detail"]
     assert "pip install --force-reinstall edgepatent-runtime" in checks["model"]["detail"]

@@ -27,9 +27,9 @@ def drawings(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def embeddings(drawings: Path, tmp_path: Path, tiny_bundle: Bundle, edgepatent: Command) -> Path:
+def embeddings(drawings: Path, tmp_path: Path, tiny_bundle: Bundle, process: Command) -> Path:
     out = tmp_path / "out.npy"
-    edgepatent("embed", drawings, "--model", tiny_bundle.folder, "--out", out)
+    process("embed", drawings, "--model", tiny_bundle.folder, "--out", out)
     return out
 
 

@@ -11,8 +11,8 @@ from edgepatent_runtime.record import Skipped
 
 
 @pytest.fixture(scope="module")
-def document(edgepatent, designs, tiny_bundle):
-    done = edgepatent("evaluate", "--model", tiny_bundle.folder, "--data", designs, "--json")
+def document(process, designs, tiny_bundle):
+    done = process("evaluate", "--model", tiny_bundle.folder, "--data", designs, "--json")
     return json.loads(done.stdout)
 
 

@@ -34,9 +34,9 @@ def run(edgepatent, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-def test_run_to_int8_bundle_to_embedding(edgepatent, run: Path, tmp_path: Path) -> None:
+def test_run_to_int8_bundle_to_embedding(process, run: Path, tmp_path: Path) -> None:
     out = tmp_path / "bundle"
-    done = edgepatent(
+    done = process(
         "export", run, "--int8", "--data", DATA, "--evaluate", EXAM, "--max-drop", "1",
         "--out", out, "--json",
     )  # fmt: skip

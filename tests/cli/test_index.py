@@ -53,7 +53,7 @@ def index(tmp_path: Path, drawings: Path, tiny_bundle: Bundle) -> Path:
 
 
 def test_add_counts_what_it_did(
-    index: Path, drawings: Path, run: Command, run_json: RunJson
+    index: Path, drawings: Path, process: Command, run_json: RunJson
 ) -> None:
     draw(drawings / "P0000" / "view0.png", 4711)
     (drawings / "P0001" / "view0.png").unlink()
@@ -63,7 +63,7 @@ def test_add_counts_what_it_did(
     assert counts == {"added": 0, "replaced": 1, "unchanged": 10, "removed": 1}
     assert sum(told["skipped"].values()) == 1
     assert told["index"]["drawings"] == 11
-    said = run("index", "add", drawings, "--index", index)
+    said = process("index", "add", drawings, "--index", index)
     assert said.stdout.startswith("11 unchanged; 11 drawings of 4 patents in ")
     assert "empty.png" in said.stderr
 

@@ -1,4 +1,4 @@
-"""``edgepatent search`` in a subprocess, flag by flag."""
+"""``edgepatent search``, flag by flag."""
 
 import csv
 import json
@@ -13,19 +13,6 @@ import pytest
 from PIL import Image
 
 from edgepatent_runtime import locarno
-
-
-@pytest.fixture
-def inside(capsys):
-    """The same command without a process of its own, where many are needed."""
-    from edgepatent.cli import run
-
-    def call(*arguments, status=0):
-        assert run([str(argument) for argument in arguments]) == status
-        out, err = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, status, out, err)
-
-    return call
 
 
 def search(edgepatent, index, *arguments, **more):
@@ -48,8 +35,8 @@ def rows(designs):
         return list(csv.DictReader(file))
 
 
-def test_json_is_what_the_design_promises(edgepatent, index, query, first):
-    document = search(edgepatent, index, query, "--top", 3)
+def test_json_is_what_the_design_promises(process, index, query, first):
+    document = search(process, index, query, "--top", 3)
     assert set(document) == {
         *("query", "space", "index", "plan", "searched", "quarters", "hits", "timings_ms", "doubt"),
         "notes",
@@ -83,14 +70,14 @@ def test_the_table_names_what_a_person_looks_for(edgepatent, index, query, first
     assert "30 drawings searched" in done.stderr
 
 
-def test_csv_on_standard_output_is_all_that_is_there(inside, index, query, tmp_path):
+def test_csv_on_standard_output_is_all_that_is_there(edgepatent, index, query, tmp_path):
     file = tmp_path / "hits.csv"
-    inside("search", "--index", index, query, "--csv", file)
-    done = inside("search", "--index", index, query, "--csv", "-")
+    edgepatent("search", "--index", index, query, "--csv", file)
+    done = edgepatent("search", "--index", index, query, "--csv", "-")
     # Spreadsheets know UTF-8 by the mark; programs would take it for a part of the first name.
     assert file.read_bytes() == b"\xef\xbb\xbf" + done.stdout.encode()
     assert done.stdout.startswith("rank,score,verdict,probability,patent_id,")
-    done = inside("search", "--index", index, query, "--csv", "-", "--json", status=2)
+    done = edgepatent("search", "--index", index, query, "--csv", "-", "--json", status=2)
     assert "--csv - takes standard output" in done.stderr
 
 
@@ -107,12 +94,14 @@ def test_paths_and_csv(edgepatent, index, query, tmp_path):
     assert [row["rank"] for row in written] == ["1", "2", "3", "4"]
 
 
-def test_a_query_that_is_indexed_finds_itself_unless_asked_not_to(inside, index, designs, first):
+def test_a_query_that_is_indexed_finds_itself_unless_asked_not_to(
+    edgepatent, index, designs, first
+):
     own = designs / first / "view 0.png"
-    document = search(inside, index, own)
+    document = search(edgepatent, index, own)
     assert document["hits"][0]["drawings"][0]["path"] == str(own)
     assert document["hits"][0]["score"] > 0.99
-    document = search(inside, index, own, "--not-itself")
+    document = search(edgepatent, index, own, "--not-itself")
     paths = [drawing["path"] for hit in document["hits"] for drawing in hit["drawings"]]
     assert paths
     assert str(own) not in paths
@@ -132,7 +121,7 @@ def test_several_views_of_one_design(edgepatent, index, designs, query, first, t
     assert len(document["query"]) == 2
 
 
-def test_crop_and_page(inside, index, query, first, tmp_path):
+def test_crop_and_page(edgepatent, index, query, first, tmp_path):
     page = Image.open(query).convert("L")
     sheet = Image.new("L", (page.width * 2, page.height), 255)
     sheet.paste(page, (0, 0))
@@ -141,12 +130,12 @@ def test_crop_and_page(inside, index, query, first, tmp_path):
     blank = Image.new("L", (200, 200), 255)
     blank.save(tiff, save_all=True, append_images=[sheet])
     crop = f"0,0,{page.width},{page.height}"
-    document = search(inside, index, tiff, "--page", 2, "--crop", crop, "--top", 1)
+    document = search(edgepatent, index, tiff, "--page", 2, "--crop", crop, "--top", 1)
     assert names(document) == [first]
     assert document["hits"][0]["score"] > 0.99
     assert document["query"] == [f"{tiff}#page=2#xywh={crop}"]
     # No page looks like a drawing: the one that is not blank is meant.
-    done = inside("search", "--index", index, tiff)
+    done = edgepatent("search", "--index", index, tiff)
     assert f"{tiff}#page=2 looks like " in done.stderr
     assert ", not a drawing: searched all the same" in done.stderr
 
@@ -159,37 +148,37 @@ def test_a_page_of_a_pdf(edgepatent, index, query, first, tmp_path):
     assert names(document) == [first]
 
 
-def test_any_rotation_finds_a_landscape_sheet(inside, index, query, first, tmp_path):
+def test_any_rotation_finds_a_landscape_sheet(edgepatent, index, query, first, tmp_path):
     turned = tmp_path / "turned.png"
     Image.open(query).rotate(90, expand=True).save(turned)
-    straight = search(inside, index, turned, "--top", 1)
-    document = search(inside, index, turned, "--any-rotation", "--top", 1)
+    straight = search(edgepatent, index, turned, "--top", 1)
+    document = search(edgepatent, index, turned, "--any-rotation", "--top", 1)
     assert names(document) == [first]
     assert document["hits"][0]["score"] > 0.99 > straight["hits"][0]["score"]
 
 
-def test_like_uses_all_views_of_an_indexed_patent(inside, index, first):
-    document = search(inside, index, "--like", first)
+def test_like_uses_all_views_of_an_indexed_patent(edgepatent, index, first):
+    document = search(edgepatent, index, "--like", first)
     assert first not in names(document)
     assert document["query"] == [first]
-    done = inside("search", "--index", index, "--like", "US D999,999", status=1)
+    done = edgepatent("search", "--index", index, "--like", "US D999,999", status=1)
     assert "USD0999999 is not indexed" in done.stderr
 
 
-def test_filters(inside, index, query, first, rows):
+def test_filters(edgepatent, index, query, first, rows):
     codes = {row["patent_id"]: row["locarno"] for row in rows}
     dates = {row["patent_id"]: row["date"] for row in rows}
     everything = ("--top", 50)
     code = codes[first]
-    found = names(search(inside, index, query, *everything, "--locarno", code.replace("-", "")))
+    found = names(search(edgepatent, index, query, *everything, "--locarno", code.replace("-", "")))
     assert sorted(found) == sorted(p for p, c in codes.items() if c == code)
-    found = names(search(inside, index, query, *everything, "--locarno", code[:2]))
+    found = names(search(edgepatent, index, query, *everything, "--locarno", code[:2]))
     assert sorted(found) == sorted(p for p, c in codes.items() if c[:2] == code[:2])
-    found = names(search(inside, index, query, *everything, "--not-locarno", code))
+    found = names(search(edgepatent, index, query, *everything, "--not-locarno", code))
     assert sorted(found) == sorted(p for p, c in codes.items() if c != code)
     found = names(
         search(
-            inside,
+            edgepatent,
             index,
             query,
             *everything,
@@ -201,45 +190,45 @@ def test_filters(inside, index, query, first, rows):
     )
     assert sorted(found) == sorted(p for p, d in dates.items() if "2012-05-01" <= d < "2015-05-01")
     others = [p for p in codes if p != first][:2]
-    found = names(search(inside, index, query, "--patent", others[0], "--patent", others[1]))
+    found = names(search(edgepatent, index, query, "--patent", others[0], "--patent", others[1]))
     assert sorted(found) == sorted(others)
-    assert first not in names(search(inside, index, query, "--not-patent", first, *everything))
+    assert first not in names(search(edgepatent, index, query, "--not-patent", first, *everything))
 
 
-def test_words_filter_rank_and_search_alone(inside, index, query, first, rows):
+def test_words_filter_rank_and_search_alone(edgepatent, index, query, first, rows):
     titles = {row["patent_id"]: row["title"] for row in rows}
     other = next(p for p, t in titles.items() if t.split()[-1] not in titles[first])
     word = titles[other].split()[-1]
     holders = {p for p, t in titles.items() if word.lower() in t.lower().split()}
-    filtered = search(inside, index, query, "--text", word, "--top", 50)
+    filtered = search(edgepatent, index, query, "--text", word, "--top", 50)
     assert set(names(filtered)) == holders
-    alone = search(inside, index, "--text", word, "--top", 50)
+    alone = search(edgepatent, index, "--text", word, "--top", 50)
     assert set(names(alone)) == holders
     assert alone["plan"] == "words"
     assert alone["query"] == []
     assert alone["hits"][0]["drawings"][0]["score"] is None
-    fused = search(inside, index, query, "--text", word, "--fuse", "--top", 50)
+    fused = search(edgepatent, index, query, "--text", word, "--fuse", "--top", 50)
     assert set(names(fused)) == set(titles)
     # Those that both rankings hold come before all that only one does, by 1 / (60 + rank).
     assert set(names(fused)[: len(holders)]) == holders
     assert all(hit["drawings"][0]["score"] is not None for hit in fused["hits"])
-    done = inside("search", "--index", index, "--text", "…", status=1)
+    done = edgepatent("search", "--index", index, "--text", "…", status=1)
     assert "no word" in done.stderr
 
 
-def test_by_drawing(inside, index, query):
-    document = search(inside, index, query, "--by", "drawing", "--top", 7)
+def test_by_drawing(edgepatent, index, query):
+    document = search(edgepatent, index, query, "--by", "drawing", "--top", 7)
     assert len(document["hits"]) == 7
     assert all(len(hit["drawings"]) == 1 for hit in document["hits"])
     assert all(hit["score"] == hit["drawings"][0]["score"] for hit in document["hits"])
-    patents = search(inside, index, query, "--top", 50)
+    patents = search(edgepatent, index, query, "--top", 50)
     scores = sorted((d["score"] for hit in patents["hits"] for d in hit["drawings"]), reverse=True)
     assert [hit["score"] for hit in document["hits"]] == pytest.approx(scores[:7], abs=1e-5)
 
 
 @pytest.mark.parametrize("plan", ["exact", "scan", "graph"])
-def test_plans_agree(inside, index, query, first, plan):
-    assert names(search(inside, index, query, "--plan", plan))[0] == first
+def test_plans_agree(edgepatent, index, query, first, plan):
+    assert names(search(edgepatent, index, query, "--plan", plan))[0] == first
 
 
 def test_several_indexes(edgepatent, index, query, designs, tiny_bundle, tmp_path):
@@ -257,25 +246,27 @@ def test_several_indexes(edgepatent, index, query, designs, tiny_bundle, tmp_pat
     assert str(other) in done.stdout
 
 
-def test_indexes_of_different_models_are_not_mixed(inside, index, query, tmp_path):
+def test_indexes_of_different_models_are_not_mixed(edgepatent, index, query, tmp_path):
     from bundles import write_tiny_bundle
     from stored import draw_patents
 
     draw_patents(tmp_path / "drawings", 1)
     other = write_tiny_bundle(tmp_path / "other", seed=1)
     folder = tmp_path / "index"
-    inside("index", "add", tmp_path / "drawings", "--index", folder, "--model", other.folder)
-    done = inside("search", query, "--index", index, "--index", folder, status=1)
+    edgepatent("index", "add", tmp_path / "drawings", "--index", folder, "--model", other.folder)
+    done = edgepatent("search", query, "--index", index, "--index", folder, status=1)
     assert "holds embeddings of another model" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("arguments", [("--like", "FIRST"), ("--text", "a"), ("--by", "drawing")])
-def test_the_page_of_every_kind_of_search(inside, index, query, first, rows, tmp_path, arguments):
+def test_the_page_of_every_kind_of_search(
+    edgepatent, index, query, first, rows, tmp_path, arguments
+):
     word = rows[0]["title"].split()[-1]
     words = [{"FIRST": first, "a": word}.get(argument, argument) for argument in arguments]
     images = [query] if arguments[0] == "--by" else []
-    inside("search", *images, "--index", index, *words, "--html", tmp_path / "page.html")
+    edgepatent("search", *images, "--index", index, *words, "--html", tmp_path / "page.html")
     html = (tmp_path / "page.html").read_text()
     assert html.count('<li class="hit"') >= 1
     assert not re.search(r"\bnan\b", re.sub(r'base64,[^"]+', "", html))
@@ -304,11 +295,11 @@ def test_batch_writes_one_result_a_query(edgepatent, index, query, tmp_path, fir
     assert first not in names(document)
 
 
-def test_record_and_replay(inside, index, query, designs, tmp_path, tiny_bundle):
+def test_record_and_replay(edgepatent, index, query, designs, tmp_path, tiny_bundle):
     copy = tmp_path / "index"
     shutil.copytree(index, copy)
     record = tmp_path / "search.json"
-    inside("search", "--index", copy, query, "--top", 5, "--record", record)
+    edgepatent("search", "--index", copy, query, "--top", 5, "--record", record)
     kept = json.loads(record.read_text())
     assert kept["model"]["space"] == tiny_bundle.info.space
     assert len(kept["queries"][0]["sha256"]) == 64
@@ -317,27 +308,27 @@ def test_record_and_replay(inside, index, query, designs, tmp_path, tiny_bundle)
     assert kept["request"]["indexes"] == [str(copy)]
     asked = {"path": str(query), "page": None, "crop": None, "figure": None}
     assert kept["request"]["queries"] == [asked]
-    same = inside("replay", record)
+    same = edgepatent("replay", record)
     assert "the same 5 hits" in same.stdout
 
     extra = tmp_path / "extra" / "P1"
     extra.mkdir(parents=True)
     Image.open(query).resize((250, 250)).save(extra / "a.png")
-    inside("index", "add", extra.parent, "--index", copy)
-    changed = inside("replay", record, status=1)
+    edgepatent("index", "add", extra.parent, "--index", copy)
+    changed = edgepatent("replay", record, status=1)
     assert "changed: " in changed.stdout
     assert "31 of 11 now" in changed.stdout.replace("holds ", "").replace(" (", " now (")
     assert "differs: P1 is new" in changed.stdout
-    document = json.loads(inside("replay", record, "--json", status=1).stdout)
+    document = json.loads(edgepatent("replay", record, "--json", status=1).stdout)
     assert document["same"] is False
 
     moved = tmp_path / "moved.png"
     shutil.copy(query, moved)
-    again = inside("search", f"--replay={record}", moved, "--index", index)
+    again = edgepatent("search", f"--replay={record}", moved, "--index", index)
     assert "the same 5 hits" in again.stdout
     assert "search --replay is a verb now: edgepatent replay" in again.stderr
     record.write_text("{}")
-    assert "not a search record" in inside("search", "--replay", record, status=1).stderr
+    assert "not a search record" in edgepatent("search", "--replay", record, status=1).stderr
 
 
 @pytest.mark.parametrize(
@@ -434,22 +425,22 @@ def test_what_is_no_drawing_is_called_so(index, tmp_path, capsys):
     assert "blank page" in capsys.readouterr().err
 
 
-def test_a_real_grant_that_looks_like_a_photograph_is_searched(index, shared, inside):
+def test_a_real_grant_that_looks_like_a_photograph_is_searched(index, shared, edgepatent):
     (sheet,) = (shared / "data" / "uspto-grants").glob("USD0908315-*/*-D00003.TIF")
-    done = inside("search", "--index", index, sheet, "--json")
+    done = edgepatent("search", "--index", index, sheet, "--json")
     assert "looks like a photograph, not a drawing: searched all the same" in done.stderr
     assert json.loads(done.stdout)["hits"]
 
 
-def test_a_patent_as_pdf_is_searched_with_its_drawings(index, shared, inside):
+def test_a_patent_as_pdf_is_searched_with_its_drawings(index, shared, edgepatent):
     patent = shared / "data" / "uspto-pdf" / "D538119.pdf"
-    done = inside("search", "--index", index, patent, "--json")
+    done = edgepatent("search", "--index", index, patent, "--json")
     sheets = [f"{patent}#page={page}" for page in (2, 3, 4, 5)]
     assert [name for name in json.loads(done.stdout)["query"] if name in sheets] == sheets
     assert f"searched with 4 pages as views of one design: {sheets[0]}, " in done.stderr
-    done = inside("search", "--index", index, patent, "--page", "1")
+    done = edgepatent("search", "--index", index, patent, "--page", "1")
     assert "looks like a page of text" in done.stderr
-    assert search(inside, index, patent, "--page", "2", "--whole")["query"] == sheets[:1]
+    assert search(edgepatent, index, patent, "--page", "2", "--whole")["query"] == sheets[:1]
 
 
 def test_a_search_imports_no_more_than_it_needs(index, query):
