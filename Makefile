@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= auto
-PACKAGES := edgepatent runtime/edgepatent_runtime synthetic/edgepatent_synthetic train/edgepatent_train export/edgepatent_export
-PYPROJECTS := pyproject.toml runtime/pyproject.toml synthetic/pyproject.toml train/pyproject.toml export/pyproject.toml
+PACKAGES := edgepatent runtime/edgepatent_runtime postgres/edgepatent_postgres synthetic/edgepatent_synthetic train/edgepatent_train export/edgepatent_export
+PYPROJECTS := pyproject.toml runtime/pyproject.toml postgres/pyproject.toml synthetic/pyproject.toml train/pyproject.toml export/pyproject.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-random fuzz wheels audit test-slow test-install check format docs demo clean
@@ -11,12 +11,12 @@ PYPROJECTS := pyproject.toml runtime/pyproject.toml synthetic/pyproject.toml tra
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-setup: .venv/.installed ## a virtual environment with the five packages and the tools
+setup: .venv/.installed ## a virtual environment with the six packages and the tools
 
 .venv/.installed: $(PYPROJECTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e './runtime[pdf]' -e ./synthetic -e './train[tensorboard]' -e ./export -e '.[web,xlsx]' --group dev
+	$(BIN)/python -m pip install --quiet -e './runtime[pdf]' -e ./postgres -e ./synthetic -e './train[tensorboard]' -e ./export -e '.[web,xlsx]' --group dev
 	$(BIN)/python -m pip install --quiet -e './runtime[graph]' || echo "going on without hnswlib: it is compiled on installation, and that failed; large indexes are searched by scan"
 	touch $@
 
@@ -40,7 +40,7 @@ test-random: setup ## the default tests in another order each time, beside a loa
 	$(BIN)/python tests/beside_load.py -m pytest -o addopts="-ra --strict-markers --strict-config --import-mode=importlib" -m "not slow and not install"
 
 wheels: setup ## the wheels of all distributions and a bill of materials (CycloneDX), in dist
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist ./runtime ./synthetic ./train ./export .
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist ./runtime ./postgres ./synthetic ./train ./export .
 	$(BIN)/python .ci/sbom.py dist/sbom.cdx.json
 
 audit: setup ## known vulnerabilities of what is installed (asks the registry)

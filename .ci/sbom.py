@@ -18,7 +18,8 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-OURS = tuple(f"edgepatent{part}" for part in ("", "-export", "-train", "-synthetic", "-runtime"))
+PARTS = ("", "-export", "-train", "-synthetic", "-postgres", "-runtime")
+OURS = tuple(f"edgepatent{part}" for part in PARTS)
 
 
 def canonical(name: str) -> str:

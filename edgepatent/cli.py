@@ -79,6 +79,8 @@ EXTRAS = {
     "optimum": "export",
     "pypdfium2": "pdf",
     "cryptography": "sign",
+    "edgepatent_postgres": "postgres",
+    "psycopg": "postgres",
     "starlette": "web",
     "uvicorn": "web",
     "xlsxwriter": "xlsx",

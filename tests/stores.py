@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
+from unittest.mock import patch
 
 import numpy as np
+import pytest
 
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection
@@ -48,6 +50,36 @@ class FolderStore:
         self.writer.close()
 
 
+class PostgresStore:
+    """A database, written from collections: with its graph, however few drawings it holds."""
+
+    def __init__(self, folder: Path, bundle: Bundle) -> None:
+        pytest.importorskip("edgepatent_postgres.store", reason="edgepatent[postgres] is absent")
+        from postgres_server import new_database
+
+        from edgepatent_postgres.store import PostgresStore
+
+        self.url = new_database()
+        self.searchable = PostgresStore.create(self.url, bundle)
+
+    def add(self, records: list[Record], embeddings: np.ndarray) -> None:
+        from edgepatent_postgres import writing
+
+        with patch.multiple(writing, SIGNED_ROWS=1, EXACT_ROWS=0):
+            self.searchable.add_embeddings(records, embeddings)
+            self.searchable.finish()
+
+    def remove(self, filters: Filters) -> None:
+        self.searchable.remove(filters)
+
+    def close(self) -> None:
+        from postgres_server import drop_database
+
+        self.searchable.close()
+        drop_database(self.url)
+
+
 STORES: dict[str, Callable[[Path, Bundle], Store]] = {
     "folder": FolderStore,
+    "postgres": PostgresStore,
 }

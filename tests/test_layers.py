@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Lowest first. What stands in a line may import what stands in the lines above it, nothing else.
 DISTRIBUTIONS = (
     "edgepatent_runtime",
+    "edgepatent_postgres",
     "edgepatent_synthetic",
     "edgepatent_train",
     "edgepatent_export",
@@ -40,6 +41,8 @@ ROOMS = (
     ("sources",),
     ("collection",),
     ("search",),
+    ("stores",),
+    ("filling",),
     ("index",),
     ("shards",),
     ("",),  # the package itself, which only names what it offers

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgepatent import console
-from edgepatent.options import indexes_option, request_options, threads_option
+from edgepatent.options import request_options, stores_option, threads_option
 
 if TYPE_CHECKING:
     from edgepatent.report.overview import Row
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Also write a page to look at and to print for each image, and index.html over all.",
 )
-@indexes_option
+@stores_option
 @request_options
 @threads_option
 def command(
@@ -39,7 +39,7 @@ def command(
     folder: Path,
     out: Path,
     html: bool,
-    indexes: tuple[Path, ...],
+    indexes: tuple[Path | str, ...],
     threads: int,
 ) -> None:
     """Search with every image of a folder, each by itself.

@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import indexes_option, json_option, matter_option, threads_option
+from edgepatent.options import json_option, matter_option, stores_option, threads_option
 
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMG...")
-@indexes_option
+@stores_option
 @click.option(
     "--top",
     type=click.IntRange(min=1),
@@ -25,7 +25,7 @@ from edgepatent.options import indexes_option, json_option, matter_option, threa
 @json_option
 def command(
     images: tuple[str, ...],
-    indexes: tuple[Path, ...],
+    indexes: tuple[Path | str, ...],
     top: int,
     anyway: bool,
     threads: int,

@@ -11,10 +11,10 @@ from edgepatent import console
 from edgepatent.options import (
     csv_option,
     from_stdin,
-    indexes_option,
     json_option,
     matter_option,
     question_options,
+    stores_option,
     threads_option,
     xlsx_option,
 )
@@ -53,7 +53,7 @@ class _Search(click.Command):
 
 
 @click.command(cls=_Search)
-@indexes_option
+@stores_option
 @question_options
 @threads_option
 @click.option(
@@ -90,7 +90,7 @@ class _Search(click.Command):
 @json_option
 def command(
     request: "Request",
-    indexes: tuple[Path, ...],
+    indexes: tuple[Path | str, ...],
     threads: int,
     html: Path | None,
     csv_file: Path | None,

@@ -3,9 +3,9 @@
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Unpack, cast
 
 import msgspec
 
@@ -18,6 +18,7 @@ from edgepatent_runtime.record import Record, Skipped
 from edgepatent_runtime.search.request import Options, Request
 from edgepatent_runtime.search.results import Drawing, Patent, Result, View
 from edgepatent_runtime.search.searchable import Moment, Searchable
+from edgepatent_runtime.stores import Store, engine, is_address
 
 if TYPE_CHECKING:
     from edgepatent_runtime.collection import Collection
@@ -78,17 +79,14 @@ class Index:
     ) -> "Index":
         """Open the index in a folder, or several of one model as one.
 
-        ``resident`` loads the graphs, for a process that searches more than once. Raises
-        `CollectionError` where there is no index, or one that is damaged or of a newer format,
-        `SpaceMismatchError` where they do not share a model.
+        A "folder" may be an address ("postgresql://…"), where a package that knows such is
+        installed (see `stores`); ``resident`` loads the graphs, for a process that searches more
+        than once. Raises `CollectionError` where there is no index, or one that is damaged or of a
+        newer format, `SpaceMismatchError` where they do not share a model.
         """
-        from edgepatent_runtime.collection import Collection
-
         with ExitStack() as stack:
             named = [folders] if isinstance(folders, Path | str) else folders
-            stores = [
-                stack.enter_context(Collection.open(folder, resident=resident)) for folder in named
-            ]
+            stores = [stack.enter_context(_store(folder, resident=resident)) for folder in named]
             index = cls(stores, threads=threads)
             index._stack = stack.pop_all()
         return index
@@ -103,9 +101,12 @@ class Index:
         `CollectionError` where the folder holds something (an index, too), `BundleError` for a
         damaged bundle.
         """
-        from edgepatent_runtime.collection import Collection
+        if is_address(folder):
+            engine(str(folder)).create(str(folder), _bundle(model)).close()
+        else:
+            from edgepatent_runtime.collection import Collection
 
-        Collection.create(folder, _bundle(model)).close()
+            Collection.create(folder, _bundle(model)).close()
         return cls.open(folder, threads=threads)
 
     @classmethod
@@ -122,17 +123,17 @@ class Index:
         ``model`` None is the index's own, for a new one ``new``. Raises `SpaceMismatchError` where
         the index is there and of another model than the one named; else as `open` and `create`.
         """
-        from edgepatent_runtime.collection import Collection
-        from edgepatent_runtime.collection.catalog import exists
-
-        if not exists(Path(folder)):
+        if not exists(folder):
             return cls.create(folder, new if model is None else model, threads=threads)
-        # An older format is brought up to date.
-        Collection.open(folder, write=True).close()
+        if not is_address(folder):
+            from edgepatent_runtime.collection import Collection
+
+            # An older format is brought up to date.
+            Collection.open(folder, write=True).close()
         index = cls.open(folder, threads=threads)
         try:
             if model is not None:
-                index._folder().require_space(_bundle(model).info.space)
+                index._one().require_space(_bundle(model).info.space)
         except BaseException:
             index.close()
             raise
@@ -151,11 +152,16 @@ class Index:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Index {os.pathsep.join(store.name for store in self.stores)}>"
+        return f"<Index {self.name}>"
 
     def _require_open(self) -> None:
         if self._closed:
             raise CollectionError(f"{self!r} is closed: open it again")
+
+    @property
+    def name(self) -> str:
+        """What people call it: its folder or its address, without a password."""
+        return os.pathsep.join(store.name for store in self.stores)
 
     @property
     def bundle(self) -> Bundle:
@@ -372,7 +378,7 @@ class Index:
 
     def info(self) -> "Info":
         """What the index holds. Raises `InputError` where several are open."""
-        return self._folder().info()
+        return self._one().info()
 
     def verify(self, progress: Progress = silent) -> "list[Problem]":
         """Everything that is wrong with the stored bytes; none is a sound index."""
@@ -520,7 +526,7 @@ class Index:
         """
         skipped = Skipped() if skipped is None else skipped
         added = 0
-        with self._writing() as collection:
+        with self._writing_folder() as collection:
             if model is None and not figures:
                 collection.compact(progress)
             else:
@@ -536,34 +542,75 @@ class Index:
         return added
 
     @staticmethod
-    def _finish(collection: "Collection", progress: Progress, threads: int = 0) -> None:
-        """What is due after changes, in the files and in what the index knows of itself."""
+    def _finish(store: Store, progress: Progress, threads: int = 0) -> None:
+        """What is due after changes, in the store and in what the index knows of itself."""
         from edgepatent_runtime.search import measuring
 
-        collection.finish(progress, threads)
-        measured = measuring.due(collection, progress)
+        store.finish(progress, threads)
+        measured = measuring.due(store, progress)
         if measured is not None:
-            collection.keep_calibration(measured)
+            store.keep_calibration(measured)
+
+    def _one(self) -> Store:
+        """The one store that this is. Raises `InputError` for several, or one that is only read."""
+        self._require_open()
+        if len(self.stores) > 1:
+            raise InputError("several indexes are open as one: open the one that you mean")
+        store = self.stores[0]
+        if not hasattr(store, "finish"):
+            raise InputError(f"{store.name} can be searched, and nothing else")
+        return cast(Store, store)
 
     def _folder(self) -> "Collection":
         """The one folder that this is. Raises `InputError` for several, or another store."""
         from edgepatent_runtime.collection import Collection
 
-        self._require_open()
-        if len(self.stores) > 1:
-            raise InputError("several indexes are open as one: open the one that you mean")
-        store = self.stores[0]
+        store = self._one()
         if not isinstance(store, Collection):
             raise InputError(f"{store.name} is no folder: this goes with folders only")
         return store
 
     @contextmanager
-    def _writing(self) -> "Iterator[Collection]":
-        """The folder, open for writing; threads of this index take turns."""
+    def _writing(self) -> Iterator[Store]:
+        """The store, open for writing; threads of this index take turns."""
+        from edgepatent_runtime.collection import Collection
+
+        store = self._one()
+        if isinstance(store, Collection):
+            with self._writing_folder() as collection:
+                yield collection
+        else:
+            with self._turn:
+                yield store
+
+    @contextmanager
+    def _writing_folder(self) -> "Iterator[Collection]":
         from edgepatent_runtime.collection import Collection
 
         folder = self._folder().folder
         with self._turn, Collection.open(folder, write=True) as collection:
+            yield collection
+
+
+def exists(name: Path | str) -> bool:
+    """Whether there is an index in a folder, or at an address."""
+    if is_address(name):
+        return engine(str(name)).exists(str(name))
+    from edgepatent_runtime.collection import catalog
+
+    return catalog.exists(Path(name))
+
+
+@contextmanager
+def _store(name: Path | str, *, resident: bool) -> Iterator[Searchable]:
+    """The index in a folder, or at an address, open for reading."""
+    if is_address(name):
+        with closing(engine(str(name))(str(name))) as store:
+            yield store
+    else:
+        from edgepatent_runtime.collection import Collection
+
+        with Collection.open(name, resident=resident) as collection:
             yield collection
 
 

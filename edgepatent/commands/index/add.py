@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import all_threads_option, index_option, json_option, sources_argument
+from edgepatent.options import all_threads_option, json_option, sources_argument, store_option
 from edgepatent_runtime.errors import InputError
 
 
 @click.command()
 @sources_argument
-@index_option
+@store_option
 @click.option(
     "--model",
     default=None,
@@ -47,7 +47,7 @@ from edgepatent_runtime.errors import InputError
 @json_option
 def command(
     sources: tuple[str, ...],
-    index: Path,
+    index: Path | str,
     model: str | None,
     metadata: Path | None,
     prune: bool,
@@ -101,14 +101,14 @@ def command(
                 allow_empty=allow_empty,
                 totals=totals,
             )
-        info = target.info()
+        info, name = target.info(), target.name
     console.report_skipped(skipped)
     counts = {name: count for name, count in asdict(result).items() if count}
     if as_json:
         console.print_json({**asdict(result), "skipped": skipped.counts, "index": info})
     else:
         done = ", ".join(f"{count} {name}" for name, count in counts.items()) or "nothing to do"
-        console.say(f"{done}; {info.drawings} drawings of {info.patents} patents in {index}")
+        console.say(f"{done}; {info.drawings} drawings of {info.patents} patents in {name}")
     used = sum(counts.values()) - result.removed
     if len(skipped) and not used:
         raise InputError("no drawing could be used")

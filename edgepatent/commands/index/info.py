@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import index_option, json_option
+from edgepatent.options import json_option, store_option
 
 
 @click.command()
-@index_option
+@store_option
 @json_option
-def command(index: Path, as_json: bool) -> None:
+def command(index: Path | str, as_json: bool) -> None:
     """Tell what an index holds.
 
     "bytes" counts the whole folder, the model included; "generation" grows with every change;
@@ -21,11 +21,11 @@ def command(index: Path, as_json: bool) -> None:
     from edgepatent_runtime.index import Index
 
     with Index.open(index) as opened:
-        info = opened.info()
+        info, name = opened.info(), opened.name
     if as_json:
         console.print_json(info)
         return
-    console.say(f"{info.drawings} drawings of {info.patents} patents in {index}")
+    console.say(f"{info.drawings} drawings of {info.patents} patents in {name}")
     console.say(f"model {info.model} (space {info.space[:12]}), {info.dimensions} dimensions")
     console.say(
         f"{info.bytes / 1e6:.1f} MB, generation {info.generation}, graph {info.graph}, "

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import index_option, json_option
+from edgepatent.options import json_option, store_option
 
 
 @click.command()
@@ -17,9 +17,9 @@ from edgepatent.options import index_option, json_option
     metavar="OTHER...",
     type=click.Path(path_type=Path, file_okay=False),
 )
-@index_option
+@store_option
 @json_option
-def command(others: tuple[Path, ...], index: Path, as_json: bool) -> None:
+def command(others: tuple[Path, ...], index: Path | str, as_json: bool) -> None:
     """Copy the drawings of other indexes into one.
 
     All must be of one model; nothing is encoded again, and the others stay as they are. Where the
@@ -32,11 +32,11 @@ def command(others: tuple[Path, ...], index: Path, as_json: bool) -> None:
     with Index.open(others[0]) as first, Index.ready(index, new=first.bundle) as target:
         with console.progress_bar() as progress:
             result = target.merge(*others, progress=progress)
-        info = target.info()
+        info, name = target.info(), target.name
     if as_json:
         console.print_json({**asdict(result), "index": info})
     else:
         console.say(
             f"{result.added + result.replaced} drawings copied, {result.unchanged} were there; "
-            f"{info.drawings} drawings of {info.patents} patents in {index}"
+            f"{info.drawings} drawings of {info.patents} patents in {name}"
         )

@@ -5,19 +5,19 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import index_option, json_option
+from edgepatent.options import json_option, store_option
 
 
 @click.command()
 @click.argument("patents", nargs=-1, metavar="[PATENT_ID]...")
-@index_option
+@store_option
 @click.option("--locarno", multiple=True, metavar="CODE", help="Of this Locarno class or subclass.")
 @click.option("--since", metavar="DATE", help="Of this date or later (YYYY-MM-DD).")
 @click.option("--before", metavar="DATE", help="Of before this date (YYYY-MM-DD).")
 @json_option
 def command(
     patents: tuple[str, ...],
-    index: Path,
+    index: Path | str,
     locarno: tuple[str, ...],
     since: str | None,
     before: str | None,
@@ -37,10 +37,10 @@ def command(
         removed = opened.remove(
             patents, locarno=locarno, since=since, before=before, progress=progress
         )
-        info = opened.info()
+        info, name = opened.info(), opened.name
     if as_json:
         console.print_json({"removed": removed, "index": info})
     else:
-        console.say(f"{removed} drawings removed; {info.drawings} are left in {index}")
+        console.say(f"{removed} drawings removed; {info.drawings} are left in {name}")
     if not removed:
-        raise InputError(f"nothing in {index} matches")
+        raise InputError(f"nothing in {name} matches")

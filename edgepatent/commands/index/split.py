@@ -10,7 +10,13 @@ from edgepatent.options import index_option, json_option
 
 @click.command()
 @index_option
-@click.option("--shards", type=click.IntRange(1, 99_999), required=True, metavar="N")
+@click.option(
+    "--shards",
+    type=click.IntRange(1, 99_999),
+    required=True,
+    metavar="N",
+    help="How many shards to make.",
+)
 @click.option(
     "--out",
     required=True,

@@ -1,0 +1,382 @@
+"""Changes to the database, in short transactions that take turns.
+
+What is stored comes out of collections: rows, facts and pictures are made elsewhere, by as many
+machines as there are, and copied in. A transaction holds one block of them; its lock on ``state``
+makes writers take turns, so that rows are numbered in the order in which readers come to see them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from edgepatent_postgres.connection import Bits, Connection, Halfvec, fragment
+from edgepatent_postgres.filters import where
+from edgepatent_postgres.moment import EXACT_ROWS
+from edgepatent_runtime.collection import Collection, terms, thumbnails, vectors
+from edgepatent_runtime.collection.catalog import part_of
+from edgepatent_runtime.collection.ingest import Added
+from edgepatent_runtime.filters import Filters
+from edgepatent_runtime.parties import folded
+from edgepatent_runtime.progress import Progress
+from edgepatent_runtime.record import NO_BIBLIOGRAPHY, Bibliography, Record
+from edgepatent_runtime.search.searchable import Floats
+
+BLOCK = 2048
+"""So many drawings are copied in by one transaction."""
+
+SIGNED_ROWS = 4096
+"""When so many rows are there, the mean is fitted to them and all rows get signs."""
+
+_FACTS = ("locarno", "klass", "subclass", "title", "date")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A drawing to be stored: its file, what is known of it, its row (codes and scale)."""
+
+    root: str
+    path: str
+    size: int
+    mtime_ns: int
+    digest: bytes
+    record: Record
+    row: np.void
+    picture: bytes | None
+
+    @property
+    def part(self) -> str:
+        """Which of the file's drawings it is."""
+        return part_of(self.record.image)
+
+
+class Change:
+    """One transaction that changes the index. It exists once `changing` ends."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._sql = connection
+        ((mean, self._graph, self._rows, self._drawings, self._patents, dimensions),) = self._ask(
+            "SELECT mean, graph, rows, drawings, patents, dimensions FROM state FOR UPDATE", ()
+        )
+        self._mean = None if mean is None else np.frombuffer(mean, "<f4")
+        self._dimensions: int = dimensions
+        self._changed = False
+
+    def _ask(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        cursor = self._sql.execute(fragment(statement), parameters or None, binary=True)
+        return cursor.fetchall() if cursor.description else []
+
+    def finish(self) -> None:
+        """Count what changed: the last statement of the transaction."""
+        if self._changed:
+            self._ask(
+                "UPDATE state SET mean = %s, rows = %s, drawings = %s, patents = %s, "
+                "generation = generation + 1",
+                (
+                    None if self._mean is None else self._mean.astype("<f4").tobytes(),
+                    self._rows,
+                    self._drawings,
+                    self._patents,
+                ),
+            )
+            self._ask("INSERT INTO history SELECT generation, now(), rows FROM state", ())
+
+    # -- adding
+
+    def put(self, entries: Sequence[Entry]) -> Added:
+        """Store drawings; those of a file of the same content that are there are left as they are.
+
+        Drawings of a file that has another content now replace the older ones.
+        """
+        files, outdated = self._files(entries)
+        replaced = len(self._forget(outdated)) if outdated else 0
+        there = {
+            (file, part)
+            for file, part in self._ask(
+                "SELECT file, part FROM drawings WHERE file = ANY(%s)", [list(files.values())]
+            )
+        }
+        new: dict[tuple[int, str], Entry] = {}
+        for one in entries:
+            key = files[one.root, one.path], one.part
+            if key not in there:
+                new.setdefault(key, one)
+        if new:
+            patents = self._know(one.record for one in new.values())
+            self._copy(new, patents)
+            self._index_words(sorted(patents.values()))
+            self._changed = True
+            if self._mean is None and self._drawings >= SIGNED_ROWS:
+                self._sign_all()
+        added = max(0, len(new) - replaced)
+        return Added(added=added, replaced=len(new) - added, unchanged=len(entries) - len(new))
+
+    def _files(self, entries: Sequence[Entry]) -> tuple[dict[tuple[str, str], int], list[int]]:
+        """The key of each file, by root and path, and the rows of what its old content showed."""
+        listed = {(one.root, one.path): one for one in entries}
+        roots, paths = zip(*listed, strict=True)
+        known = {
+            (root, path): (key, digest)
+            for key, root, path, digest in self._ask(
+                "SELECT id, root, path, digest FROM files JOIN unnest(%s::text[], %s::text[]) "
+                "AS wanted (root, path) USING (root, path)",
+                [list(roots), list(paths)],
+            )
+        }
+        keys = {name: key for name, (key, _) in known.items()}
+        other = [name for name, (_, digest) in known.items() if digest != listed[name].digest]
+        columns = ("root", "path", "size", "mtime_ns", "digest")
+        new = [one for name, one in listed.items() if name not in known]
+        if new:
+            for key, root, path in self._ask(
+                "INSERT INTO files (root, path, size, mtime_ns, digest) SELECT * FROM unnest("
+                "%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bytea[]) "
+                "RETURNING id, root, path",
+                [[getattr(one, column) for one in new] for column in columns],
+            ):
+                keys[root, path] = key
+        rows = [
+            row
+            for (row,) in self._ask(
+                "SELECT row FROM drawings WHERE file = ANY(%s)", [[keys[name] for name in other]]
+            )
+        ]
+        for name in other:
+            one = listed[name]
+            self._ask(
+                "UPDATE files SET size = %s, mtime_ns = %s, digest = %s WHERE id = %s",
+                (one.size, one.mtime_ns, one.digest, keys[name]),
+            )
+        return keys, rows
+
+    def _know(self, records: Iterable[Record]) -> dict[str, int]:
+        """The keys of the records' patents, made or completed with what the records know."""
+        known: dict[str, dict[str, str | None]] = {}
+        fronts: dict[str, Bibliography] = {}
+        for record in records:
+            facts = known.setdefault(record.patent_id, dict.fromkeys(_FACTS))
+            facts.update(
+                (name, value) for name in _FACTS if (value := getattr(record, name)) is not None
+            )
+            old = fronts.get(record.patent_id, NO_BIBLIOGRAPHY)
+            fronts[record.patent_id] = record.bibliography.completed(old)
+        stored = {
+            number: msgspec.json.decode(json, type=Bibliography)
+            for number, json in self._ask(
+                "SELECT patent_id, bibliography FROM patents "
+                "WHERE patent_id = ANY(%s) AND bibliography IS NOT NULL",
+                [list(known)],
+            )
+        }
+        fronts = {
+            number: front.completed(stored.get(number, NO_BIBLIOGRAPHY))
+            for number, front in fronts.items()
+        }
+        columns = [[facts[name] for facts in known.values()] for name in _FACTS]
+        json = [msgspec.json.encode(front).decode() if front else None for front in fronts.values()]
+        keys: dict[str, int] = {}
+        for key, number, made in self._ask(
+            "INSERT INTO patents (patent_id, locarno, klass, subclass, title, date, bibliography) "
+            "SELECT a, b, c, d, e, f, g FROM unnest(%s::text[], %s::text[], %s::text[], "
+            "%s::text[], %s::text[], %s::text[], %s::text[]) "
+            "WITH ORDINALITY AS new (a, b, c, d, e, f, g, place) ORDER BY place "
+            "ON CONFLICT (patent_id) DO UPDATE SET "
+            + ", ".join(
+                f"{name} = coalesce(excluded.{name}, patents.{name})"
+                for name in (*_FACTS, "bibliography")
+            )
+            # A new row version was never updated by anybody.
+            + " RETURNING id, patent_id, xmax = 0",
+            [list(known), *columns, json],
+        ):
+            keys[number] = key
+            self._patents += bool(made)
+        listed = [
+            (keys[number], *term)
+            for number, front in fronts.items()
+            if front and front != stored.get(number)
+            for term in sorted(terms.terms(number, front))
+        ]
+        self._ask("DELETE FROM terms WHERE patent = ANY(%s)", [[key for key, *_ in listed]])
+        with self._sql.cursor() as cursor, cursor.copy("COPY terms FROM STDIN") as copy:
+            for term in listed:
+                copy.write_row(term)
+        return keys
+
+    def _copy(self, new: Mapping[tuple[int, str], Entry], patents: Mapping[str, int]) -> None:
+        """Copy drawings in, in binary."""
+        kinds = ["int8", "int8", "int8", "text", "text", "text", "text", "halfvec", "float4",
+                 "bit", "bytea"]  # fmt: skip
+        signs = self._signs([one.row for one in new.values()])
+        statement = "COPY drawings FROM STDIN (FORMAT binary)"
+        with self._sql.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.set_types(kinds)
+            for ((file, part), one), bits in zip(new.items(), signs, strict=True):
+                record = one.record
+                copy.write_row(
+                    (self._rows, patents[record.patent_id], file, part, record.figure,
+                     record.view, record.text, Halfvec(one.row["codes"]),
+                     float(one.row["scale"]), bits, one.picture)
+                )  # fmt: skip
+                self._rows += 1
+        self._drawings += len(new)
+
+    def _signs(self, rows: Sequence[np.void]) -> list[Bits | None]:
+        """The signs of rows around the mean; none before it is fitted."""
+        if self._mean is None:
+            return [None] * len(rows)
+        stored = np.stack([row["codes"].astype(np.float32) * row["scale"] for row in rows])
+        return [Bits(one, self._dimensions) for one in np.packbits(stored > self._mean, axis=1)]
+
+    def _sign_all(self) -> None:
+        """Fit the mean to the rows that are there and give them signs: once, while they are few."""
+        stored = self._ask("SELECT row, codes, scale FROM drawings ORDER BY row", ())
+        whole: Floats = np.stack([codes * np.float32(scale) for _, codes, scale in stored])
+        self._mean = whole.mean(axis=0)
+        packed = np.packbits(whole > self._mean, axis=1)
+        with self._sql.cursor() as cursor:
+            cursor.executemany(
+                "UPDATE drawings SET signs = %s WHERE row = %s",
+                [
+                    (Bits(bits, self._dimensions), row)
+                    for bits, (row, *_) in zip(packed, stored, strict=True)
+                ],
+            )
+
+    def _index_words(self, patents: Sequence[int]) -> None:
+        """Put the words of patents into the full-text index."""
+        found = self._ask(
+            "SELECT id, title, (SELECT string_agg(DISTINCT text, ' ') FROM drawings "
+            "WHERE patent = patents.id) FROM patents WHERE id = ANY(%s)",
+            [list(patents)],
+        )
+        self._ask(
+            "UPDATE patents SET words = new.words, length = "
+            "(SELECT coalesce(sum(cardinality(positions)), 0) FROM unnest(new.words)) FROM ("
+            "SELECT id, setweight(to_tsvector('edgepatent.words', title), 'A') || "
+            "to_tsvector('edgepatent.words', text) AS words "
+            "FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS told (id, title, text)"
+            ") AS new WHERE new.id = patents.id",
+            [
+                [key for key, *_ in found],
+                [folded(title or "") for _, title, _ in found],
+                [folded(text or "") for *_, text in found],
+            ],
+        )
+
+    # -- removing
+
+    def matching(self, filters: Filters) -> list[int]:
+        """The rows of the drawings that pass ``filters``."""
+        condition, parameters = where(filters)
+        found = self._ask(
+            "SELECT row FROM drawings JOIN patents ON patents.id = patent WHERE " + condition,
+            parameters,
+        )
+        return [row for (row,) in found]
+
+    def remove(self, rows: Sequence[int]) -> int:
+        """Forget the drawings at ``rows``, and files and patents that have none left; how many."""
+        files = self._forget(rows)
+        self._ask(
+            "DELETE FROM files WHERE id = ANY(%s) AND NOT EXISTS "
+            "(SELECT 1 FROM drawings WHERE file = files.id)",
+            [list(set(files))],
+        )
+        return len(files)
+
+    def _forget(self, rows: Sequence[int]) -> list[int]:
+        """Forget drawings, and patents that have none left; the file of each drawing."""
+        gone = self._ask(
+            "DELETE FROM drawings WHERE row = ANY(%s) RETURNING patent, file", [list(rows)]
+        )
+        patents = sorted({patent for patent, _ in gone})
+        dropped = self._ask(
+            "DELETE FROM patents WHERE id = ANY(%s) AND NOT EXISTS "
+            "(SELECT 1 FROM drawings WHERE patent = patents.id) RETURNING id",
+            [patents],
+        )
+        self._index_words(patents)
+        self._drawings -= len(gone)
+        self._patents -= len(dropped)
+        self._changed |= bool(gone)
+        return [file for _, file in gone]
+
+
+@contextmanager
+def changing(connection: Connection) -> Iterator[Change]:
+    """One transaction, committed where the block ends and forgotten where it raises."""
+    with connection.transaction():
+        change = Change(connection)
+        yield change
+        change.finish()
+
+
+def copy_in(
+    connection: Connection,
+    rotation: Floats,
+    other: Collection,
+    progress: Progress,
+    only: Callable[[str], bool] | None = None,
+) -> Added:
+    """Copy in what one state of a collection of the same model holds, a block a transaction."""
+    result = Added()
+    with other.reading() as (known, taken):
+        live = taken.live_rows() if only is None else known.live_of(only)
+        pictures = known.path.parent / thumbnails.file_name(taken.state.vectors)
+        alike = np.array_equal(taken.rotation, rotation)
+        start = 0
+        while start < len(live):
+            numbers = live[start : start + BLOCK]
+            taken.vectors.require(numbers)
+            if alike:
+                rows = taken.vectors.rows[numbers]
+            else:
+                plain = taken.vectors.read(numbers) @ taken.rotation
+                rows = vectors.quantise(np.asarray(plain @ rotation.T, np.float32))
+            stored = known.stored(numbers.tolist())
+            entries = []
+            for place, number in enumerate(numbers.tolist()):
+                one = stored[number]
+                picture = thumbnails.read(pictures, one.thumbnail) if one.thumbnail else None
+                file = one.file
+                entries.append(
+                    Entry(one.root, one.path, file.size, file.mtime_ns, file.digest, one.record,
+                          rows[place], picture)
+                )  # fmt: skip
+            if start + len(numbers) < len(live):
+                entries = _whole_files(entries)
+            with changing(connection) as change:
+                result += change.put(entries)
+            start += len(entries)
+            progress("copying drawings", start, len(live))
+    return result
+
+
+def _whole_files(entries: list[Entry]) -> list[Entry]:
+    """Without the drawings of the last file, unless there is no other: more of it may follow."""
+    last = entries[-1].root, entries[-1].path
+    end = len(entries)
+    while end and (entries[end - 1].root, entries[end - 1].path) == last:
+        end -= 1
+    return entries[:end] or entries
+
+
+def build_graph(connection: Connection, progress: Progress) -> None:
+    """Make the HNSW graph over the signs, once there are so many rows that it pays."""
+    with connection.transaction():
+        found = connection.execute(
+            "SELECT drawings > %s AND mean IS NOT NULL AND NOT graph FROM state FOR UPDATE",
+            (EXACT_ROWS,),
+        ).fetchone()
+        if found is None or not found[0]:
+            return
+        progress("building the graph in the database", 0, None)
+        connection.execute("SET LOCAL maintenance_work_mem = '1GB'")
+        connection.execute(
+            "CREATE INDEX drawings_signs ON drawings USING hnsw (signs bit_hamming_ops)"
+        )
+        connection.execute("UPDATE state SET graph = true")

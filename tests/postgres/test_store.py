@@ -1,0 +1,331 @@
+"""An index in PostgreSQL, beside the folder that it was filled from. See `tests/contract`, too."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from unittest.mock import patch
+
+import msgspec
+import numpy as np
+import pytest
+from stored import draw, draw_patents, records_of_designs, views_of_designs
+
+pytest.importorskip("edgepatent_postgres.store", reason="edgepatent[postgres] is absent")
+
+import psycopg
+from bundles import write_tiny_bundle
+from postgres_server import drop_database, new_database
+from psycopg import sql
+
+from edgepatent.cli import run
+from edgepatent.report.document import document
+from edgepatent_postgres import writing
+from edgepatent_postgres.connection import name_of
+from edgepatent_postgres.store import PostgresStore
+from edgepatent_runtime import Index, stores
+from edgepatent_runtime.bundle import Bundle
+from edgepatent_runtime.collection import Collection
+from edgepatent_runtime.errors import (
+    CollectionError,
+    InputError,
+    MissingExtraError,
+    SpaceMismatchError,
+)
+from edgepatent_runtime.filters import Filters
+from edgepatent_runtime.search import ranking
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """An empty database."""
+    made = new_database()
+    yield made
+    drop_database(made)
+
+
+@pytest.fixture(scope="module")
+def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("drawings")
+    draw_patents(folder, 8, 2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(drawings: Path, tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The index in a folder that databases are filled from."""
+    folder = tmp_path_factory.mktemp("index") / "index"
+    with Index.create(folder, tiny_bundle) as index:
+        index.add(drawings, threads=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def many(tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collection]:
+    """More rows than one transaction copies."""
+    with Collection.create(tmp_path_factory.mktemp("many") / "index", tiny_bundle) as collection:
+        collection.add_embeddings(records_of_designs(500, 3), views_of_designs(500, 3, 64))
+        yield collection
+
+
+def ask(url: str, statement: str) -> object:
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.execute(sql.SQL(statement))
+        return cursor.fetchall() if cursor.description else None
+
+
+def answer(index: Index, query: Path) -> object:
+    """A search as JSON, but for what names the index, and times."""
+
+    def bare(value: object) -> object:
+        if isinstance(value, dict):
+            hidden = ("index", "timings_ms", "doubt")
+            return {key: bare(one) for key, one in value.items() if key not in hidden}
+        if isinstance(value, list):
+            return [bare(one) for one in value]
+        return pytest.approx(value, abs=1e-6) if isinstance(value, float) else value
+
+    return bare(msgspec.to_builtins(document(index.search(query))))
+
+
+def test_a_database_answers_as_the_folder_that_it_was_filled_from(
+    folder: Path, drawings: Path, url: str
+) -> None:
+    query = drawings / "P0003" / "view1.png"
+    with Index.open(folder) as plain, Index.ready(url, plain.bundle) as index:
+        assert index.merge(folder).added == 16
+        assert index.merge(folder).unchanged == 16
+        assert answer(index, query) == answer(plain, query)
+        assert len(index) == len(plain) == 8
+        assert index["P0003"].drawings[0].thumbnail() == plain["P0003"].drawings[0].thumbnail()
+        assert (index.info().drawings, index.info().patents) == (16, 8)
+        assert index.bundle.info == plain.bundle.info
+        # Both at once, as one index.
+        with Index.open([folder, url]) as both:
+            assert [hit.patent_id for hit in both.search(query, top=3)] == [
+                hit.patent_id for hit in plain.search(query, top=3)
+            ]
+
+
+def test_adding_again_stores_what_is_new_and_what_has_changed(
+    tiny_bundle: Bundle, url: str, tmp_path: Path
+) -> None:
+    draw_patents(tmp_path, 3, 2)
+    with Index.ready(url, tiny_bundle) as index:
+        assert index.add(tmp_path, threads=1).added == 6
+        draw(tmp_path / "P0001" / "view0.png", 4711)
+        draw(tmp_path / "P0009" / "view0.png", 4712)
+        again = index.add(tmp_path, threads=1)
+        assert (again.added, again.replaced, again.unchanged) == (1, 1, 5)
+        best = index.search(tmp_path / "P0001" / "view0.png", top=1).hits[0]
+        assert (best.patent_id, best.drawings[0].score) == ("P0001", pytest.approx(1, abs=1e-3))
+        assert index.remove(["P0001", "P0009"]) == 3
+        assert len(index) == 2
+        with pytest.raises(InputError, match="goes with folders only"):
+            index.add(tmp_path, prune=True)
+    ((files,),) = ask(url, "SELECT count(*) FROM edgepatent.files")  # type: ignore[misc]
+    assert files == 4
+
+
+def test_candidates_by_signs_are_those_of_an_exact_search(
+    many: Collection, tiny_bundle: Bundle, url: str
+) -> None:
+    queries = views_of_designs(500, 3, 64)[::150]
+    with (
+        patch.multiple(writing, BLOCK=400, SIGNED_ROWS=800, EXACT_ROWS=1000),
+        PostgresStore.create(url, tiny_bundle) as store,
+    ):
+        store.merge(many)
+        store.finish()
+        with store.moment() as moment:
+            scope = moment.scope(Filters(), plan="scan")
+            assert scope.plan == "signs"
+            scope.nearest(queries[0], 10)
+            plain = "SELECT row FROM drawings ORDER BY signs <~> repeat('0', 64)::bit(64) LIMIT 5"
+            assert "drawings_signs" in str(moment.ask("EXPLAIN " + plain, ()))
+            assert moment.scope(Filters(), plan="exact").plan == "exact"
+        for filters in (Filters(), Filters(locarno=("03-01",))):
+            for query in queries:
+                by = {
+                    plan: ranking.search([store], query, plan=plan, filters=filters)
+                    for plan in ("exact", "scan")
+                }
+                assert by["scan"].plan == "signs"
+                found = [[hit.patent_id for hit in one.hits] for one in by.values()]
+                assert found[0] == found[1]
+
+
+def test_two_clients_that_add_the_same_store_it_once(
+    many: Collection, tiny_bundle: Bundle, url: str
+) -> None:
+    PostgresStore.create(url, tiny_bundle).close()
+    start = Barrier(2)
+
+    def add(_: int) -> int:
+        with PostgresStore(url) as store, Collection.open(many.folder) as mine:
+            start.wait(30)
+            return store.merge(mine).added
+
+    with patch.object(writing, "BLOCK", 100), ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(add, range(2))) == 1500
+    with PostgresStore(url) as store, store.moment() as moment:
+        assert moment.counts() == (1500, 500)
+        rows = moment.scope(Filters()).rows()
+        assert rows.tolist() == list(range(1500))
+
+
+def test_two_clients_can_make_the_same_index_at_once(tiny_bundle: Bundle, url: str) -> None:
+    start = Barrier(2)
+
+    def create(_: int) -> None:
+        start.wait(30)
+        PostgresStore.create(url, tiny_bundle).close()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(create, range(2)))
+    assert ask(url, "SELECT count(*) FROM edgepatent.state") == [(1,)]
+
+
+def test_a_database_that_goes_away_loses_nothing_that_was_committed(
+    many: Collection, tiny_bundle: Bundle, url: str
+) -> None:
+    def go_away(what: str, done: int, total: int | None) -> None:
+        if done > 500:
+            ask(
+                url,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid != pg_backend_pid()",
+            )
+
+    with PostgresStore.create(url, tiny_bundle) as store, patch.object(writing, "BLOCK", 300):
+        with pytest.raises(CollectionError, match=r"went away .* run the same command again"):
+            store.merge(many, go_away)
+        with store.moment() as moment:
+            there, _ = moment.counts()
+        assert 0 < there < 1500
+        again = store.merge(many)
+        assert (again.unchanged, again.added) == (there, 1500 - there)
+
+
+def test_a_question_that_loses_its_connection_is_one_line_and_the_next_gets_another(
+    tiny_bundle: Bundle, url: str
+) -> None:
+    gone = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != pg_backend_pid() "
+    with PostgresStore.create(url, tiny_bundle) as store:
+        asked = store.moment()
+        moment = asked.__enter__()
+        ask(url, gone + "AND datname = current_database()")
+        with pytest.raises(psycopg.OperationalError) as lost:
+            moment.patents()
+        with pytest.raises(CollectionError, match="went away"):
+            asked.__exit__(lost.type, lost.value, lost.tb)
+        with store.moment() as moment:
+            assert moment.patents() == []
+
+
+def test_what_cannot_be_opened_is_one_line(tiny_bundle: Bundle, url: str, tmp_path: Path) -> None:
+    with pytest.raises(CollectionError, match=r"there is no index in postgresql://.* index add"):
+        PostgresStore(url)
+    with pytest.raises(CollectionError, match="cannot be reached"):
+        PostgresStore("postgresql://nobody:secret@127.0.0.1:1/none")
+    with pytest.raises(InputError, match="no address of a database"):
+        PostgresStore("postgresql://127.0.0.1/none?wrong=1")
+    with PostgresStore.create(url, tiny_bundle) as store:
+        other = write_tiny_bundle(tmp_path / "other", seed=5)
+        with (
+            Collection.create(tmp_path / "index", other) as collection,
+            pytest.raises(SpaceMismatchError, match="of another model"),
+        ):
+            store.merge(collection)
+    ask(url, "UPDATE edgepatent.state SET format = 9")
+    with pytest.raises(CollectionError, match="format 9, this version reads up to 1: upgrade"):
+        PostgresStore(url)
+
+
+def test_a_reader_needs_no_more_than_to_read(
+    many: Collection, tiny_bundle: Bundle, url: str
+) -> None:
+    with PostgresStore.create(url, tiny_bundle) as store:
+        store.merge(many)
+    role = "edgepatent_test_reader"
+    ask(url, f"CREATE ROLE {role}")
+    try:
+        ask(url, f"GRANT USAGE ON SCHEMA edgepatent TO {role}")
+        ask(url, f"GRANT SELECT ON ALL TABLES IN SCHEMA edgepatent TO {role}")
+        joint = "&" if "?" in url else "?"
+        with PostgresStore(f"{url}{joint}options=-crole%3D{role}") as store:
+            assert len(ranking.search([store], views_of_designs(1, 1, 64)).hits) == 10
+            with pytest.raises(CollectionError, match="does not let this user"):
+                store.remove(Filters(patents=("D000001",)))
+    finally:
+        ask(url, f"DROP OWNED BY {role}")
+        ask(url, f"DROP ROLE {role}")
+
+
+def test_a_name_tells_no_password() -> None:
+    assert name_of("postgresql://me:secret@db.office:5433/designs?password=x") == (
+        "postgresql://db.office:5433/designs"
+    )
+
+
+def test_an_engine_that_is_absent_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "entry_points", lambda **_: ())
+    with pytest.raises(MissingExtraError, match=r"pip install 'edgepatent\[postgres\]'"):
+        Index.open("postgresql://somewhere/designs")
+    with pytest.raises(InputError, match="name a folder or postgresql"):
+        Index.open("mysql://somewhere/designs")
+
+
+def test_what_only_folders_can_is_refused(tiny_bundle: Bundle, url: str) -> None:
+    with Index.ready(url, tiny_bundle) as index:
+        for call in (index.verify, index.rebuild):
+            with pytest.raises(InputError, match="no folder"):
+                call()
+
+
+def test_ranks_of_words_are_those_of_a_folder(
+    many: Collection, tiny_bundle: Bundle, url: str
+) -> None:
+    with PostgresStore.create(url, tiny_bundle) as store:
+        store.merge(many)
+        for text in ("chairs", "number 17", "17 chair"):
+            with store.moment() as ours, many.moment() as theirs:
+                found = ours.scope(Filters()).words(text, 8)
+                wanted = theirs.scope(Filters()).words(text, 8)
+            assert [score for score, _ in found] == pytest.approx([score for score, _ in wanted])
+            assert [rows.tolist() for _, rows in found] == [rows.tolist() for _, rows in wanted]
+    assert np.isfinite([score for score, _ in found]).all()
+
+
+def test_the_command_line_adds_merges_and_searches(
+    folder: Path, drawings: Path, url: str, tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    def edgepatent(*arguments: object) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "edgepatent", *map(str, arguments)],
+            capture_output=True,
+            env={**os.environ, "HOME": str(tmp_path), "EDGEPATENT_INDEX": url},
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
+
+    model = ("--model", tiny_bundle.folder)
+    added = json.loads(edgepatent("index", "add", drawings, *model, "--json"))
+    assert (added["added"], added["index"]["patents"]) == (16, 8)
+    query = drawings / "P0003" / "view1.png"
+    found = json.loads(edgepatent("search", query, "--json"))
+    assert found["index"] == name_of(url)
+    with Index.open(folder) as plain:
+        wanted = [(hit.rank, hit.patent_id) for hit in plain.search(query)]
+    assert [(hit["rank"], hit["patent_id"]) for hit in found["hits"]] == wanted
+    assert run(["index", "merge", str(folder), "--index", url]) == 0
+    assert run(["index", "remove", "P0003", "--index", url]) == 0
+    assert run(["index", "verify", "--index", url]) == 2
+    with PostgresStore(url) as store:
+        assert store.info().drawings == 14
