@@ -3,8 +3,8 @@
     python benchmarks/gallery.py --shared ../shared --work work/gallery --out benchmarks/gallery.md
 
 Every drawing of a set is a query; its patent's other drawings have to be found among all others of
-the set and N foreign drawings. The foreign ones come in one random order, so that every gallery
-holds the smaller ones. Vectors are kept in --work: an interrupted run goes on.
+the set and N distractors, drawings of other things. These come in one random order, so that every
+gallery holds the smaller ones. Vectors are kept in --work: an interrupted run goes on.
 """
 
 import argparse
@@ -24,7 +24,7 @@ QUERIES = {
     "2007, variants of one applicant": ["{shared}/data/uspto-2007"],
     "sheets and grants": ["{shared}/data/uspto-sheets", "{shared}/data/uspto-grants"],
 }
-FOREIGN = {
+DISTRACTORS = {
     "icons of products": "{shared}/data/kin-icons",
     "icons": "{shared}/data/icons",
     "US designs of 2007": "{shared}/data/uspto-2007",
@@ -65,7 +65,7 @@ def vectors(model: Model, spec: str, work: Path, name: str) -> tuple[list[str], 
 
 
 def table(points: list[GalleryPoint]) -> list[str]:
-    lines = ["| gallery | foreign | mAP | R@1 |", "|---|---|---|---|"]
+    lines = ["| gallery | distractors | mAP | R@1 |", "|---|---|---|---|"]
     for point in points:
         low, high = point.map_interval
         first, last = point.recall_1_interval
@@ -89,20 +89,20 @@ def main() -> None:
     model = open_model(arguments.model)
     encoded = {
         name: vectors(model, spec.format(shared=arguments.shared), arguments.work, name)
-        for name, spec in FOREIGN.items()
+        for name, spec in DISTRACTORS.items()
     }
     lines = ["# The size of a gallery", "", *__doc__.strip().splitlines(), ""]
     made = Bundle.named(arguments.model).info.created[:10]
     lines += [f"Model: {arguments.model}, space {(model.space or '')[:12]}, made {made}.", ""]
-    names = {spec: name for name, spec in FOREIGN.items()}
+    names = {spec: name for name, spec in DISTRACTORS.items()}
     for title, specs in QUERIES.items():
         own = [names[spec] for spec in specs]
         patents = [patent for name in own for patent in encoded[name][0]]
         queries = np.concatenate([encoded[name][1] for name in own])
-        others = [name for name in FOREIGN if name not in own]
+        others = [name for name in DISTRACTORS if name not in own]
         rows = np.concatenate([encoded[name][1] for name in others])
-        foreign = np.array([p for name in others for p in encoded[name][0]])
-        rows = rows[~np.isin(foreign, patents)]
+        owners = np.array([p for name in others for p in encoded[name][0]])
+        rows = rows[~np.isin(owners, patents)]
         rows = rows[np.random.default_rng(0).permutation(len(rows))]
         sizes = [size for size in SIZES if size < len(rows)] + [len(rows)]
         seen = sum(encoded[name][2] for name in own)
@@ -113,7 +113,7 @@ def main() -> None:
             f"## {title}",
             "",
             f"{len(queries):,} drawings of {len(set(patents)):,} patents; the model {known}. "
-            f"Foreign: {', '.join(others)}.",
+            f"Distractors: {', '.join(others)}.",
             "",
             *table(gallery_curve(queries, patents, rows, sizes)),
             "",

@@ -43,16 +43,30 @@ def report(browser: str) -> Image.Image:
         (desk / "demo" / "unseen" / f"{QUERY}.png").rename(desk / "sketch.png")
         edgepatent(desk, "search", "sketch.png", "--index", "demo/index", "--top", "5",
                    "--html", "report.html")  # fmt: skip
+        return screenshot(browser, desk / "report.html", 960)
+
+
+def trained(browser: str) -> Image.Image:
+    """The top of the page that a training leaves: that of the demo, a few minutes."""
+    with tempfile.TemporaryDirectory(prefix="edgepatent-") as name:
+        edgepatent(Path(name), "demo", "--train", "--out", "demo")
+        # A map of sixteen classes needs its colours.
+        return screenshot(browser, Path(name) / "demo" / "run" / "report.html", 1400, colours=256)
+
+
+def screenshot(browser: str, page: Path, height: int, colours: int = 64) -> Image.Image:
+    """The top of a page, 1280 pixels wide."""
+    with tempfile.TemporaryDirectory(prefix="edgepatent-") as name:
+        shot = Path(name) / "shot.png"
         subprocess.run(
             [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-             "--window-size=1280,960", f"--user-data-dir={desk / 'browser'}",
-             f"--screenshot={desk / 'report.png'}", (desk / "report.html").as_uri()],
+             f"--window-size=1280,{height}", f"--user-data-dir={name}/browser",
+             f"--screenshot={shot}", page.absolute().as_uri()],
             check=True,
             capture_output=True,
             timeout=120,
         )  # fmt: skip
-        with Image.open(desk / "report.png") as picture:
-            return picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+        return _picture(shot.read_bytes(), colours)
 
 
 def page(browser: str) -> dict[str, Image.Image]:
@@ -94,9 +108,9 @@ def page(browser: str) -> dict[str, Image.Image]:
     return shots
 
 
-def _picture(png: bytes) -> Image.Image:
+def _picture(png: bytes, colours: int = 64) -> Image.Image:
     with Image.open(BytesIO(png)) as picture:
-        return picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+        return picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
 
 
 def edgepatent(desk: Path, *arguments: str) -> None:
@@ -119,6 +133,7 @@ def main() -> None:
         print(f"pictures of pages are left as they are: no browser ({', '.join(BROWSERS)})")
         return
     report(browser).save(DOCS / "report.png", optimize=True)
+    trained(browser).save(DOCS / "run-report.png", optimize=True)
     for name, picture in page(browser).items():
         picture.save(DOCS / f"{name}.png", optimize=True)
 

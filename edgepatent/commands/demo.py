@@ -70,12 +70,14 @@ def command(ctx: click.Context, out: Path, train: bool, model: str) -> None:
          "--views", VIEWS, "--seed", SEED)  # fmt: skip
     unseen = _leave_out(out / "designs", out / "unseen")
     console.say(f"\nOne view of each design was moved to {out / 'unseen'}: no index sees it.")
-    before = None
+    learned = ""
     if train:
-        before = _train(ctx, out, unseen)
+        learned = _train(ctx, out)
         model = str(out / "bundle")
     index = out / "index"
-    right = _search(ctx, out, "", model, unseen)
+    _run(ctx, "index", "add", out / "designs", "--index", index, "--model", model)
+    _run(ctx, "batch", out / "unseen", "--out", out / "results", "--index", index)
+    right = _first_hits(unseen, out / "results")
 
     by_hand = _redraw(unseen, out / "by-hand")
     console.say(f"\nThe same views as if drawn by a shaky hand lie in {out / 'by-hand'}.")
@@ -90,11 +92,8 @@ def command(ctx: click.Context, out: Path, train: bool, model: str) -> None:
         f"\nOf {len(unseen)} designs, {right} came first for a view that the index has not seen, "
         f"{again} for that view drawn by hand."
     )
-    if before is not None:
-        console.say(
-            f"Before training it was {before} of them: {out / 'run' / 'report.html'} shows what "
-            "changed, drawing by drawing."
-        )
+    if learned:
+        console.say(learned)
     console.say(
         f"""
 Look at {report} in a browser. Then try:
@@ -106,34 +105,30 @@ Look at {report} in a browser. Then try:
     )
 
 
-def _train(ctx: click.Context, out: Path, unseen: dict[str, Path]) -> int:
-    """Make ``out / bundle``; how many of the queries its model found before it was trained."""
+def _train(ctx: click.Context, out: Path) -> str:
+    """Make ``out / bundle``; what training did to its network, in a sentence."""
     from edgepatent_runtime.bundle import Bundle
 
     recipe = out / "recipe.toml"
     recipe.write_text(RECIPE.format(backbone=Bundle.starter().info.backbone))
     begin = ("--data", TRAINING, "--recipe", recipe, "--weights", "starter")
-    console.say("\nThe same network before a single step, to compare with:")
+    console.say("\nThe network before a single step, to compare with:")
     _run(ctx, "train", *begin, "--epochs", 0, "--out", out / "run-before")
-    _run(ctx, "export", out / "run-before", "--out", out / "bundle-before", "--data", CALIBRATION)
-    before = _search(ctx, out, "-before", str(out / "bundle-before"), unseen)
-    console.say(f"\nBefore training, {before} of {len(unseen)} designs come first.")
     _run(ctx, "train", *begin, "--out", out / "run")
     _run(ctx, "export", out / "run", "--int8", "--out", out / "bundle",
          "--data", CALIBRATION, "--evaluate", out / "designs",
          "--max-drop", 0.02, "--keep-going")  # fmt: skip
-    console.say("\nBefore and after, on drawings that neither has seen:")
-    _run(ctx, "compare", out / "bundle-before", out / "bundle", "--data", out / "designs",
+    console.say("\nBefore and after, on designs that neither has seen:")
+    _run(ctx, "compare", out / "run-before", out / "bundle", "--data", out / "designs",
          "--html", out / "compared.html")  # fmt: skip
-    return before
+    from edgepatent_train.run import Run
 
-
-def _search(ctx: click.Context, out: Path, suffix: str, model: str, unseen: dict[str, Path]) -> int:
-    """Index the designs with ``model``; how many of the unseen views find their own first."""
-    index, results = out / f"index{suffix}", out / f"results{suffix}"
-    _run(ctx, "index", "add", out / "designs", "--index", index, "--model", model)
-    _run(ctx, "batch", out / "unseen", "--out", results, "--index", index)
-    return _first_hits(unseen, results)
+    outcome = Run.open(out / "run").outcome()
+    assert outcome is not None
+    return (
+        f"Training took {outcome.level} mAP on designs that were held out from {outcome.first:.3f} "
+        f"to {outcome.kept:.3f}: look at {out / 'run' / 'report.html'} and {out / 'compared.html'}."
+    )
 
 
 def _run(ctx: click.Context, *arguments: object) -> None:

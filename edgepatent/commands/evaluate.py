@@ -35,8 +35,8 @@ SIZES = (0, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
     "distractors",
     multiple=True,
     metavar="SOURCE",
-    help="Foreign drawings to hide the patents of --data among: mAP and R@1 at patent level by the "
-    "size of the gallery; may be repeated.",
+    help="Distractors: drawings to hide the patents of --data among. Gives mAP and R@1 at patent "
+    "level by the size of the gallery; may be repeated.",
 )
 @click.option(
     "--protocol",
@@ -179,7 +179,7 @@ def _print_curve(curve: "Sequence[GalleryPoint]") -> None:
         ]
         for point in curve
     ]
-    columns = ["gallery", "foreign", "mAP", "95 % interval", "R@1", "95 % interval"]
+    columns = ["gallery", "distractors", "mAP", "95 % interval", "R@1", "95 % interval"]
     console.print_table(columns, rows, title="patent level, by the size of the gallery")
 
 

@@ -31,7 +31,7 @@ class GalleryPoint(
         "recall_1_interval": "recall@1_interval",
     },
 ):
-    """Finding the query's own patent among ``gallery`` drawings, ``distractors`` of them foreign.
+    """Finding the query's own patent among ``gallery`` drawings, ``distractors`` among them.
 
     ``map_interval`` and ``recall_1_interval`` are 95 % bootstrap intervals over patents.
     """

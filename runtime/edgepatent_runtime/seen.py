@@ -20,6 +20,7 @@ from edgepatent_runtime.errors import InputError
 
 Hashes = npt.NDArray[np.uint32]
 _MOST_BYTES = 1 << 28
+_MOST_PIXELS, _MOST_SIZES = 4096, 16  # a bundle may be anybody's
 
 
 class Seen:
@@ -37,6 +38,8 @@ class Seen:
                     raise ValueError("its arrays are too large")
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 found = {int(name): arrays[name] for name in arrays.files}
+            if len(found) > _MOST_SIZES or not all(0 < size <= _MOST_PIXELS for size in found):
+                raise ValueError("it speaks of drawings of impossible sizes")
             for values in found.values():
                 if values.dtype != np.uint32 or values.ndim != 1:
                     raise ValueError("it holds other arrays than hashes uint32 [N]")

@@ -6,11 +6,13 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from edgepatent import cli
+from edgepatent import cli, console
 
 RECIPE = """
 [model]
@@ -166,3 +168,33 @@ def test_folded_batchnorm_cannot_be_trained(
     assert cli.run(asked) == 1
     assert "must set optimizer.freeze_bn = true" in capsys.readouterr().err
     assert not (work / "run").exists()
+
+
+def test_a_sweep_prints_its_table_and_goes_on(
+    work: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEPATENT_CACHE", str(work / "cache"))
+    (work / "sweep.toml").write_text('[grid]\n"loss.tau" = [0.1, 0.5]\n"optimizer.epochs" = [0]\n')
+    out = str(work / "sweep")
+    asked = ["train", "--out", out, *fresh(work), "--sweep", str(work / "sweep.toml")]
+    assert cli.run(asked) == 0
+    shown = capsys.readouterr()
+    assert "2 of 2: 002-tau=0.5-epochs=0" in shown.err
+    assert "| loss.tau | optimizer.epochs | runs | before | patent |" in shown.out
+    assert (work / "sweep" / "001-tau=0.1-epochs=0" / "report.html").is_file()
+    assert cli.run(asked) == 1
+    assert "go on with --resume" in capsys.readouterr().err
+    assert cli.run(["train", "--out", out, "--resume", "--json"]) == 0
+    again = capsys.readouterr()
+    assert "of 2:" not in again.err
+    assert [row["settings"]["loss.tau"] for row in json.loads(again.out)] == [0.1, 0.5]
+
+
+def test_the_alarm_is_red_on_a_terminal_and_nothing_else() -> None:
+    @click.command()
+    def alarmed() -> None:
+        console.alarm("fell\x1b[2J")
+
+    shown = CliRunner().invoke(alarmed, color=True).stderr
+    assert shown.startswith("\x1b[31m\x1b[1mfell\\x1b[2J")
+    assert CliRunner().invoke(alarmed).stderr == "fell\\x1b[2J\n"

@@ -5,26 +5,28 @@ import onnx
 import pytest
 
 from edgepatent_export import charts
-from edgepatent_export.certify import Certificate, Exam, certify, embed
+from edgepatent_export.calibrate import observe
+from edgepatent_export.certify import Exam, certify, embed
 from edgepatent_export.figures import Int8Figures, measure
 from edgepatent_export.profile import time_by_operator
-from edgepatent_export.quantize import quantise
-from edgepatent_export.repair import LAYER_TRIAL, Found, find_int8, split_trial
+from edgepatent_export.quantize import everything, quantise, quantised_tensors
+from edgepatent_export.repair import LAYER_TRIAL, Found, split_trial
 from edgepatent_runtime.encoder import Drawings
 from edgepatent_runtime.record import ImageRef, Record
 
 
 @pytest.fixture(scope="module")
 def found(proto: onnx.ModelProto, drawings: Drawings) -> Found:
+    """The plain INT8 model, everything quantised."""
     records = [Record(ImageRef(str(i)), f"P{i // 2}") for i in range(12)]
     exam = Exam(drawings[:12], records, ["synthetic"])
     fp32 = proto.SerializeToString()
-    reference = embed(fp32, exam.drawings)
-
-    def judge(int8: bytes) -> Certificate:
-        return certify(fp32, int8, exam, max_drop=1.0, fp32_embeddings=reference)
-
-    return find_int8(proto, drawings, judge)
+    statistics, plan = observe(proto, quantised_tensors(proto), drawings[:24]), everything(proto)
+    model = quantise(proto, statistics.ranges(plan.method), plan).SerializeToString()
+    certificate = certify(
+        fp32, model, exam, max_drop=1.0, fp32_embeddings=embed(fp32, exam.drawings)
+    )
+    return Found(model, plan, [], certificate, proto, statistics)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ def unit(rng: np.random.Generator, count: int) -> np.ndarray:
     return z / np.linalg.norm(z, axis=1, keepdims=True)
 
 
-@hypothesis.settings(max_examples=25)
+@hypothesis.settings(max_examples=8)
 @hypothesis.given(st.integers(0, 10_000), st.integers(2, 12), st.integers(0, 30))
 def test_distractors_are_drawings_of_other_patents(seed: int, count: int, many: int) -> None:
     rng = np.random.default_rng(seed)

@@ -13,6 +13,7 @@ def drawings(count: int, size: int = 8, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, size, size), np.uint8)
 
 
+@hypothesis.settings(max_examples=30)
 @hypothesis.given(st.sets(st.integers(0, 39)), st.sampled_from([(8, 8), (1, 8, 8)]))
 def test_what_was_seen_is_known_again_and_nothing_else(
     rows: set[int], shape: tuple[int, ...]
@@ -39,11 +40,17 @@ def test_it_takes_four_bytes_a_drawing_and_holds_no_picture() -> None:
 
 def broken() -> dict[str, bytes]:
     whole = Seen({8: hashes(drawings(9))}).to_bytes()
-    floats, named = io.BytesIO(), io.BytesIO()
+    floats, named, huge = io.BytesIO(), io.BytesIO(), io.BytesIO()
     np.savez(floats, **{"8": np.zeros(3)})
     np.savez(named, eight=np.zeros(3, np.uint32))
-    return {"empty": b"", "cut short": whole[:-30], "of floats": floats.getvalue(),
-            "without a size": named.getvalue()}  # fmt: skip
+    np.savez(huge, **{"1000000": np.zeros(3, np.uint32)})
+    return {
+        "empty": b"",
+        "cut short": whole[:-30],
+        "of floats": floats.getvalue(),
+        "without a size": named.getvalue(),
+        "of huge drawings": huge.getvalue(),
+    }
 
 
 @pytest.mark.parametrize(("data"), broken().values(), ids=broken())

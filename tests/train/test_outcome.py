@@ -7,7 +7,8 @@ from edgepatent_train.recipe import EvaluationRecipe
 
 
 def entry(step: int, score: float | None) -> dict[str, Any]:
-    return {"step": step, "evaluation": {"levels": {"patent": {"mAP": score}}}}
+    levels = {"patent": {"mAP": score}}
+    return {"step": step, "evaluation": {"drawings": 120, "levels": levels}}
 
 
 COURSE = [entry(0, 0.203), {"step": 10, "loss": 2.0}, entry(20, 0.15), entry(40, 0.107)]
@@ -19,7 +20,10 @@ def test_a_run_that_ends_below_its_first_evaluation_says_so() -> None:
     assert (found.first, found.last, found.steps) == (0.203, 0.107, 40)
     assert found.below_first
     assert (found.kept, found.kept_step) == (0.203, 0)
-    assert "was 0.203 before the first step and 0.107 at the end (step 40)" in found.sentence()
+    assert (
+        "(gallery of 119) was 0.203 before the first step and 0.107 at the end (step 40)"
+        in found.sentence()
+    )
     assert "kept are the initial weights" in found.sentence()
 
 

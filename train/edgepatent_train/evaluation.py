@@ -21,10 +21,11 @@ def evaluate_set(
 
 
 def describe(scores: metrics.Scores) -> str:
-    """The mAP of each level with its interval, in one line."""
-    return ", ".join(
+    """The mAP of each level with its interval and the size of the gallery, in one line."""
+    found = ", ".join(
         f"{name} mAP {level.map:.3f} [{level.map_interval[0]:.3f}, {level.map_interval[1]:.3f}]"
         if level.queries
         else f"no {name} mAP ({metrics.WHY_NONE[name]})"
         for name, level in scores.levels.items()
     )
+    return f"{found} among {scores.drawings} drawings"

@@ -12,7 +12,7 @@ class Outcome(msgspec.Struct, frozen=True):
     """mAP at the level that decides: of the first and the last evaluation, and of the weights kept.
 
     The first is that of the initial weights, before any step. ``kept_step`` is when the weights
-    that were kept were scored.
+    that were kept were scored. Each held-out drawing was a query in a ``gallery`` of so many.
     """
 
     level: Level
@@ -21,6 +21,7 @@ class Outcome(msgspec.Struct, frozen=True):
     kept: float
     kept_step: int
     steps: int
+    gallery: int
 
     @property
     def below_first(self) -> bool:
@@ -30,8 +31,9 @@ class Outcome(msgspec.Struct, frozen=True):
     def sentence(self) -> str:
         """What a person should know."""
         course = (
-            f"{self.level} mAP on held-out patents was {self.first:.3f} before the first step and "
-            f"{self.last:.3f} at the end (step {self.steps})"
+            f"{self.level} mAP on held-out patents (gallery of {self.gallery}) was "
+            f"{self.first:.3f} before the first step and {self.last:.3f} at the end "
+            f"(step {self.steps})"
         )
         if not self.below_first:
             return f"{course}; kept are the weights of step {self.kept_step} ({self.kept:.3f})"
@@ -71,4 +73,5 @@ def outcome(
         kept=kept[1],
         kept_step=kept[0],
         steps=max(int(entry["step"]) for entry in entries),
+        gallery=next(e["evaluation"]["drawings"] for e in entries if "evaluation" in e) - 1,
     )

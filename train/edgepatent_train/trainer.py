@@ -3,12 +3,13 @@
 import math
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
@@ -275,8 +276,14 @@ class _Trainer:
     def _seen(self, earlier: Path | None) -> Seen:
         """The drawings that the weights will come from: this run's, and those of one before it."""
         training = self.lessons.training
-        drawn = hashes(training.pixels(row) for row in range(len(training)))
-        seen = Seen({self.recipe.model.size: drawn})
+
+        def drawings() -> Iterator[npt.NDArray[np.uint8]]:
+            for row in range(len(training)):
+                if row % 256 == 0:
+                    self.progress("hashing drawings", row, len(training))
+                yield training.pixels(row)
+
+        seen = Seen({self.recipe.model.size: hashes(drawings())})
         before = Run.open(earlier).seen() if earlier else None
         return seen.joined(before) if before else seen
 

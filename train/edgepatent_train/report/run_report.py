@@ -84,7 +84,7 @@ def render(run: Run) -> None:
     write_page(
         run.folder / REPORT,
         Page(
-            title=f"Training run {run.folder.resolve().name}",
+            title=f"Training run: {run.folder.resolve().name}",
             facts=_facts(run),
             alarm=outcome.sentence() if outcome is not None and below else "",
             summary=outcome.sentence() if outcome is not None and not below else "",
