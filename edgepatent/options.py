@@ -353,6 +353,21 @@ def _crop(ctx: click.Context, parameter: click.Parameter, value: str | None) -> 
 _QUESTION_OPTIONS = (
     click.argument("images", nargs=-1, metavar="[IMG]..."),
     click.option("--like", metavar="PATENT_ID", help="Search with all views of an indexed patent."),
+    click.option(
+        "--weight",
+        "weighed",
+        nargs=2,
+        type=(float, str),
+        multiple=True,
+        metavar="W IMG",
+        help="A further view that counts W times as much as the others.",
+    ),
+    click.option(
+        "--unlike",
+        multiple=True,
+        metavar="IMG",
+        help="Move down what looks like this image; may be repeated.",
+    ),
     *_REQUEST_OPTIONS,
     click.option(
         "--figure",
@@ -396,11 +411,18 @@ def question_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def call(**arguments: Any) -> Any:
+        import msgspec
+
         from edgepatent_runtime.search.request import Query, Request
 
         fields = {name: arguments.pop(name) for name in (*_REQUEST_FIELDS, "like")}
         part = [arguments.pop(name) for name in ("page", "crop", "figure")]
         queries = tuple(Query(image, *part) for image in arguments.pop("images"))
+        weighed = arguments.pop("weighed")
+        queries += tuple(
+            msgspec.structs.replace(Query(image, *part), weight=weight) for weight, image in weighed
+        )
+        fields["unlike"] = tuple(Query(image) for image in arguments.pop("unlike"))
         request = Request(queries=queries, **fields)
         if problem := request.contradiction():
             raise click.UsageError(problem)

@@ -127,6 +127,12 @@ def _queries(result: Result, index: Index) -> list[Picture]:
     ]
 
 
+def _like(hit: Hit, result: Result) -> list[tuple[str, str]]:
+    """The hits that are folded into one, as a fact about it."""
+    copies = [other.patent_id for other in result.like(hit)]
+    return [(f"And {len(copies)} like it", ", ".join(copies))] if copies else []
+
+
 def _card(hit: Hit, result: Result, decided: Decision | None) -> Card:
     pictures = _pictures(hit)
     place = _place(hit.drawings[0])
@@ -140,7 +146,7 @@ def _card(hit: Hit, result: Result, decided: Decision | None) -> Card:
         title=hit.title,
         date=hit.date,
         index=hit.index if len(result.indexes) > 1 else None,
-        facts=facts.listed(hit.bibliography),
+        facts=[*_like(hit, result), *facts.listed(hit.bibliography)],
         best=pictures[0],
         others=[place, *pictures[1:]] if place else pictures[1:],
         left_out=len(hit.drawings) - len(pictures),

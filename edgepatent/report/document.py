@@ -31,7 +31,8 @@ class HitEntry(msgspec.Struct, frozen=True):
     """A hit; ``index`` is who holds it, ``subclass`` the label of its source's own taxonomy too.
 
     ``probability`` is how likely it is the same design, ``verdict`` the same in words ("the same
-    design", "similar", "no close match"); both are null where the index cannot tell.
+    design", "similar", "no close match"); both are null where the index cannot tell. ``like`` is
+    the better hit that it is a near copy of, or of one family with; null for most.
     ``bibliography`` holds what is known of it besides (see `edgepatent_runtime.record`).
     """
 
@@ -47,6 +48,7 @@ class HitEntry(msgspec.Struct, frozen=True):
     drawings: list[DrawingEntry]
     verdict: str | None
     probability: float | None
+    like: str | None
 
 
 class SearchDocument(msgspec.Struct, frozen=True):
@@ -131,6 +133,7 @@ def hit_entry(hit: Hit) -> HitEntry:
         drawings=[drawing_entry(found, found.score) for found in hit.drawings],
         verdict=hit.verdict,
         probability=None if hit.probability is None else round(hit.probability, 4),
+        like=hit.like,
     )
 
 

@@ -83,11 +83,14 @@ def file(result: Result, index: Index) -> FiledSearch:
             drawings, patents = moment.counts()
             path = str(Path(store.name).absolute())
             indexes.append(FiledIndex(path, moment.generation, drawings, patents))
-    queries = tuple(
-        msgspec.structs.replace(
-            one, path=one.path if one.path == "-" else str(Path(one.path).absolute())
+    queries, unlike = (
+        tuple(
+            msgspec.structs.replace(
+                one, path=one.path if one.path == "-" else str(Path(one.path).absolute())
+            )
+            for one in some
         )
-        for one in result.request.queries
+        for some in (result.request.queries, result.request.unlike)
     )
     return FiledSearch(
         format=FORMAT,
@@ -96,7 +99,7 @@ def file(result: Result, index: Index) -> FiledSearch:
         model=FiledModel(info.name, info.space, digest((index.bundle.folder / INFO).read_bytes())),
         indexes=indexes,
         queries=[FiledView(view.name, view.sha256, view.quarters) for view in result.views],
-        request=msgspec.structs.replace(result.request, queries=queries),
+        request=msgspec.structs.replace(result.request, queries=queries, unlike=unlike),
         hits=[
             FiledHit(hit.rank, round(hit.score, 6), hit.patent_id, drawing_name(hit))
             for hit in result.hits

@@ -45,6 +45,12 @@ def in_percent(verdict: str | None, probability: float | None) -> str:
     return f"{verdict} {min(max(probability, 0.01), 0.99):.0%}"
 
 
+def like(hit: Hit, result: Result) -> str:
+    """How many hits are folded into one as its copies or its family; "" where none is."""
+    count = len(result.like(hit))
+    return f"and {count} like it" if count else ""
+
+
 def hit_table(result: Result, show: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
     """Columns and rows, without what is folded away; the index is named where there are several.
 
@@ -59,7 +65,7 @@ def hit_table(result: Result, show: Sequence[str] = ()) -> tuple[list[str], list
             str(hit.rank),
             *([verdict(hit)] if judged else []),
             *([f"{hit.score:.3f}"] if result.cosines else []),
-            hit.patent_id,
+            " ".join(filter(None, [hit.patent_id, like(hit, result)])),
             label(hit),
             hit.title or "",
             hit.date or "",
@@ -76,7 +82,7 @@ def hits_for_spreadsheets(result: Result) -> Table:
     """One row a hit: what the table shows, the path of its best drawing, and all facts."""
     columns = [
         "rank", "score", "verdict", "probability", "patent_id", "locarno", "title", "date",
-        "figure", "path", "index", *FACTS,
+        "figure", "path", "index", "like", *FACTS,
     ]  # fmt: skip
     rows: list[list[Cell]] = [
         [
@@ -91,6 +97,7 @@ def hits_for_spreadsheets(result: Result) -> Table:
             hit.drawings[0].figure,
             drawing_name(hit),
             hit.index,
+            hit.like,
             *(fact(hit.bibliography) for fact in FACTS.values()),
         ]
         for hit in result.hits

@@ -306,7 +306,7 @@ def test_record_and_replay(edgepatent, index, query, designs, tmp_path, tiny_bun
     assert kept["indexes"][0]["drawings"] == 30
     assert len(kept["hits"]) == 5
     assert kept["request"]["indexes"] == [str(copy)]
-    asked = {"path": str(query), "page": None, "crop": None, "figure": None}
+    asked = {"path": str(query), "page": None, "crop": None, "figure": None, "weight": 1.0}
     assert kept["request"]["queries"] == [asked]
     same = edgepatent("replay", record)
     assert "the same 5 hits" in same.stdout
@@ -477,3 +477,21 @@ def test_an_old_report_survives_a_full_disk(index, query, tmp_path, option):
     assert "Traceback" not in done.stderr
     assert old.read_text() == "old"
     assert list(tmp_path.iterdir()) == [old]
+
+
+def test_more_of_this_and_less_of_that(inside, index, designs, query, first):
+    other = sorted(p.name for p in designs.iterdir() if p.is_dir())[4]
+    view = designs / other / "view 0.png"
+    light = search(inside, index, query, "--weight", 0.1, view, "--whole", "--top", 10)
+    heavy = search(inside, index, query, "--weight", 9, view, "--whole", "--top", 10)
+    assert names(light)[0] == first
+    assert names(heavy)[0] == other
+    plain = search(inside, index, query, "--whole", "--top", 10)
+    less = search(inside, index, query, "--whole", "--unlike", view, "--top", 10)
+    scores = [{hit["patent_id"]: hit["score"] for hit in one["hits"]} for one in (plain, less)]
+    # Itself it is not like more than by half of its cosine with itself.
+    assert scores[1][other] == pytest.approx(scores[0][other] - 0.5, abs=0.01)
+    assert less["doubt"] == "hits of --unlike have no verdict"
+    done = inside("search", "--index", index, "--weight", 0, view, status=1)
+    assert "a weight is more than 0" in done.stderr
+    inside("search", "--index", index, "--text", "a", "--unlike", view, status=2)

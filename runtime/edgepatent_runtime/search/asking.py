@@ -37,6 +37,7 @@ class Question:
         self.filters = request.filters()
         self.exclude: list[bytes] = []
         self.weights: list[float] | None = None
+        self.unlike: Floats | None = None
         # How many sheets, or figures by themselves, the design is shown by.
         self.views = 1
 
@@ -65,9 +66,13 @@ class Question:
             else:
                 embeddings = self.embedder.embed(request.queries, seen, self.given)
             # An embedding that was given counts as a whole view.
-            self.weights = [view.weight for view in seen] + [1.0] * (len(embeddings) - len(seen))
-            self.views = max(1, round(sum(self.weights)))
+            self.weights = [view.weight * view.emphasis for view in seen]
+            ready = [one for one in request.queries if embedding(one, self.given) is not None]
+            self.weights += [one.weight for one in ready]
+            self.views = max(1, round(sum(view.weight for view in seen)) + len(ready))
             timings["encode"] = (time.perf_counter() - decoded) * 1000
+        if request.unlike:
+            self._read_unlike()
         before = time.perf_counter()
         if embeddings is not None:
             answer = self._by_images(embeddings)
@@ -88,6 +93,11 @@ class Question:
             space=self.stores[0].space,
         )
 
+    def _read_unlike(self) -> None:
+        queries = self.request.unlike
+        seen = self.embedder.read(queries, self.given, anyway=True, whole=True)
+        self.unlike = self.embedder.embed(queries, seen, self.given)
+
     def _find(
         self, embeddings: Floats, top: int, filters: Filters, weights: Sequence[float] | None
     ) -> Answer:
@@ -100,14 +110,22 @@ class Question:
             filters=filters,
             plan=self._plan(),
             exclude=self.exclude,
+            unlike=self.unlike,
+            copies=calibration.copies(self._known) if self.request.by == "patent" else None,
         )
         return self._judged(answer)
+
+    @cached_property
+    def _known(self) -> calibration.Known:
+        return calibration.known(self.stores)
 
     def _judged(self, answer: Answer) -> Answer:
         """The answer with how good its hits are."""
         if self.request.kin is not None:
             return msgspec.structs.replace(answer, doubt="hits of --kin have no verdict")
-        return calibration.judged(answer, self.stores, self.views)
+        if self.request.unlike:
+            return msgspec.structs.replace(answer, doubt="hits of --unlike have no verdict")
+        return calibration.judged(answer, self._known, self.views)
 
     def _sure_enough(self, answer: Answer) -> Answer:
         """Without the hits that are less likely the same design than was asked for."""

@@ -18,6 +18,9 @@ FORMAT = 1
 DESIGNS, SEVERAL = 50, 25
 """An index can tell when it holds so many designs, so many of them in several drawings."""
 
+COPY = 0.99
+"""Two drawings as alike as hits that are the same design with this probability are copies."""
+
 T = TypeVar("T")
 Views = Annotated[int, msgspec.Meta(ge=1, le=64)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -60,6 +63,9 @@ class Calibration(msgspec.Struct, frozen=True):
         return _for(self.kinds, views)
 
 
+Known = Mapping[str, Calibration | None]
+
+
 def _for(fitted: Mapping[int, T], views: int) -> T | None:
     """What was fitted for ``views``, or for the next smaller number of them."""
     known = [count for count in fitted if count <= views]
@@ -78,12 +84,22 @@ def of(store: Searchable) -> Calibration | None:
     return found if (found.format, found.space) == (FORMAT, store.space) else None
 
 
-def judged(answer: Answer, stores: Sequence[Searchable], views: int) -> Answer:
+def known(stores: Sequence[Searchable]) -> Known:
+    """What was measured for each of ``stores``, by its name."""
+    return {store.name: of(store) for store in stores}
+
+
+def copies(known: Known) -> dict[str, float | None]:
+    """By the name of each index, the cosine from which two of its drawings are copies."""
+    scales = {name: found.scale(1) if found else None for name, found in known.items()}
+    return {name: scale.reaching(COPY) if scale else None for name, scale in scales.items()}
+
+
+def judged(answer: Answer, known: Known, views: int) -> Answer:
     """``answer``, to ``views`` of a design, with how likely each hit is the same design.
 
-    Each hit by what its own index has measured, among the neighbours of all.
+    Each hit by what its own index has ``known``, among the neighbours of all.
     """
-    known = {store.name: of(store) for store in stores}
     scales = {name: found.scale(views) if found else None for name, found in known.items()}
     hits = list(answer.hits)
     for place, hit in enumerate(hits):

@@ -11,7 +11,8 @@ over those that were candidates.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -33,6 +34,9 @@ from edgepatent_runtime.search.searchable import (
 CANDIDATES = 200
 """So many candidates a view are asked for at first; all of them are then scored exactly."""
 
+UNLIKE = 0.5
+"""What a patent loses of its cosine with what it should not be like (Rocchio's usual share)."""
+
 # As far from length 1 as rounding to 16 bits takes an embedding, and a little.
 _TOLERANCE = 0.01
 
@@ -47,6 +51,8 @@ def search(
     filters: Filters | None = None,
     plan: str = "auto",
     exclude: Iterable[bytes] = (),
+    unlike: Floats | None = None,
+    copies: Mapping[str, float | None] | None = None,
 ) -> Answer:
     """The ``top`` patents whose drawings are most like the views ``embeddings`` [V, D].
 
@@ -55,8 +61,10 @@ def search(
     SHA-256 digests of files that shall not be found: the query images themselves. ``plan`` "auto"
     is exact for up to 20,000 rows, or where the filters leave no more; otherwise the graph where
     the store was opened with it and there is no filter; otherwise the scan. "graph" loads it where
-    it is not, for this question. A patent in several stores is reported once, where it scores best.
-    Safe from several threads.
+    it is not, for this question. A patent loses half of its highest cosine with one of the views
+    ``unlike`` [U, D], where that is positive. With ``copies`` hits name the better one that they
+    are copies of (`copies.heads`), each index, by its name, with its own limit. A patent in several
+    stores is reported once, where it scores best. Safe from several threads.
 
     Raises `SpaceMismatchError` where the stores are of several models, `InputError` for
     embeddings that are not theirs or an unknown plan, `CollectionError` for damage.
@@ -72,6 +80,9 @@ def search(
         queries = queries * balance
     shares = np.ones(len(queries)) if weights is None else np.asarray(weights, np.float64)
     shares = (shares / shares.sum()).astype(np.float32)
+    against = None if unlike is None else checked(unlike, stores[0].dimensions)
+    if against is not None and balance is not None:
+        against = against * balance
     digests = list(exclude)
     found: list[_Found] = []
     field: list[Floats] = []
@@ -80,7 +91,9 @@ def search(
     for store in stores:
         with store.moment() as moment:
             scope = moment.scope(filters or Filters(), digests, plan)
-            best, near = _best(store, moment, scope, queries, shares, top)
+            best, near = _best(store, moment, scope, _Asked(queries, shares, against), top)
+            if copies is not None:
+                best = _with_heads(best, moment, copies.get(store.name))
             found += best
             field.append(near)
             plans.append(scope.plan)
@@ -132,6 +145,14 @@ def require_one_space(stores: Sequence[Searchable]) -> None:
             )
 
 
+class _Asked(NamedTuple):
+    """Views [V, D], what each counts [V], and views [U, D] that hits should not be like."""
+
+    queries: Floats
+    shares: Floats
+    unlike: Floats | None
+
+
 class _Found(msgspec.Struct, frozen=True):
     """A patent of one store: its rows [N], the best score [N] of each, what is known of them."""
 
@@ -140,6 +161,7 @@ class _Found(msgspec.Struct, frozen=True):
     rows: Rows
     scores: Floats
     facts: dict[int, Facts]
+    like: str | None = None
 
     @property
     def patent_id(self) -> str:
@@ -158,7 +180,8 @@ class _Found(msgspec.Struct, frozen=True):
                 score = float(self.scores[place])
                 drawings.append(drawing_hit(self.store, row, self.facts[row], score))
         known = self.facts[drawings[0].row]
-        return patent_hit(self.store, known, drawings, rank=rank, score=self.score)
+        hit = patent_hit(self.store, known, drawings, rank=rank, score=self.score)
+        return msgspec.structs.replace(hit, like=self.like)
 
 
 def drawing_hit(store: Searchable, row: int, facts: Facts, score: float) -> DrawingHit:
@@ -197,16 +220,16 @@ def patent_hit(
 
 
 def _best(
-    store: Searchable, moment: Moment, scope: Scope, queries: Floats, shares: Floats, top: int
+    store: Searchable, moment: Moment, scope: Scope, asked: _Asked, top: int
 ) -> tuple[list[_Found], Floats]:
     """The best ``top`` patents in scope, best first, and the scores of the best `FIELD`."""
     if not scope.size or top < 1:
         return [], np.zeros(0, np.float32)
     count = max(CANDIDATES, 4 * top)
-    ranking = _rank(moment, scope, queries, shares, count, top)
+    ranking = _rank(moment, scope, asked, count, top)
     while not ranking.complete:
         count *= 4
-        ranking = _rank(moment, scope, queries, shares, count, top)
+        ranking = _rank(moment, scope, asked, count, top)
     best = ranking.first(top)
     rows = np.concatenate([rows for _, rows, _ in best]) if best else np.zeros(0, np.int64)
     moment.require(rows)
@@ -215,9 +238,24 @@ def _best(
     return hits, -np.sort(-ranking.means)[:FIELD]
 
 
-def _rank(
-    moment: Moment, scope: Scope, queries: Floats, shares: Floats, count: int, top: int
-) -> "_Ranking":
+def _with_heads(best: list[_Found], moment: Moment, near: float | None) -> list[_Found]:
+    """The same, each naming the better one that it is a copy of."""
+    from edgepatent_runtime.search.copies import heads
+
+    if len(best) < 2:
+        return best
+    rows = np.concatenate([one.rows for one in best])
+    starts = np.cumsum([0, *(len(one.rows) for one in best[:-1])])
+    records = [one.facts[int(one.rows[0])].record for one in best]
+    return [
+        one if head is None else msgspec.structs.replace(one, like=best[head].patent_id)
+        for one, head in zip(
+            best, heads(records, moment.embeddings(rows), starts, near), strict=True
+        )
+    ]
+
+
+def _rank(moment: Moment, scope: Scope, asked: _Asked, count: int, top: int) -> "_Ranking":
     """The patents of ``count`` candidates a view, each scored over all of its drawings.
 
     The ranking is complete where more candidates could not change the first ``top``, by the
@@ -227,17 +265,21 @@ def _rank(
     candidates: list[Rows] = []
     threshold = 0.0
     exhausted = True
-    for query, share in zip(queries, shares, strict=True):
+    for query, share in zip(asked.queries, asked.shares, strict=True):
         rows, scores, complete = scope.nearest(query, count)
         exhausted = exhausted and complete
         threshold += float(scores.min(initial=1.0)) * float(share)
         candidates.append(rows)
     patents, rows = scope.siblings(np.unique(np.concatenate(candidates)))
-    scores = moment.scores(queries, rows)
+    scores = moment.scores(asked.queries, rows)
     starts = np.flatnonzero(np.diff(patents, prepend=-1))
     if not len(starts):
         return _Ranking(rows, scores, starts, np.zeros(0, np.float32), exhausted)
-    means = shares @ np.maximum.reduceat(scores, starts, axis=1)
+    means = asked.shares @ np.maximum.reduceat(scores, starts, axis=1)
+    if asked.unlike is not None:
+        # It only takes away: the threshold holds as it is.
+        alike = np.maximum.reduceat(moment.scores(asked.unlike, rows), starts, axis=1)
+        means -= UNLIKE * alike.max(axis=0).clip(0)
     enough = len(means) >= top and np.partition(means, -top)[-top] >= threshold
     return _Ranking(rows, scores, starts, means, exhausted or bool(enough))
 

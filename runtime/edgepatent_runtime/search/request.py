@@ -11,6 +11,8 @@ from edgepatent_runtime.search.searchable import PLANS
 
 Crop = tuple[int, int, int, int]
 
+MOST_WEIGHT = 100
+
 
 class Query(msgspec.Struct, frozen=True):
     """One query image: a file or, by a name, an image that is given beside the request.
@@ -18,6 +20,7 @@ class Query(msgspec.Struct, frozen=True):
     "-" names standard input. ``page`` counts from 1 in a PDF or TIFF; None is every page that is a
     drawing. ``crop`` is the part that is meant: x, y, width, height in pixels of the page.
     ``figure`` is the figure of the sheet that is meant, by the number that its caption names.
+    ``weight`` is what it counts beside other views of the design.
 
     Raises `InputError` for a page or a crop that cannot be.
     """
@@ -26,12 +29,17 @@ class Query(msgspec.Struct, frozen=True):
     page: int | None = None
     crop: Crop | None = None
     figure: str | None = None
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
         if self.page is not None and self.page < 1:
             raise InputError(f"pages count from 1: there is no page {self.page} of {self.path}")
         if self.crop is not None and (len(self.crop) != 4 or min(self.crop[2:]) < 1):
             raise InputError(f"crop takes x, y, width and height in pixels, got {self.crop}")
+        if not 0 < self.weight <= MOST_WEIGHT:
+            raise InputError(
+                f"a weight is more than 0, at most {MOST_WEIGHT}; {self.path} has {self.weight:g}"
+            )
         if self.figure is not None and self.crop is not None:
             raise InputError("name a figure of the sheet or a crop, not both")
 
@@ -57,6 +65,7 @@ class Options(TypedDict, total=False):
     """The fields of a `Request` as keywords of `Index.search`, without its query images."""
 
     like: str | None
+    unlike: tuple[Query, ...]
     text: str | None
     fuse: bool
     top: int
@@ -94,7 +103,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     the query images' own files out, where they are indexed. ``kin`` from 0 (the same design) to 1
     (other designs of its kind) weighs what a model tells of either, where it tells them apart; None
     leaves it as the model was made.
-    Hits that are less likely the same design than ``min_confidence`` are left out.
+    What looks like the images ``unlike`` moves down. Hits that are less likely the same design than
+    ``min_confidence`` are left out.
     ``locarno`` to ``added`` as in `Filters`, in any usual spelling.
 
     Raises `InputError` for values that cannot be: a date that is none, a plain string in place of
@@ -103,6 +113,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     queries: tuple[Query, ...] = ()
     like: str | None = None
+    unlike: tuple[Query, ...] = ()
     text: str | None = None
     fuse: bool = False
     top: int = 10
@@ -177,6 +188,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             return "--min-confidence goes with images, not with words alone"
         if self.fuse and not (self.text and images):
             return "--fuse needs --text and an image (or --like)"
+        if self.unlike and not images:
+            return "--unlike goes with images, not with words alone"
+        if self.unlike and (self.by == "drawing" or self.any_rotation):
+            return "--unlike goes neither with --by drawing nor with --any-rotation"
         if self.by == "drawing" and (self.fuse or not images):
             return "--by drawing goes with images, not with a ranking by words"
         if self.kin is not None and not images:

@@ -83,13 +83,15 @@ class Hit(Patent, frozen=True, kw_only=True):
 
     ``rank`` counts from 1. ``score`` is a cosine in [-1, 1], BM25 where words alone were searched,
     or a sum of reciprocal ranks where both were fused. ``probability`` is how likely it is the
-    same design; None where that cannot be told (`Answer.doubt` says why).
+    same design; None where that cannot be told (`Answer.doubt` says why). ``like`` is
+    the id of a better hit that it is a near copy of, or of one family with; None for most.
     """
 
     rank: int
     score: float
     drawings: Sequence[DrawingHit]
     probability: float | None = None
+    like: str | None = None
 
     @property
     def verdict(self) -> Verdict | None:
@@ -120,7 +122,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     normalised, [S, S]; ``quarters`` turns to the left of the page were searched with. ``weight``
     is what it counts beside other views, ``of`` the name of the sheet that it is a figure of.
     ``looks`` is what it looks like, "a photograph" say, where that is not a drawing; ``taken`` is
-    the photograph [H, W] in which the sheet lay that was laid flat.
+    the photograph [H, W] in which the sheet lay that was laid flat. ``emphasis`` is the weight that
+    its query was given.
     """
 
     name: str
@@ -132,6 +135,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     of: str | None = None
     looks: str | None = None
     taken: "Page | None" = None
+    emphasis: float = 1.0
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -168,13 +172,21 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """
         if self.request.min_confidence is not None:
             return []
-        return [hit for hit in self.hits if hit.verdict == "no close match"]
+        return [hit for hit in self._heads() if hit.verdict == "no close match"]
 
     @property
     def unfolded(self) -> list[Hit]:
-        """The other hits."""
+        """The other hits, without those that are like a better one."""
         folded = {hit.rank for hit in self.folded}
-        return [hit for hit in self.hits if hit.rank not in folded]
+        return [hit for hit in self._heads() if hit.rank not in folded]
+
+    def like(self, head: Hit) -> list[Hit]:
+        """The hits that are copies of ``head``, or of one family with it."""
+        return [hit for hit in self.hits if hit.like == head.patent_id]
+
+    def _heads(self) -> list[Hit]:
+        there = {hit.patent_id for hit in self.hits}
+        return [hit for hit in self.hits if hit.like not in there]
 
     def __len__(self) -> int:
         return len(self.hits)

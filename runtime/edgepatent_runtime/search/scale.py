@@ -38,6 +38,14 @@ class Scale(msgspec.Struct, frozen=True):
     spread: float
     cases: int
 
+    def reaching(self, probability: float) -> float:
+        """The score of that probability among usual neighbours; more than 1 where none reaches."""
+        odds = float(np.log(probability / (1 - probability)))
+        slope = self.score + self.standout / self.spread
+        if slope <= 0:
+            return 2.0
+        return (odds - self.offset + self.standout * self.level / self.spread) / slope
+
     def probability(self, scores: npt.ArrayLike, field: npt.ArrayLike) -> Floats:
         """How likely hits with ``scores`` [N] are the same design.
 

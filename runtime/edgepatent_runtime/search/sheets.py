@@ -103,6 +103,7 @@ def read(
             of=part.of,
             looks=kind,
             taken=part.taken,
+            emphasis=query.weight,
         )
         for part, normal, kind in seen
     ]

@@ -12,7 +12,8 @@ from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.index import Index
-from edgepatent_runtime.search import calibration, cases, measuring, verdict
+from edgepatent_runtime.record import Bibliography, ImageRef, Record, Related
+from edgepatent_runtime.search import calibration, cases, measuring, ranking, verdict
 from edgepatent_runtime.search.scale import Scale
 
 KNOWN, VIEWS = 300, 3
@@ -219,3 +220,57 @@ def test_twins_are_no_reason_to_fail() -> None:
         cases.Cases(scores, rows, np.ones(60, np.float32), np.arange(60, dtype=np.int64))
     )
     assert found is None or math.isfinite(found.offset)
+
+
+def test_near_copies_are_folded_into_the_better_hit(
+    index: Index, embeddings: np.ndarray, tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    """A copy of a design in another patent stands behind it, and so does its continuation."""
+    known = calibration.of(index.stores[0])
+    assert known is not None
+    near = calibration.copies({"": known})[""]
+    assert near is not None
+    assert 0.5 < near < 1
+    with Index.create(tmp_path / "index", tiny_bundle) as other:
+        other.merge(index)
+        first = index.search(embeddings[0])[0]
+        with index.stores[0].moment() as moment:
+            rows = moment.scope(Filters(patents=(first.patent_id,))).rows()
+            stored = moment.embeddings(rows)
+        copied = Record(ImageRef("copy.png"), "USD0900001")
+        continued = Record(
+            ImageRef("continued.png"),
+            "USD0900002",
+            bibliography=Bibliography(related=(Related("continuation", patent="USD0900001"),)),
+        )
+        akin = unit(0.6 * stored[:1] + 0.4 * embeddings[0])
+        other.add([copied, continued], embeddings=np.concatenate([stored[:1], akin]))
+        result = other.search(embeddings[0], top=5)
+        heads = {hit.patent_id: hit.like for hit in result}
+        assert len(heads) == 5
+        assert heads.pop(result[0].patent_id) is None
+        folded = {number for number, head in heads.items() if head is not None}
+        assert {"USD0900001", "USD0900002", first.patent_id} - {result[0].patent_id} <= folded
+        assert not folded & {hit.patent_id for hit in result.unfolded}
+        assert len(result.like(result[0])) == len(folded)
+
+
+def test_what_a_design_should_not_be_like_moves_down(index: Index, embeddings: np.ndarray) -> None:
+    """Against the naive way: the mean over views, less half of the best cosine with the others."""
+    query, away = embeddings[[0, VIEWS]], embeddings[[2 * VIEWS]]
+    with index.stores[0].moment() as moment:
+        rows = moment.scope(Filters()).rows()
+        facts = moment.facts(rows.tolist())
+        stored = moment.embeddings(rows)
+    patents = np.array([facts[row].record.patent_id for row in rows.tolist()])
+    expected = {}
+    for patent in np.unique(patents):
+        mine = stored[patents == patent]
+        liked = (query @ mine.T).max(axis=1) @ np.array([0.75, 0.25])
+        expected[str(patent)] = liked - 0.5 * max(float((away @ mine.T).max()), 0)
+    answer = ranking.search(index.stores, query, weights=[3, 1], unlike=away, top=20)
+    best = sorted(expected.items(), key=lambda one: -one[1])[:20]
+    assert [hit.patent_id for hit in answer.hits] == [patent for patent, _ in best]
+    assert [hit.score for hit in answer.hits] == pytest.approx(
+        [score for _, score in best], abs=1e-4
+    )
