@@ -479,19 +479,19 @@ def test_an_old_report_survives_a_full_disk(index, query, tmp_path, option):
     assert list(tmp_path.iterdir()) == [old]
 
 
-def test_more_of_this_and_less_of_that(inside, index, designs, query, first):
+def test_more_of_this_and_less_of_that(edgepatent, index, designs, query, first):
     other = sorted(p.name for p in designs.iterdir() if p.is_dir())[4]
     view = designs / other / "view 0.png"
-    light = search(inside, index, query, "--weight", 0.1, view, "--whole", "--top", 10)
-    heavy = search(inside, index, query, "--weight", 9, view, "--whole", "--top", 10)
+    light = search(edgepatent, index, query, "--weight", 0.1, view, "--whole", "--top", 10)
+    heavy = search(edgepatent, index, query, "--weight", 9, view, "--whole", "--top", 10)
     assert names(light)[0] == first
     assert names(heavy)[0] == other
-    plain = search(inside, index, query, "--whole", "--top", 10)
-    less = search(inside, index, query, "--whole", "--unlike", view, "--top", 10)
+    plain = search(edgepatent, index, query, "--whole", "--top", 10)
+    less = search(edgepatent, index, query, "--whole", "--unlike", view, "--top", 10)
     scores = [{hit["patent_id"]: hit["score"] for hit in one["hits"]} for one in (plain, less)]
     # Itself it is not like more than by half of its cosine with itself.
     assert scores[1][other] == pytest.approx(scores[0][other] - 0.5, abs=0.01)
     assert less["doubt"] == "hits of --unlike have no verdict"
-    done = inside("search", "--index", index, "--weight", 0, view, status=1)
+    done = edgepatent("search", "--index", index, "--weight", 0, view, status=1)
     assert "a weight is more than 0" in done.stderr
-    inside("search", "--index", index, "--text", "a", "--unlike", view, status=2)
+    edgepatent("search", "--index", index, "--text", "a", "--unlike", view, status=2)
