@@ -23,7 +23,7 @@ class LazyGroup(click.Group):
         self.verbs = verbs
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The verbs, in the order of work."""
+        """The verbs, what is used most first."""
         return list(self.verbs)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -35,31 +35,46 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb that is named first; a mistyped one is told its neighbour."""
+        name = args[0]
+        if name not in self.verbs and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, self.verbs, n=1)
+            where = ctx.command_path
+            meant = f"did you mean {where} {near[0]}?" if near else f"{where} --help lists them"
+            raise click.UsageError(f"there is no {where} {name}: {meant}", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(self.verbs.items()))
 
 
+# What most people come for is first.
 VERBS = {
-    "train": "Fine-tune a backbone with the hierarchical contrastive loss.",
-    "evaluate": "Score a model's retrieval at patent, subclass and class level.",
-    "compare": "Score every MODEL (a bundle, a run, the word starter) on the same drawings.",
-    "export": "Turn the training run RUN into a bundle.",
-    "bundle": "Sign bundles and verify their signatures: key, sign, verify.",
-    "embed": "Write the embeddings of drawings to a .npy file.",
-    "index": "Make drawings searchable: add, remove, info, verify, rebuild, merge, split.",
     "search": "Find the patents whose drawings look like an image.",
+    "index": "Make drawings searchable: add, remove, info, verify, rebuild, merge, split.",
     "batch": "Search with every image of a folder, each by itself.",
     "watch": "Ask saved searches of what is new: add, list, show, remove, run.",
     "matter": "What was kept of a case (search --matter): list, show, rate, report, export.",
-    "replay": "Search again as recorded in FILE (search --record) and say what differs.",
     "serve": "Serve the page: search, compare, rate and keep, in a browser on this machine.",
+    "replay": "Search again as recorded in FILE (search --record) and say what differs.",
     "classify": "Suggest Locarno subclasses for a drawing, from its neighbours.",
-    "bench": "Measure encoding and search on this machine.",
-    "doctor": "Check that model, index and machine are in order.",
-    "data": "Look at, unpack or make drawings: scan, figures, synthesize, deeppatent2, locarno.",
     "demo": "Show a search on synthetic designs, start to finish.",
+    "doctor": "Check that model, index and machine are in order.",
+    "bench": "Measure encoding and search on this machine.",
+    "data": "Look at, unpack or make drawings: scan, figures, synthesize, deeppatent2, locarno.",
+    "embed": "Write the embeddings of drawings to a .npy file.",
+    "evaluate": "Score a model's retrieval at patent, subclass and class level.",
+    "compare": "Score every MODEL (a bundle, a run, the word starter) on the same drawings.",
+    "train": "Fine-tune a backbone with the hierarchical contrastive loss.",
+    "export": "Turn the training run RUN into a bundle.",
+    "bundle": "Sign bundles and verify their signatures: key, sign, verify.",
 }
 
 # The extra that brings a module. Verbs import these where they need them; one that is missing is

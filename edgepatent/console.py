@@ -7,14 +7,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from edgepatent_runtime import whole
-from edgepatent_runtime.progress import Progress, silent
+from edgepatent_runtime.progress import Progress
 from edgepatent_runtime.record import Skipped
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 # What a terminal obeys instead of showing it, or what shows other text than is there: control
 # characters, marks of writing direction, characters without a width, halves of pairs. The joiners
@@ -23,6 +26,11 @@ _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
+
+# Where nobody draws bars, work tells how far it is once in so many seconds.
+_EVERY_S = 10.0
+# Longer ones may be broken: paths, and what is no word at all.
+_LONG_WORD = 24
 
 
 def plain(text: str) -> str:
@@ -86,11 +94,32 @@ def report_skipped(skipped: Skipped) -> None:
         say(f"skipped {count}: {plain(reason)} (e.g. {example})", err=True)
 
 
+def _told(every: float) -> Progress:
+    """A `Progress` for logs: a line on stderr once in so many seconds of work."""
+    began: dict[str, float] = {}
+    last = time.monotonic()
+
+    def tell(task: str, done: int, total: int | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        start = began.setdefault(task, now)
+        if now - last < every:
+            return
+        last = now
+        rate = done / max(now - start, 1e-3)
+        words = f"{task}: {done:,}" + (f" of {total:,}" if total else "") + f", {rate:.1f}/s"
+        if total and rate > 0:
+            words += f", {max(total - done, 0) / rate:.0f} s left"
+        say(words, err=True)
+
+    return tell
+
+
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A `Progress` that draws bars with rate and time left, on a terminal only."""
+    """A `Progress` that draws bars with rate and time left; elsewhere a line now and then."""
     if not sys.stderr.isatty():
-        yield silent
+        yield _told(_EVERY_S)
         return
     from rich.console import Console
     from rich.progress import (
@@ -123,17 +152,53 @@ def progress_bar() -> Iterator[Progress]:
 
 
 def print_table(columns: list[str], rows: list[list[str]], *, title: str | None = None) -> None:
-    """A table on stdout: fitted to a terminal, as wide as it needs to be in a pipe or a file."""
-    from rich import box
+    """A table on stdout: fitted to a terminal, between words; for other programs plain lines.
+
+    Of a terminal that is too narrow for all columns the last ones are left out, and named.
+    Elsewhere a row is a line with tabs between its cells, below the names of the columns.
+    """
+    if not sys.stdout.isatty():
+        for row in (columns, *rows):
+            click.echo("\t".join(plain(cell) for cell in row))
+        return
     from rich.console import Console
+
+    console = Console()
+    kept = _fitting(columns, rows, console.width)
+    console.print(_table(columns[:kept], [row[:kept] for row in rows], title))
+    if kept < len(columns):
+        say(f"left out for want of room: {', '.join(columns[kept:])}", err=True)
+
+
+def _fitting(columns: list[str], rows: list[list[str]], width: int) -> int:
+    """How many columns fit beside each other without a word being broken; at least one."""
+    needed = 0
+    for place in range(len(columns)):
+        # Two between columns.
+        needed += _longest_word(columns, rows, place) + (2 if place else 0)
+        if place and needed > width:
+            return place
+    return len(columns)
+
+
+def _longest_word(columns: list[str], rows: list[list[str]], place: int) -> int:
+    """How wide the longest word of a column is; a path may be broken all the same."""
+    from rich.cells import cell_len
+
+    words = [columns[place], *(word for row in rows for word in row[place].split())]
+    return max(min(cell_len(word), _LONG_WORD) for word in words)
+
+
+def _table(columns: list[str], rows: list[list[str]], title: str | None) -> "Table":
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for place, column in enumerate(columns):
+        longest = _longest_word(columns, rows, place)
+        table.add_column(column, overflow="fold", min_width=longest)
     for row in rows:
         # As Text, so that square brackets in a title are not taken for rich's markup.
         table.add_row(*(Text(plain(cell)) for cell in row))
-    on_terminal = sys.stdout.isatty()
-    Console(width=None if on_terminal else 10_000).print(table)
+    return table

@@ -216,8 +216,8 @@ _REQUEST_OPTIONS = (
     click.option(
         "--text",
         metavar="WORDS",
-        help="Only patents with all these words in title or figure descriptions; without IMG, "
-        "search by the words alone.",
+        help="Only patents with all these words in title or figure descriptions (a OR b for "
+        'either, "a b" for a phrase); without IMG, search by the words alone.',
     ),
     click.option(
         "--fuse",

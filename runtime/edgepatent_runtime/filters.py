@@ -14,7 +14,7 @@ class Filters:
     ``locarno`` and ``not_locarno``: Locarno codes, "06-01" or a whole class "06" (or the labels of
     a source's own taxonomy); ``since`` and ``before``: ISO dates, the first included, the second
     not (a drawing without a date passes neither); ``patents`` and ``not_patents``: canonical ids;
-    ``text``: words that title or figure descriptions must hold (all of them, stemmed).
+    ``text``: words that title or figure descriptions must hold (see `Scope.words`).
     ``applicants`` and ``not_applicants``: words that follow each other in the name of an applicant
     or owner (`parties.folded`); ``uspc``: US design classes, "D6-334" or a whole class "D6";
     ``countries``: two letters; ``families`` and ``not_families``: canonical ids, for the designs

@@ -79,7 +79,9 @@ def test_titles_ids_and_names_are_shown(spelled: Path, edgepatent: Command) -> N
         "search", spelled / "query.png", "--index", spelled / "index", "--top", 50, "--anyway",
         "--csv", spelled / "hits.csv",
     )  # fmt: skip
-    assert is_shown(found.stdout + found.stderr)
+    # Cells have tabs between them, and none inside.
+    assert {line.count("\t") for line in found.stdout.splitlines()} == {6}
+    assert is_shown(found.stdout.replace("\t", " ") + found.stderr)
     assert "\\x1b]0;title\\x07" in found.stdout
     with (spelled / "hits.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))

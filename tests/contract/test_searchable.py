@@ -273,8 +273,30 @@ def test_words_find_titles_in_any_form(gallery: Gallery, wanted: Filters) -> Non
     assert all(np.isnan(drawing.score) for hit in answer.hits for drawing in hit.drawings)
     assert len(search_words(stores, "chairs", top=3, filters=wanted).hits) == 3
     assert search_words(stores, "chair unheard", filters=wanted).hits == []
-    for text in ('chair" OR title:*', "NOT chair", "chair AND ("):
+    for text in ('chair" title:*', "NOT chair", "chair AND ("):
         assert search_words(stores, text, filters=wanted).hits == []
+
+
+def test_either_word_a_phrase_and_a_typing_error(gallery: Gallery) -> None:
+    """Titles are "Chair number 17"."""
+    stores = [gallery.store.searchable]
+
+    def found(text: str) -> set[str]:
+        return {hit.patent_id for hit in search_words(stores, text, top=1000).hits}
+
+    everything = {record.patent_id for record in gallery.records}
+    assert found("chair 17 OR 18") == {"D000017", "D000018"}
+    assert found("17 OR 18 OR 19") == {"D000017", "D000018", "D000019"}
+    assert found('"chair number 17"') == {"D000017"}
+    assert found('"number chair"') == set()
+    assert found('"number 17" OR 18') == {"D000017", "D000018"}
+    for text in ("chiars", "chaair", "chsir", "hair", "numbr OR nothing", "CHAIT"):
+        assert found(text) == everything, text
+    assert found("chxyr") == set()
+    # Numbers are no typing errors, and neither is what is part of a phrase.
+    assert found("999") == found('"chiar number"') == set()
+    assert found("OR chair") == set()
+    assert found("chair OR") == everything
 
 
 def test_ties_go_to_what_came_first(empty: Store) -> None:

@@ -280,3 +280,24 @@ def test_real_sheets_and_icons(shared: Path) -> None:
     assert not skipped
     records, skipped = read(shared / "data" / "deeppatent2-sheets")
     assert (len(records), len({r.patent_id for r in records})) == (15, 11)
+
+
+def test_a_subfolder_is_described_by_the_metadata_above_it(tmp_path: Path) -> None:
+    rows = ["file_name,patent_id,title"]
+    for name in ("a/one.png", "a/deep/two.png", "ab/three.png", "a/four.png"):
+        write(tmp_path / "set", name)
+        rows.append(f"{name},D{len(rows)},{name}")
+    write(tmp_path / "set", "a/unlisted.png", "b/nobody.png")
+    (tmp_path / "set" / "metadata.csv").write_text("\n".join(rows[:4]) + "\n")
+    source = FolderSource(tmp_path / "set" / "a", "a")
+    assert source.described_by == tmp_path / "set" / "metadata.csv"
+    # Its files are the same files as where the whole set is named.
+    assert source.root == str(tmp_path / "set")
+    skipped = Skipped()
+    assert [one.title for one in source.records(skipped)] == ["a/one.png", "a/deep/two.png"]
+    assert skipped.counts == {"image without a metadata row": 2}
+    deep = FolderSource(tmp_path / "set" / "a" / "deep", "deep")
+    assert [one.patent_id for one in deep.records(Skipped())] == ["D2"]
+    other = FolderSource(tmp_path / "set" / "b", "b")
+    assert other.described_by is None
+    assert [one.patent_id for one in other.records(Skipped())] == ["b"]

@@ -77,6 +77,10 @@ def command(
     opened = [open_source(spec) for spec in sources if not spec.endswith(".npy")]
     if metadata is not None and len(ready) != 1:
         raise click.UsageError("--metadata goes with one .npy file")
+    for source in opened:
+        described_by = getattr(source, "described_by", None)
+        if described_by is not None:
+            console.say(f"{source.spec} is described by {described_by}", err=True)
     # Only a person who watches wants the time left: it costs listing everything twice.
     totals = {}
     if sys.stderr.isatty():

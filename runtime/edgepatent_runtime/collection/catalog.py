@@ -14,8 +14,8 @@ import numpy as np
 
 from edgepatent_runtime import names
 from edgepatent_runtime.bundle import MOST_DIMENSIONS
-from edgepatent_runtime.collection import schema, seal, terms
-from edgepatent_runtime.collection.filters import match_words, where
+from edgepatent_runtime.collection import schema, seal, terms, words
+from edgepatent_runtime.collection.filters import where
 from edgepatent_runtime.collection.schema import MIGRATIONS
 from edgepatent_runtime.collection.vectors import Floats, Rows
 from edgepatent_runtime.errors import CollectionError
@@ -498,7 +498,7 @@ class Catalog:
         self, fields: Sequence[str], filters: Filters
     ) -> list[tuple[tuple[str | None, ...], int]]:
         """How many patents that pass ``filters`` have which values of ``fields``."""
-        condition, parameters = where(filters)
+        condition, parameters = where(filters, self.match)
         columns, groups, joins = [], [], ""
         for field in fields:
             if field in _TERMS:
@@ -541,7 +541,7 @@ class Catalog:
 
     def matching(self, filters: Filters) -> Rows:
         """The rows whose drawings pass ``filters``, ascending."""
-        condition, parameters = where(filters)
+        condition, parameters = where(filters, self.match)
         rows = self._rows(
             f"SELECT row FROM drawings WHERE patent IN (SELECT id FROM patents WHERE {condition})",
             parameters,
@@ -636,10 +636,14 @@ class Catalog:
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise self.damaged(f"bibliographies: {error}") from error
 
+    def match(self, text: str) -> str:
+        """The FTS5 query for what people type: see `words`."""
+        return words.match(text, self.sql)
+
     def matching_text(self, text: str, limit: int) -> list[tuple[int, float]]:
         """Patent keys whose words match ``text`` best, with BM25 (smaller is better)."""
         return self.sql.execute(
             "SELECT rowid, bm25(words, 2.0, 1.0) AS rank FROM words WHERE words MATCH ? "
             "ORDER BY rank LIMIT ?",
-            (match_words(text), limit),
+            (self.match(text), limit),
         ).fetchall()

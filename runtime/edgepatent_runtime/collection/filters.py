@@ -1,5 +1,6 @@
 """Filters as conditions of the catalog."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -24,13 +25,11 @@ _FAMILIES = """
 """
 
 
-def match_words(text: str) -> str:
-    """An FTS5 query for drawings that hold all words of ``text``: no operator is interpreted."""
-    return " ".join('"' + word.replace('"', '""') + '"' for word in text.split())
+def where(filters: Filters, match: Callable[[str], str]) -> tuple[str, list[Any]]:
+    """The SQL condition on ``patents`` that ``filters`` make, and its parameters.
 
-
-def where(filters: Filters) -> tuple[str, list[Any]]:
-    """The SQL condition on ``patents`` that ``filters`` make, and its parameters."""
+    ``match`` makes an FTS5 query of what people type: see `words`.
+    """
     conditions: list[str] = []
     parameters: list[Any] = []
     for codes, negation in ((filters.locarno, ""), (filters.not_locarno, "NOT ")):
@@ -82,5 +81,5 @@ def where(filters: Filters) -> tuple[str, list[Any]]:
             parameters.append(msgspec.json.encode(ids).decode())
     if filters.text and filters.text.strip():
         conditions.append("id IN (SELECT rowid FROM words WHERE words MATCH ?)")
-        parameters.append(match_words(filters.text))
+        parameters.append(match(filters.text))
     return " AND ".join(conditions) or "1", parameters

@@ -8,7 +8,7 @@ from functools import cached_property
 import msgspec
 import numpy as np
 
-from edgepatent_runtime import patent_id
+from edgepatent_runtime import locarno, patent_id
 from edgepatent_runtime.bundle import BundleInfo
 from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.filters import Filters
@@ -44,6 +44,7 @@ class Question:
     def ask(self) -> Result:
         """Search. Raises `DrawingError` for a query that is no drawing, `InputError` for more."""
         request = self.request
+        require_classes(self.stores, (*self.filters.locarno, *self.filters.not_locarno))
         started = time.perf_counter()
         timings = dict.fromkeys(("decode", "encode", "search", "total"), 0.0)
         seen: list[View] = []
@@ -224,6 +225,23 @@ def balance(model: BundleInfo, kin: float) -> Floats:
     for name, wanted in (("kin", kin), ("twin", 1 - kin)):
         weights[parts[name].dimensions] = wanted / parts[name].weight
     return weights
+
+
+def require_classes(stores: Sequence[Searchable], codes: Sequence[str]) -> None:
+    """Raise `InputError` for a code that is no Locarno class and no label of a source's own."""
+    for code in codes:
+        if locarno.is_known(code):
+            continue
+        for store in stores:
+            with store.moment() as moment:
+                if moment.scope(Filters(locarno=(code,))).size:
+                    break
+        else:
+            kind = "subclass" if "-" in code else "class"
+            raise InputError(
+                f"there is no Locarno {kind} {code}, and nothing indexed is labelled so: "
+                f"edgepatent data locarno{f' {code[:2]}' if kind == 'subclass' else ''} lists them"
+            )
 
 
 def stored_views(stores: Sequence[Searchable], number: str) -> Floats:

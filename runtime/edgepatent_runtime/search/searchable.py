@@ -73,7 +73,9 @@ class Scope(Protocol):
         """The ``count`` patents whose words match ``text`` best.
 
         All words must occur, in the title or in a figure description, in any form that stems
-        alike. With each its BM25 (larger is better, titles weigh twice) and all its rows.
+        alike; of two words with OR between them one, of words in double quotes all in this order.
+        A word that nothing holds stands for those that are one typing error away. With each patent
+        its BM25 (larger is better, titles weigh twice) and all its rows.
         """
         ...
 

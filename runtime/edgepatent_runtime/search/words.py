@@ -19,7 +19,8 @@ def search_words(
 ) -> Answer:
     """The ``top`` patents whose words match ``text`` best.
 
-    All words must occur, in the title or in a figure description, in any form that stems alike.
+    All words must occur, in the title or in a figure description, in any form that stems alike: see
+    `Scope.words`, which also says of OR, phrases and typing errors.
     A hit's score is BM25, larger is better, titles weighing twice; its drawings come in stored
     order and have no score (NaN). Raises `InputError` for a text without a word.
     """

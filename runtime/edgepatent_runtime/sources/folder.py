@@ -10,7 +10,7 @@ that the file lies in.
 
 import csv
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -26,6 +26,8 @@ SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pdf")
 )
 METADATA = ("metadata.csv", "metadata.jsonl")
+# So many folders up metadata are looked for.
+_ABOVE = 4
 
 Row = Mapping[str, str]
 
@@ -39,7 +41,12 @@ class FolderSource:
     def __init__(self, path: Path, spec: str) -> None:
         self.spec = spec
         self._path = path
-        self.root = str(path if path.is_dir() else path.parent)
+        self.described_by = _metadata_above(path)
+        """The metadata file of a folder around this one that describes what lies in it."""
+
+        # As if the folder that is described had been named: its files are the same files then.
+        top = self.described_by.parent if self.described_by else path
+        self.root = str(top if top.is_dir() else top.parent)
 
     def records(self, skipped: Skipped) -> Iterator[Record]:
         """Stream the records. Raises `SourceError` where there is no file to look at."""
@@ -49,11 +56,50 @@ class FolderSource:
             yield from _records_of_file(self._path, {}, skipped)
             return
         found = False
-        for record in _records_in(self._path, frozenset(), skipped):
+        for record in self._records(skipped):
             found = True
             yield record
         if not found and not len(skipped):
             raise SourceError(f"{self.spec} holds no drawings")
+
+    def _records(self, skipped: Skipped) -> Iterator[Record]:
+        if self.described_by is None:
+            return _records_in(self._path, frozenset(), skipped)
+        top = self.described_by.parent
+        return _described(top, self.described_by, skipped, below=_inside(self._path, top))
+
+
+def _metadata_above(path: Path) -> Path | None:
+    """The metadata of a folder around the folder ``path`` that name a file in it.
+
+    None where the folder has metadata of its own, or none around it speak of it.
+    """
+    if not path.is_dir() or any((path / name).is_file() for name in METADATA):
+        return None
+    full = path.absolute()
+    for folder in full.parents[:_ABOVE]:
+        for name in METADATA:
+            metadata = folder / name
+            if metadata.is_file() and _speaks_of(metadata, _inside(full, folder)):
+                return metadata
+    return None
+
+
+def _inside(path: Path, top: Path) -> str:
+    """The path of a folder inside another, as rows begin that name what lies in it."""
+    return os.path.relpath(path.absolute(), top.absolute()) + os.sep
+
+
+def _speaks_of(metadata: Path, below: str) -> bool:
+    try:
+        rows = _rows_of(metadata)(metadata, Skipped())
+        return any(os.path.normpath(row.get("file_name", "")).startswith(below) for _, row in rows)
+    except SourceError:
+        return False
+
+
+def _rows_of(metadata: Path) -> Callable[[Path, Skipped], Iterator[tuple[int, Row]]]:
+    return _csv_rows if metadata.suffix == ".csv" else _jsonl_rows
 
 
 def _records_in(folder: Path, above: frozenset[str], skipped: Skipped) -> Iterator[Record]:
@@ -101,11 +147,13 @@ def _records_of_entry(
         yield from _records_of_file(path, {}, skipped)
 
 
-def _described(folder: Path, metadata: Path, skipped: Skipped) -> Iterator[Record]:
-    """The drawings that a metadata file lists; the others below its folder are counted."""
+def _described(folder: Path, metadata: Path, skipped: Skipped, below: str = "") -> Iterator[Record]:
+    """The drawings that a metadata file lists; the others below its folder are counted.
+
+    Only those whose names begin with ``below``, a folder in it.
+    """
     listed: set[str] = set()
-    rows = _csv_rows if metadata.suffix == ".csv" else _jsonl_rows
-    for number, row in rows(metadata, skipped):
+    for number, row in _rows_of(metadata)(metadata, skipped):
         name = row.get("file_name", "")
         where = f"{shown(metadata)}, row {number}"
         if not name:
@@ -115,6 +163,8 @@ def _described(folder: Path, metadata: Path, skipped: Skipped) -> Iterator[Recor
             skipped.add("name that is not UTF-8", where)
             continue
         inner = os.path.normpath(name)
+        if not inner.startswith(below):
+            continue
         if Path(inner).is_absolute() or Path(inner).parts[:1] == (os.pardir,):
             skipped.add("metadata row that leads out of its folder", f"{where}: {name}")
         elif inner in listed:
@@ -123,12 +173,12 @@ def _described(folder: Path, metadata: Path, skipped: Skipped) -> Iterator[Recor
             listed.add(inner)
             with survived(skipped, f"{where}: {shown(name)}"):
                 yield from _records_of_file(folder / inner, row, skipped)
-    _count_unlisted(folder, listed, skipped)
+    _count_unlisted(folder, folder / below, listed, skipped)
 
 
-def _count_unlisted(folder: Path, listed: set[str], skipped: Skipped) -> None:
-    """Count the images in ``folder`` and below that its metadata say nothing of."""
-    for path, folders, files in os.walk(folder):
+def _count_unlisted(folder: Path, top: Path, listed: set[str], skipped: Skipped) -> None:
+    """Count the images below ``top`` that the metadata of ``folder`` say nothing of."""
+    for path, folders, files in os.walk(top):
         folders[:] = sorted(name for name in folders if not _is_hidden(name))
         for name in sorted(files):
             file = Path(path, name)
