@@ -35,19 +35,20 @@ train "$work/backbone" --recipe recipes/starter-backbone.toml \
     --data "synthetic:$designs" --data "meshes:$shared/data/meshes,$designs" \
     --weights "$shared/weights/tf_efficientnet_lite0.in1k_int8deq_nohead.safetensors"
 
-# 2. The head, also on real drawings. Six times each: one then counts as much as several of the
-# synthetic ones, of which there are seven times as many (benchmarks/starter.md).
+# 2. The head, also on real drawings: its twin part on designs of which several drawings are known,
+# its kin part on patents of which a class is known, and what CLIP says of drawing and title.
 designs=designs=368,seed=11,views=7,figures=3,captions=0
-set -- --data "synthetic:$designs" --data "meshes:$shared/data/meshes,$designs"
-for _ in 1 2 3 4 5 6; do
-    set -- "$@" --data "$shared/data/uspto-grants" --data "$shared/data/uspto-sheets"
+set -- --data "sheets=synthetic:$designs" --data "sheets=meshes:$shared/data/meshes,$designs"
+for _ in 1 2; do
+    set -- "$@" --data "sheets=$shared/data/uspto-grants" --data "sheets=$shared/data/uspto-sheets"
 done
-train "$work/run" --recipe recipes/starter.toml "$@" --weights "$work/backbone"
+train "$work/run" --recipe recipes/starter.toml "$@" --data "patents=$shared/data/uspto-2007" \
+    --teacher "$shared/data/uspto-2007/clip_vit_b32.npz" --weights "$work/backbone"
 
 # 3. The bundle.
 rm -rf "$work/starter"
 $edgepatent export "$work/run" --int8 --notes recipes/starter.md --out "$work/starter" \
     --data "$shared/data/uspto-grants" --data "$shared/data/uspto-sheets" \
-    --data synthetic:designs=100,views=2,seed=20260103
+    --data "$shared/data/uspto-2007" --data synthetic:designs=100,views=2,seed=20260103
 rm -rf "$out"
 cp -R "$work/starter" "$out"

@@ -100,7 +100,8 @@ def _ranges(found: Found) -> dict[str, Range]:
         out: node.name for node in _planned(found.proto, found.plan.nodes) for out in node.output
     }
     return {
-        name: Range(*chosen[tensor], *extremes[tensor])
+        # Ranges that were searched for are numpy's numbers, which JSON does not know.
+        name: Range(*map(float, (*chosen[tensor], *extremes[tensor])))
         for tensor, name in made.items()
         if tensor in chosen
     }

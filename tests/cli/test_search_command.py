@@ -495,3 +495,13 @@ def test_more_of_this_and_less_of_that(edgepatent, index, designs, query, first)
     done = edgepatent("search", "--index", index, "--weight", 0, view, status=1)
     assert "a weight is more than 0" in done.stderr
     edgepatent("search", "--index", index, "--text", "a", "--unlike", view, status=2)
+
+
+def test_kin_needs_a_model_that_tells_it_apart_and_an_image(edgepatent, index, query):
+    refused = edgepatent("search", "--index", index, query, "--kin", 0.7, status=1)
+    assert "does not tell kin from twins" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert (
+        "--kin goes with images"
+        in edgepatent("search", "--index", index, "--text", "chair", "--kin", 0.7, status=2).stderr
+    )

@@ -1,5 +1,8 @@
 """What the pictures of an export are drawn from, beside what the parts of it measure alone."""
 
+from dataclasses import replace
+
+import msgspec
 import numpy as np
 import onnx
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from edgepatent_export import charts
 from edgepatent_export.calibrate import observe
 from edgepatent_export.certify import Exam, certify, embed
-from edgepatent_export.figures import Int8Figures, measure
+from edgepatent_export.figures import Int8Figures, _ranges, measure
 from edgepatent_export.profile import time_by_operator
 from edgepatent_export.quantize import everything, quantise, quantised_tensors
 from edgepatent_export.repair import LAYER_TRIAL, Found, split_trial
@@ -81,3 +84,8 @@ def test_every_chart_is_a_picture(figures: Int8Figures) -> None:
         charts.milliseconds(figures.milliseconds),
     ):
         assert png.startswith(b"\x89PNG")
+
+
+def test_ranges_that_were_searched_for_can_be_written_too(found: Found) -> None:
+    searched = replace(found, plan=replace(found.plan, method="mse"))
+    assert msgspec.json.decode(msgspec.json.encode(_ranges(searched)))
