@@ -63,9 +63,9 @@ def server(index: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A real Chromium."""
+    """A real Chromium. Not for longer: its driver's event loop would stand in the way of others."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     found = shutil.which("chromium")
     if found is None:
