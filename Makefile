@@ -16,7 +16,7 @@ setup: .venv/.installed ## a virtual environment with the six packages and the t
 .venv/.installed: $(PYPROJECTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e './runtime[pdf]' -e ./postgres -e ./synthetic -e './train[tensorboard]' -e ./export -e '.[web,xlsx]' --group dev
+	$(BIN)/python -m pip install --quiet -e './runtime[pdf,heif,svg]' -e ./postgres -e ./synthetic -e './train[tensorboard]' -e ./export -e '.[web,xlsx]' --group dev
 	$(BIN)/python -m pip install --quiet -e './runtime[graph]' || echo "going on without hnswlib: it is compiled on installation, and that failed; large indexes are searched by scan"
 	touch $@
 

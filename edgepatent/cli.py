@@ -93,6 +93,8 @@ EXTRAS = {
     "onnxscript": "export",
     "optimum": "export",
     "pypdfium2": "pdf",
+    "pillow_heif": "heif",
+    "resvg_py": "svg",
     "cryptography": "sign",
     "edgepatent_postgres": "postgres",
     "psycopg": "postgres",

@@ -57,6 +57,8 @@ OPTIONAL = (
          "faster searches of large indexes in a process that stays; compiled on installation, "
          "which needs a C++ compiler; searches scan without it", "graph"),
     Part("pdf", "pypdfium2", ("pypdfium2",), "PDF files as sources and queries", "pdf"),
+    Part("heif", "pillow_heif", ("pillow-heif",), "HEIC pictures of telephones as queries", "heif"),
+    Part("svg", "resvg_py", ("resvg_py",), "SVG pictures as queries", "svg"),
     Part("postgres", "edgepatent_postgres.store", ("edgepatent-postgres",),
          "indexes in PostgreSQL: --index postgresql://…", "postgres"),
     Part("train", "edgepatent_train", ("edgepatent-train",), "training of models", "train"),

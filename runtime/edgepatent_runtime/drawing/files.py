@@ -60,9 +60,10 @@ _ORIENTATION = 0x0112
 def decode(source: Path | str | bytes, page: int = 0) -> Page:
     """One page of a file (or of its bytes) as a grey picture: uint8 [H, W], paper 255, ink 0.
 
-    Reads PNG, JPEG, BMP, GIF, WebP, TIFF (page ``page``, from 0) and, with the pdf extra, PDF.
-    Colour becomes luminance, transparency white; EXIF orientation is applied; white on black is
-    turned round; the uneven light of a photograph is evened out, and a sheet on a table laid flat.
+    Reads PNG, JPEG, BMP, GIF, WebP, TIFF (page ``page``, from 0) and, with an extra each, PDF, HEIC
+    and SVG. Colour becomes luminance, transparency white; EXIF orientation is applied; white on
+    black is turned round; the uneven light of a photograph is evened out, and a sheet on a table
+    laid flat.
 
     Raises `DrawingError`: missing, empty, unknown, damaged or truncated files, pages that are
     not there, and pictures of more than `MAX_PIXELS`, which are refused before they are decoded.
@@ -81,11 +82,30 @@ def decode_photograph(source: Path | str | bytes, page: int = 0) -> tuple[Page, 
 
             pdf = source if isinstance(source, bytes) else Path(source)
             return read_pdf_page(pdf, page), None
+        other = _other_kind(file)
+        if other is not None and not page:
+            from edgepatent_runtime.drawing import foreign
+
+            return even_out(foreign.read(_named(source), other))
         with _explained(source):
             if page:
                 _require_tiff(file, page)
                 file = tiff.begun_at(_named(source), file, page)
             return even_out(read_gray(file))
+
+
+def _other_kind(file: IO[bytes]) -> str | None:
+    """The kind of a picture that takes an extra to read; None for all others."""
+    file.seek(0)
+    start = file.read(16)
+    file.seek(0)
+    if start[4:8] != b"ftyp" and not start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
+        return None
+    from edgepatent_runtime.drawing import foreign
+
+    start = file.read(foreign.HEAD)
+    file.seek(0)
+    return foreign.kind(start)
 
 
 def read_gray(file: IO[bytes]) -> Image.Image:
@@ -136,6 +156,8 @@ def pages(source: Path | str | bytes) -> int:
         with _explained(source):
             if _starts_with(file, *_TIFF):
                 return tiff.count(_named(source), file)
+            if _other_kind(file) is not None:
+                return 1
             # The frames of a GIF are no pages.
             _picture(file)
             return 1
@@ -227,7 +249,9 @@ def _picture(file: IO[bytes]) -> ImageFile:
             image = reader(file)
             assert isinstance(image, ImageFile)
             return image
-    raise DrawingError("not an image", "read are PNG, JPEG, BMP, GIF, WebP, TIFF and PDF")
+    raise DrawingError(
+        "not an image", "read are PNG, JPEG, BMP, GIF, WebP, TIFF, PDF, HEIC and SVG"
+    )
 
 
 def _require_tiff(file: IO[bytes], page: int) -> None:
