@@ -362,15 +362,20 @@ def cold(folder: Path, query: Floats, plan: str) -> list[str]:
     return [plan, *(f"{np.median(column):.0f}" for column in zip(*runs, strict=True))]
 
 
+def empty_bundle(folder: Path, dimensions: int) -> Bundle:
+    """A bundle without a model, for ready embeddings."""
+    folder.mkdir(parents=True)
+    info = BundleInfo(1, "benchmark", "benchmark", 224, dimensions, "fp32", "portable",
+                      "none", "2026-01-01", {}, {})  # fmt: skip
+    write_info(folder, info)
+    return Bundle(folder)
+
+
 def build(folder: Path, stored: Floats) -> tuple[dict[str, Took], dict[str, float]]:
     """Add all rows, each batch durable, then the graph: seconds, and bytes a vector by file."""
-    nothing = folder.with_name(f"{folder.name}-bundle")
-    nothing.mkdir(parents=True)
-    info = BundleInfo(1, "benchmark", "benchmark", 224, stored.shape[1], "fp32", "portable",
-                      "none", "2026-01-01", {}, {})  # fmt: skip
-    write_info(nothing, info)
+    bundle = empty_bundle(folder.with_name(f"{folder.name}-bundle"), stored.shape[1])
     seconds = {}
-    with Collection.create(folder, Bundle(nothing)) as collection:
+    with Collection.create(folder, bundle) as collection:
         watch = Stopwatch()
         collection.add_embeddings(records(len(stored)), stored)
         seconds["add"] = watch.took()

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Make the starter bundle from drawings, CLIP's vectors of some of them and ImageNet weights, with the
-# project's own commands: about 40 minutes on one core.
+# Make the starter bundle from drawings and ImageNet weights, with the project's own commands: about
+# 40 minutes on one core. With OMP_NUM_THREADS=1 two runs on one machine gave the same model, byte by
+# byte.
 #   recipes/starter.sh [OUT [WORK]]
 # $EDGEPATENT_SHARED (default ../shared) holds data/ and weights/; OUT defaults to the bundle that
 # comes with the runtime, which is replaced when the new one is complete. With WORK the training runs

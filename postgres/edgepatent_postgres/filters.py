@@ -26,8 +26,11 @@ _FAMILIES = """
 """
 
 
-def where(filters: Filters) -> tuple[str, list[Any]]:
-    """The condition on ``patents`` that ``filters`` make, and its parameters."""
+def where(filters: Filters, ask: words.Ask) -> tuple[str, list[Any]]:
+    """The condition on ``patents`` that ``filters`` make, and its parameters.
+
+    ``ask`` looks up which words there are.
+    """
     conditions: list[str] = []
     parameters: list[Any] = []
 
@@ -79,6 +82,6 @@ def where(filters: Filters) -> tuple[str, list[Any]]:
         if ids:
             add(f"{negation}patent_id = ANY(%s)", list(ids))
     if filters.text and filters.text.strip():
-        condition, values = words.matching(filters.text)
-        add(condition, *values)
+        match = words.Match(filters.text, ask)
+        add(match.condition, *match.parameters)
     return " AND ".join(conditions) or "true", parameters

@@ -98,7 +98,9 @@ class Scope:
 
     @property
     def _from(self) -> str:
-        return f"drawings JOIN patents ON patents.id = drawings.patent WHERE {self._condition}"
+        # Without filters nothing is asked of the patents.
+        joined = " JOIN patents ON patents.id = drawings.patent" if self._filtered else ""
+        return f"drawings{joined} WHERE {self._condition}"
 
     def _ask(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         return self._moment.ask(statement, parameters)
@@ -151,7 +153,7 @@ class Scope:
     def words(self, text: str, count: int) -> list[tuple[float, Rows]]:
         """The ``count`` patents whose words match ``text`` best: their BM25 and all their rows."""
         inside = f"patents.id IN (SELECT patent FROM {self._from})" if self._filtered else "true"
-        statement, parameters = words.ranked(text, inside)
+        statement, parameters = words.ranked(words.Match(text, self._ask), inside)
         held = self._parameters if self._filtered else []
         best = self._ask(statement, [*parameters, *held, count])
         rows: dict[int, list[int]] = {}
@@ -201,7 +203,7 @@ class Moment:
         self, fields: Sequence[str], filters: Filters
     ) -> list[tuple[tuple[str | None, ...], int]]:
         """How many patents that pass ``filters`` have which values of ``fields``."""
-        condition, parameters = where(filters)
+        condition, parameters = where(filters, self.ask)
         columns, groups, joins = [], [], ""
         for field in fields:
             if field in _TERMS:
@@ -226,7 +228,7 @@ class Moment:
 
     def scope(self, filters: Filters, exclude: Sequence[bytes] = (), plan: str = "auto") -> Scope:
         """The drawings that pass ``filters``, without those from files with a digest to exclude."""
-        condition, parameters = where(filters)
+        condition, parameters = where(filters, self.ask)
         if exclude:
             condition += " AND file NOT IN (SELECT id FROM files WHERE digest = ANY(%s))"
             parameters.append([digest[:DIGEST] for digest in exclude])

@@ -34,6 +34,8 @@ CREATE TABLE patents (
 CREATE INDEX patents_klass ON patents (klass, subclass);
 CREATE INDEX patents_date ON patents (date);
 CREATE INDEX patents_words ON patents USING gin (words);
+-- Every word that ever was: for typing errors.
+CREATE TABLE lexemes (lexeme text COLLATE "C" PRIMARY KEY);
 CREATE TABLE terms (
     patent bigint NOT NULL REFERENCES patents ON DELETE CASCADE, kind text COLLATE "C" NOT NULL,
     key text COLLATE "C" NOT NULL, value text NOT NULL, PRIMARY KEY (patent, kind, key));

@@ -5,30 +5,61 @@ SQLite's FTS5 does (k₁ 1.2, b .75, titles weigh twice; Robertson and Zaragoza,
 relevance framework", 2009, section 3).
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from edgepatent_runtime.collection.words import SHORTEST, one_edit, parse
 from edgepatent_runtime.parties import folded
+
+Ask = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+"""Runs a statement with its parameters, and gives its rows."""
 
 _PHRASE = "phraseto_tsquery('edgepatent.words', %s)"
 
 
-def matching(text: str) -> tuple[str, list[Any]]:
-    """The condition that a patent holds all words of ``text``, and its parameters.
+class Match:
+    """What people type (see `collection.words`), read against what a database holds.
 
-    What is one word for people ("t-shirt") is several that follow each other.
+    ``condition`` is one on ``patents``; what is one word for people ("t-shirt") is several that
+    follow each other.
     """
-    wanted = [word for word in map(folded, text.split()) if word]
-    if not wanted:
-        return "false", []
-    return f"words @@ ({' && '.join([_PHRASE] * len(wanted))})", list(wanted)
+
+    def __init__(self, text: str, ask: Ask) -> None:
+        groups = [
+            [word for phrase in group for word in _known(folded(phrase), ask) if word]
+            for group in parse(text)
+        ]
+        groups = [group for group in groups if group]
+        self.parameters = [phrase for group in groups for phrase in group]
+        parts = (f"({' || '.join([_PHRASE] * len(group))})" for group in groups)
+        self.condition = f"words @@ ({' && '.join(parts)})" if groups else "false"
 
 
-def ranked(text: str, condition: str) -> tuple[str, list[Any]]:
-    """A query for (id, BM25) of the patents that match ``text`` and ``condition``, best first.
+def _known(phrase: str, ask: Ask) -> list[str]:
+    """The phrase, or where it is a word that nothing holds, the words that may be meant."""
+    if len(phrase) < SHORTEST or not phrase.isalpha() or _occurs(phrase, ask):
+        return [phrase]
+    ((stems,),) = ask("SELECT ts_lexize('edgepatent.porter', %s)", [phrase])
+    (stem, *_) = stems or [phrase]
+    listed = ask(
+        "SELECT lexeme FROM lexemes WHERE length(lexeme) BETWEEN %s AND %s ORDER BY lexeme",
+        [len(stem) - 1, len(stem) + 1],
+    )
+    near = [word for (word,) in listed if one_edit(stem, word) and _occurs(word, ask)]
+    return near or [phrase]
 
-    Its parameters are the ones given back, then those of ``condition``, then how many.
+
+def _occurs(phrase: str, ask: Ask) -> bool:
+    return bool(ask(f"SELECT 1 FROM patents WHERE words @@ {_PHRASE} LIMIT 1", [phrase]))
+
+
+def ranked(match: Match, condition: str) -> tuple[str, list[Any]]:
+    """A query for (id, BM25) of the patents that ``match`` and meet ``condition``, best first.
+
+    Its parameters are the ones given back, then those of ``condition``, then how many. The words of
+    a phrase count singly.
     """
-    holds, parameters = matching(text)
+    holds, parameters = match.condition, match.parameters
     statement = f"""
         WITH wanted AS (
             SELECT lexeme, (
@@ -47,4 +78,4 @@ def ranked(text: str, condition: str) -> tuple[str, list[Any]]:
         WHERE {holds} AND {condition}
         GROUP BY patents.id ORDER BY score DESC, patents.id LIMIT %s
     """
-    return statement, [folded(text), *parameters]
+    return statement, [" ".join(parameters), *parameters]

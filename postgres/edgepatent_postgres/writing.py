@@ -266,12 +266,17 @@ class Change:
                 [folded(text or "") for *_, text in found],
             ],
         )
+        self._ask(
+            "INSERT INTO lexemes SELECT DISTINCT lexeme FROM patents, unnest(words) "
+            "WHERE id = ANY(%s) ON CONFLICT DO NOTHING",
+            [list(patents)],
+        )
 
     # -- removing
 
     def matching(self, filters: Filters) -> list[int]:
         """The rows of the drawings that pass ``filters``."""
-        condition, parameters = where(filters)
+        condition, parameters = where(filters, self._ask)
         found = self._ask(
             "SELECT row FROM drawings JOIN patents ON patents.id = patent WHERE " + condition,
             parameters,

@@ -9,8 +9,8 @@ import re
 import sqlite3
 
 _PARTS = re.compile(r'"([^"]*)"|(\S+)')
-# Shorter words are one edit away from too many others.
-_SHORTEST = 4
+SHORTEST = 4
+"""Shorter words are one edit away from too many others."""
 
 
 def parse(text: str) -> list[list[str]]:
@@ -42,7 +42,7 @@ def _quoted(phrase: str) -> str:
 
 def _known(phrase: str, sql: sqlite3.Connection) -> list[str]:
     """The phrase, or where it is a word that nothing holds, the words that may be meant."""
-    if " " in phrase or len(phrase) < _SHORTEST or not phrase.isalpha() or _occurs(phrase, sql):
+    if " " in phrase or len(phrase) < SHORTEST or not phrase.isalpha() or _occurs(phrase, sql):
         return [phrase]
     near = [term for term in _terms_near(phrase, sql) if _occurs(term, sql)]
     return near or [phrase]
