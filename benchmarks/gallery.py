@@ -25,26 +25,31 @@ QUERIES = {
     "sheets and grants": ["{shared}/data/uspto-sheets", "{shared}/data/uspto-grants"],
 }
 DISTRACTORS = {
-    "icons of products": "{shared}/data/kin-icons",
-    "icons": "{shared}/data/icons",
     "US designs of 2007": "{shared}/data/uspto-2007",
     "sheets": "{shared}/data/uspto-sheets",
     "grants": "{shared}/data/uspto-grants",
     "synthetic designs": "synthetic:designs=150,seed=20261129,views=4,captions=0",
+    "icons of products": "{shared}/data/kin-icons",
+    "icons": "{shared}/data/icons",
 }
 PART = 2000  # records encoded between two savings
 
 
-def vectors(model: Model, spec: str, work: Path, name: str) -> tuple[list[str], Embeddings, int]:
+def vectors(
+    model: Model, spec: str, work: Path, name: str, most: int
+) -> tuple[list[str], Embeddings, int]:
     """Patents and embeddings [N, D] of a source, and how many of its drawings were seen.
 
-    Kept in parts in ``work``, for the space of the model.
+    Of more than ``most`` records every second, third … is taken. Kept in parts in ``work``, for
+    the space of the model.
     """
     records = list(read_records([spec], Skipped()))
+    every = -(-len(records) // most)
+    records = records[::every]
     patents: list[str] = []
     parts: list[Embeddings] = []
     seen = 0
-    folder = work / f"{name.replace(' ', '-')}-{(model.space or 'run')[:12]}"
+    folder = work / f"{name.replace(' ', '-')}-{every}-{(model.space or 'run')[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
     for start in range(0, len(records), PART):
         file = folder / f"{start}.npz"
@@ -85,10 +90,13 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default="starter")
+    parser.add_argument("--most", type=int, default=1_000_000, help="drawings of one source")
     arguments = parser.parse_args()
     model = open_model(arguments.model)
     encoded = {
-        name: vectors(model, spec.format(shared=arguments.shared), arguments.work, name)
+        name: vectors(
+            model, spec.format(shared=arguments.shared), arguments.work, name, arguments.most
+        )
         for name, spec in DISTRACTORS.items()
     }
     lines = ["# The size of a gallery", "", *__doc__.strip().splitlines(), ""]

@@ -6,6 +6,7 @@ W', mean 0, variance 1, γ = √(1 + ε), β = b': the same function, but no sta
 (``optimizer.freeze_bn``). The rounding of INT8 stays in the weights, some tenths of a percent.
 """
 
+import re
 import shutil
 import tempfile
 from itertools import pairwise
@@ -47,7 +48,9 @@ def as_run(bundle: Bundle) -> Path:
     space of the bundle. Raises `ExportError` where the backbone cannot be read back.
     """
     info = bundle.info
-    folder = cache_folder() / "bundles" / f"{info.name}-{bundle.files[MODEL][:12]}"
+    # The name is anybody's: only what cannot lead anywhere stays of it.
+    name = re.sub(r"[^\w.-]+", "-", info.name)[:60]
+    folder = cache_folder() / "bundles" / f"{name}-{bundle.files[MODEL][:12]}"
     if (folder / RECIPE).is_file():
         return folder
     backbone = read_backbone(bundle)
@@ -56,9 +59,9 @@ def as_run(bundle: Bundle) -> Path:
     try:
         weights = {f"backbone.{k}": v.contiguous() for k, v in backbone.state_dict().items()}
         save_file(weights, part / WEIGHTS)
-        (part / DATA).write_bytes(msgspec.json.encode(_data(info)))
-        steps = msgspec.json.encode({"step": int(info.training.get("steps", 0))})
-        (part / METRICS).write_bytes(steps + b"\n")
+        (part / DATA).write_bytes(msgspec.json.encode(_data(bundle)))
+        steps = {"step": info.training.get("steps", 0)}
+        (part / METRICS).write_bytes(msgspec.json.encode(steps) + b"\n")
         if bundle.seen is not None:
             (part / SEEN).write_bytes(bundle.seen.to_bytes())
         (part / RECIPE).write_text(dump_recipe(_recipe(info)), "utf-8")
@@ -82,10 +85,8 @@ def read_backbone(bundle: Bundle) -> nn.Module:
         layers = _convolutions(onnx.load_model_from_string(data))
         gates = any(".se." in name for name in layers)
         backbone = build_backbone(ModelRecipe(info.backbone, size=info.size, squeeze_excite=gates))
-    except (ValueError, RecipeError) as error:
-        raise ExportError(
-            f"the backbone of {bundle.folder} cannot be read back: {error}"
-        ) from error
+    except (ValueError, LookupError, RecipeError) as error:
+        raise _lost(bundle, str(error)) from error
     modules = dict(backbone.named_modules())
     left = {name for name, _ in backbone.named_parameters()}
     order = [name for name, module in modules.items() if isinstance(module, _LAYERS)]
@@ -127,18 +128,15 @@ def _pass_on(norm: nn.BatchNorm2d, bias: Tensor) -> None:
     norm.bias.data = bias
 
 
-def _data(info: BundleInfo) -> RunData:
+def _data(bundle: Bundle) -> RunData:
     """What a bundle says of its training, as a run says it."""
-    told = info.training
-    return RunData(
-        sources=told.get("sources", []),
-        drawings=told.get("drawings", 0),
-        patents=told.get("patents", 0),
-        held_out=[],
-        digest=told.get("digest", ""),
-        earlier=told.get("earlier", {}),
-        licences=told.get("licences", {}),
-    )
+    nothing = RunData(sources=[], drawings=0, patents=0, held_out=[], digest="")
+    known = msgspec.to_builtins(nothing)
+    told = {key: value for key, value in bundle.info.training.items() if key in known}
+    try:
+        return msgspec.convert({**known, **told, "held_out": []}, RunData)
+    except msgspec.ValidationError as error:
+        raise _lost(bundle, f"what it says of its training makes no sense: {error}") from error
 
 
 def _recipe(info: BundleInfo) -> Recipe:

@@ -88,6 +88,21 @@ def test_as_a_run_it_says_what_the_bundle_says(
     assert seen.knows(drawings).all()
 
 
+def test_a_name_leads_nowhere_and_nonsense_is_one_line(
+    tmp_path: Path, proto: onnx.ModelProto, drawings: Drawings
+) -> None:
+    bundle = write(tmp_path / "bundle", proto, "test_efficientnet", drawings)
+    strange = msgspec.structs.replace(bundle.info, name="../../../away")
+    write_info(bundle.folder, strange)
+    folder = as_run(Bundle(bundle.folder))
+    assert folder.parent == tmp_path / "cache" / "bundles"
+    assert [p.name for p in folder.parent.iterdir()] == [folder.name]
+    nonsense = msgspec.structs.replace(bundle.info, name="other", training={"sources": 7})
+    write_info(bundle.folder, nonsense)
+    with pytest.raises(ExportError, match="makes no sense"):
+        as_run(Bundle(bundle.folder))
+
+
 def test_what_is_not_all_convolutions_is_refused(
     tmp_path: Path, proto: onnx.ModelProto, drawings: Drawings
 ) -> None:
