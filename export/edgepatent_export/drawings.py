@@ -1,6 +1,7 @@
 """Which drawings a model is calibrated on, and which it is judged by: never the same patents."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,7 +106,11 @@ def pixels_of(drawings: DrawingSet) -> Drawings:
 
 
 def named(source: str) -> str:
-    """A source without the folders of the machine it lay on: bundles travel."""
+    """A source, or NAME=SOURCE of a mixture, without the folders of the machine it lay on: bundles
+    travel."""
+    mixed = re.match(r"[\w-]+=", source)
+    if mixed:
+        return mixed[0] + named(source[mixed.end() :])
     scheme, colon, rest = source.partition(":")
     if scheme == "synthetic":
         return source

@@ -160,3 +160,5 @@ def test_sources_lose_the_folders_of_this_machine() -> None:
     assert named("/home/me/secret/grants/") == "grants"
     assert named("meshes:/home/me/meshes,designs=5") == "meshes:meshes,designs=5"
     assert named("synthetic:designs=5,seed=1") == "synthetic:designs=5,seed=1"
+    assert named("sheets=meshes:/home/me/meshes,seed=5") == "sheets=meshes:meshes,seed=5"
+    assert named("icons=/home/me/icons") == "icons=icons"
