@@ -16,6 +16,7 @@ from PIL import Image
 from stored import draw_patents
 
 from edgepatent.cli import LazyGroup, command
+from edgepatent.matter import Matter
 from edgepatent_runtime import sources
 from edgepatent_runtime.record import Skipped
 
@@ -147,6 +148,36 @@ def test_python_examples_run_as_scripts_of_their_own(page, fuller_desk):
 @pytest.mark.slow
 def test_the_examples_of_the_model_maker_run(desk):
     run_blocks(ROOT / "docs" / "model-maker.md", desk, "sh slow")
+
+
+@pytest.mark.slow
+def test_the_docket_is_walked_through(shared, tmp_path):
+    """Over the shared grants; December's come later, the two of 57 and 67 sheets not at all."""
+    page = ROOT / "docs" / "searcher.md"
+    (tmp_path / "docket.csv").write_text(blocks(page, "csv docket.csv")[0])
+    for grant in (shared / "data" / "uspto-grants").glob("USD*"):
+        place = "december" if "-202112" in grant.name else "grants"
+        if not grant.name.startswith("USD091144"):
+            (tmp_path / place).mkdir(exist_ok=True)
+            (tmp_path / place / grant.name).symlink_to(grant)
+    run_blocks(page, tmp_path, "sh docket")
+    reports = tmp_path / "reports"
+    assert len(list(reports.glob("A-1?? *.html"))) == 11
+    case = Matter(tmp_path / "docket" / "A-101 running shoe")
+    first = case.search(case.searches()[0])
+    assert {hit.patent_id for hit in first.hits[:3]} >= {"USD0917866", "USD0923318"}
+    again = case.search(case.searches()[1])
+    assert not case.noise() & {hit.patent_id for hit in again.hits}
+    digest = (reports / "digest.html").read_text()
+    assert "A-101 running shoe" in digest
+    assert "USD0938702" in digest
+    listed = (reports / "A-101-ids.txt").read_text()
+    assert "1     D917,866           S1    2021-05-04  NIKE, Inc." in listed
+    assert "collar and heel counter" in (reports / "A-101.csv").read_text("utf-8-sig")
+    report = (reports / "A-101 report.html").read_text()
+    assert "collar and heel counter" in report
+    # Noise is in the records of the appendix, and nowhere else.
+    assert "USD0930094" not in report.partition('<table class="appendix">')[0]
 
 
 def commands(page: Path) -> list[str]:
