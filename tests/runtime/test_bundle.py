@@ -102,6 +102,7 @@ def test_the_starter_is_small_and_computes_what_was_certified() -> None:
     assert starter.info.precision == "int8"
     assert starter.info.certificate is not None
     assert starter.info.certificate["accepted"]
+    assert set(starter.info.parts) == {"kin", "twin"}
     drawings, expected = starter.golden
     got = Encoder(starter).encode(drawings)
     assert got.shape == (len(drawings), starter.info.dimensions)
