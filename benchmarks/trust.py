@@ -31,7 +31,7 @@ from pathlib import Path
 import cv2
 import msgspec
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from edgepatent_runtime import drawing
 from edgepatent_runtime.bundle import Bundle
@@ -105,6 +105,7 @@ def main() -> None:
         with Index.ready(work / "all", Bundle.named(arguments.model)) as index:
             fill(index, every)
             parts += photographs(index, data)
+            parts += pictures(index, data)
         if arguments.before is not None:
             sheet = next((data / "uspto-sheets").glob("*/*.png"))
             parts += cold(arguments.before, work / "all", sheet)
@@ -253,7 +254,9 @@ def ask(index: Index, held: list[Drawing], random: np.random.Generator) -> Itera
             if whole and parts:
                 weights = [WHOLE / len(whole)] * len(whole)
                 weights += [(1 - WHOLE) / len(parts)] * len(parts)
-            digest = hashlib.sha256(Path(sheet[0].record.image.path).read_bytes()).digest()
+            # What stands for the content of a file whose embedding was given.
+            path = sheet[0].record.image.path
+            digest = hashlib.sha256(f"embedding of {path}".encode()).digest()
             origin = sheet[0].origin
             others = len(each) > 1 or len(family) > 1
             if others:
@@ -272,6 +275,7 @@ def first(
         index.stores, views, weights=weights, top=1, filters=filters, exclude=exclude
     )
     hit = calibration.judged(answer, calibration.known(index.stores), 1).hits[0]
+    assert hit.score < 0.9999, "a sheet found itself"
     assert hit.probability is not None
     return hit.patent_id, hit.probability
 
@@ -394,21 +398,27 @@ def photographs(index: Index, data: Path) -> list[str]:
         "| far side shorter by | on a table | without a margin |",
         "|---|---|---|",
     ]
-    sheets = sorted((data / "uspto-sheets").glob("*/*.png"))
-    chosen = np.sort(np.random.default_rng(1).permutation(len(sheets))[:PHOTOGRAPHS]).tolist()
+    chosen = chosen_sheets(data)
     for tilt in TILTS:
         counts = []
         for table in (True, False):
             right = 0
-            for number, place in enumerate(chosen):
+            for number, path in enumerate(chosen):
                 random = np.random.default_rng(100 + number)
-                taken = photograph(drawing.decode(sheets[place]), random, tilt, table)
+                taken = photograph(drawing.decode(path), random, tilt, table)
                 hits = index.search(taken, top=1, by="drawing", whole=True)
-                right += Path(hits[0].drawings[0].image.path) == sheets[place]
+                right += Path(hits[0].drawings[0].image.path) == path
             counts.append(f"{right} of {len(chosen)}")
         lines.append(f"| {tilt:.0%} | {counts[0]} | {counts[1]} |")
         print(lines[-1], flush=True)
     return [*lines, ""]
+
+
+def chosen_sheets(data: Path) -> list[Path]:
+    """The sheets that are photographed and dressed up."""
+    sheets = sorted((data / "uspto-sheets").glob("*/*.png"))
+    chosen = np.random.default_rng(1).permutation(len(sheets))[:PHOTOGRAPHS]
+    return [sheets[place] for place in np.sort(chosen).tolist()]
 
 
 def photograph(page: np.ndarray, random: np.random.Generator, tilt: float, table: bool) -> bytes:
@@ -469,6 +479,68 @@ def _seen(
         shorter = 1 - min(min(pair) / max(pair) for pair in pairs)
         low, high = (angle, high) if shorter < tilt else (low, angle)
     return corners
+
+
+# -- pictures of other kinds
+
+
+def pictures(index: Index, data: Path) -> list[str]:
+    """How often a sheet in another dress finds itself first."""
+    lines = [
+        "## Pictures of other kinds",
+        "",
+        "The same sheets, whole, as other files:",
+        "",
+        "| picture | its own drawing first | its patent first |",
+        "|---|---|---|",
+    ]
+    chosen = chosen_sheets(data)
+    for name, dress in DRESSES.items():
+        own = patent = 0
+        for path in chosen:
+            turned = name.startswith("quarter")
+            asked = dress(Image.open(path).convert("L"))
+            hits = index.search(asked, top=1, by="drawing", whole=True, any_rotation=turned)
+            own += Path(hits[0].drawings[0].image.path) == path
+            patent += Path(hits[0].drawings[0].image.path).parent == path.parent
+        lines.append(f"| {name} | {own} of {len(chosen)} | {patent} of {len(chosen)} |")
+        print(lines[-1], flush=True)
+    return [*lines, ""]
+
+
+def saved(image: Image.Image, kind: str, **more: object) -> bytes:
+    """The bytes of a file."""
+    out = io.BytesIO()
+    image.save(out, kind, **more)
+    return out.getvalue()
+
+
+def transparent(page: Image.Image) -> bytes:
+    ink = Image.new("LA", page.size, 0)
+    ink.putalpha(ImageOps.invert(page))
+    return saved(ink, "PNG")
+
+
+def sixteen_bits(page: Image.Image) -> bytes:
+    return saved(Image.fromarray(np.asarray(page).astype(np.uint16) * 257), "PNG")
+
+
+def held_sideways(page: Image.Image) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return saved(page.rotate(90, expand=True), "JPEG", exif=exif)
+
+
+DRESSES: dict[str, Callable[[Image.Image], bytes]] = {
+    "white on black": lambda page: saved(ImageOps.invert(page), "PNG"),
+    "transparent": transparent,
+    "blue on yellow": lambda page: saved(ImageOps.colorize(page, "navy", "lightyellow"), "PNG"),
+    "16 bits": sixteen_bits,
+    "CMYK": lambda page: saved(page.convert("CMYK"), "JPEG"),
+    "turned by EXIF": held_sideways,
+    "mirrored": lambda page: saved(ImageOps.mirror(page), "PNG"),
+    "quarter turn, `--any-rotation`": lambda page: saved(page.rotate(90, expand=True), "PNG"),
+}
 
 
 # -- what it costs
