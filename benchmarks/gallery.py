@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from edgepatent.commands.evaluate import SIZES
-from edgepatent.encoding import Embeddings, Model, encode_unseen, open_model, read_records
+from edgepatent.encoding import (
+    Embeddings,
+    Model,
+    encode_records,
+    encode_unseen,
+    open_model,
+    read_records,
+)
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.gallery import GalleryPoint, gallery_curve
 from edgepatent_runtime.progress import silent
@@ -31,6 +38,9 @@ DISTRACTORS = {
     "synthetic designs": "synthetic:designs=150,seed=20261129,views=4,captions=0",
     "icons of products": "{shared}/data/kin-icons",
     "icons": "{shared}/data/icons",
+}
+ASKED = {
+    name for name, spec in DISTRACTORS.items() if any(spec in specs for specs in QUERIES.values())
 }
 PART = 2000  # records encoded between two savings
 
@@ -54,9 +64,12 @@ def vectors(
     for start in range(0, len(records), PART):
         file = folder / f"{start}.npz"
         if not file.exists():
-            kept, found, known = encode_unseen(
-                records[start : start + PART], model, Skipped(), silent
-            )
+            some = records[start : start + PART]
+            if name in ASKED:
+                kept, found, known = encode_unseen(some, model, Skipped(), silent)
+            else:  # whether distractors were seen does not matter, and takes reading them again
+                kept, found = encode_records(some, model, Skipped(), silent)
+                known = np.zeros(0, np.bool_)
             part = file.with_suffix(".part.npz")
             np.savez(part, patents=np.array([r.patent_id for r in kept]), vectors=found,
                      seen=known.sum())  # fmt: skip

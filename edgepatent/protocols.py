@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from edgepatent import __version__
-from edgepatent.encoding import Embeddings, Model, encode_unseen
+from edgepatent.encoding import Embeddings, Model, encode_records, encode_unseen
 from edgepatent_runtime import metrics
 from edgepatent_runtime.errors import InputError, SourceError
 from edgepatent_runtime.gallery import score_split
@@ -222,6 +222,6 @@ def vectors_of(
 ) -> Embeddings:
     """Embeddings [M, D] of distractors in a random order (seed 0), none of one of ``patents``."""
     others = [record for record in records if record.patent_id not in patents]
-    kept, vectors, _ = encode_unseen(others, model, skipped, progress)
+    kept, vectors = encode_records(others, model, skipped, progress)
     order: Embeddings = vectors[np.random.default_rng(0).permutation(len(kept))]
     return order

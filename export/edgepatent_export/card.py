@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgepatent_export.certify import Certificate, Side
+from edgepatent_export.drawings import HELD_OUT
 from edgepatent_runtime.bundle import BundleInfo
 
 # Licences of the weights that timm publishes for the backbones in our recipes.
@@ -89,12 +90,14 @@ def _data(info: BundleInfo, certificate: Certificate | None) -> str:
             used.setdefault(source, []).append("calibration")
         terms = _terms(certificate.calibration) | terms
         for source in certificate.evaluation["sources"]:
-            used.setdefault(source, []).append("exam")
-    rows = [
-        f"| `{source}` | {', '.join(dict.fromkeys(uses))} "
-        f"| {'' if set(uses) == {'exam'} else terms.get(source, NOT_RECORDED)} |"
-        for source, uses in used.items()
-    ]
+            plain = source.removesuffix(HELD_OUT)
+            used.setdefault(plain, []).append("exam" + source.removeprefix(plain))
+    rows = []
+    for source, uses in used.items():
+        # What it was only judged by is not in the model.
+        went_in = not all(use.startswith("exam") for use in uses)
+        said = terms.get(source, NOT_RECORDED) if went_in else ""
+        rows.append(f"| `{source}` | {', '.join(dict.fromkeys(uses))} | {said} |")
     return "\n".join(["## Drawings\n", "| source | used for | terms |", "|---|---|---|", *rows])
 
 

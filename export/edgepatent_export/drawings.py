@@ -20,6 +20,8 @@ from edgepatent_train.split import held_out
 CALIBRATION = 320
 EXAM = 4000  # drawings of --data or --evaluate at most; scoring takes quadratic time
 HOLDOUT = 0.3
+HELD_OUT = " (held-out patents)"
+"""What the source of an exam ends with, where only those patents of it were taken."""
 # Fixed, and of other seeds than anybody would train on.
 SYNTHETIC_EXAM = "synthetic:designs=500,views=4,seed=20260101"
 SYNTHETIC_CALIBRATION = "synthetic:designs=160,views=2,seed=20260102"
@@ -70,7 +72,7 @@ def gather(
         if data:
             kept = unseen & {r.patent_id for r in records} or held_out(records, HOLDOUT, 0)
             exam_records += thin([r for r in records if r.patent_id in kept], EXAM)
-            exam_sources += [f"{named(spec)} (held-out patents)" for spec in data]
+            exam_sources += [named(spec) + HELD_OUT for spec in data]
     judged = {r.patent_id for r in exam_records}
     usable = [r for r in records if r.patent_id not in judged]
     if not usable:

@@ -16,7 +16,7 @@ def test_card_says_what_the_bundle_knows() -> None:
     words = " ".join(text.split())
     assert "Only the last linear layer was fitted" in words
     assert "comes from an earlier run: 10639 drawings" in words
-    uses = "| `uspto-grants` | training (2 times), calibration | "
+    uses = "| `uspto-grants` | training (2 times), calibration, exam (held-out patents) | "
     assert text.count("`uspto-grants`") == text.count(uses) == 1
     for heading in (
         "Training",
