@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import indexes_option, matters_option
+from edgepatent.options import matters_option, stores_option
 
 
 @click.command()
-@indexes_option
+@stores_option
 @click.option("--port", default=8765, show_default=True, metavar="N", help="0 takes any free one.")
 @click.option(
     "--host",
@@ -29,7 +29,7 @@ from edgepatent.options import indexes_option, matters_option
     help="Cores that the model may use for one query.",
 )
 def command(
-    indexes: tuple[Path, ...],
+    indexes: tuple[Path | str, ...],
     port: int,
     host: str,
     browser: bool,
@@ -45,13 +45,12 @@ def command(
     from edgepatent.web.desk import Desk
     from edgepatent.web.security import Door
     from edgepatent.web.server import listen, serve
-    from edgepatent_runtime.collection.catalog import exists
-    from edgepatent_runtime.index import Index
+    from edgepatent_runtime.index import Index, exists
 
-    for folder in indexes:
-        if not exists(folder):
-            Index.create(folder).close()
-            console.say(f"made an empty index in {folder}", err=True)
+    for index in indexes:
+        if not exists(index):
+            with Index.create(index) as made:
+                console.say(f"made an empty index in {made.name}", err=True)
     listener = listen(host, port)
     door = Door(host, listener.getsockname()[1])
     desk = Desk(indexes, matters, threads=threads or os.cpu_count() or 1)

@@ -18,6 +18,7 @@ from edgepatent.web.reading import Asked, Part, Reader
 from edgepatent_runtime.errors import DrawingError, InputError
 from edgepatent_runtime.index import Index
 from edgepatent_runtime.search.results import View
+from edgepatent_runtime.stores import is_address
 
 R = TypeVar("R")
 
@@ -32,11 +33,13 @@ PICTURES_ROOM = 16 << 20
 class Desk:
     """Everything that outlives a request. Close it."""
 
-    def __init__(self, folders: Sequence[Path], matters: Path, *, threads: int = 1) -> None:
-        self.index = Index.open(folders, threads=threads, resident=True)
+    def __init__(self, indexes: Sequence[Path | str], matters: Path, *, threads: int = 1) -> None:
+        self.index = Index.open(indexes, threads=threads, resident=True)
         # Each by itself, for what is said of one and done to one.
-        self.each = [self.index.only([place]) for place in range(len(folders))]
-        self.folders = tuple(folders)
+        self.each = [self.index.only([place]) for place in range(len(indexes))]
+        self.names = tuple(
+            str(one) if is_address(one) else str(Path(one).absolute()) for one in indexes
+        )
         self._places = {store.name: place for place, store in enumerate(self.index.stores)}
         self.matters = matters
         self.images = Images()

@@ -73,7 +73,9 @@ class Jobs:
         self._jobs: dict[str, _Job] = {}
         self._guard = threading.Lock()
 
-    def start(self, kind: Kind, place: int, index: Path, folder: str | None = None) -> JobEntry:
+    def start(
+        self, kind: Kind, place: int, index: Path | str, folder: str | None = None
+    ) -> JobEntry:
         """Start a job on an index. Raises `InputError` while another one works on it."""
         with self._guard:
             if any(one.place == place and one.state == "running" for one in self._jobs.values()):

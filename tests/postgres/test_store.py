@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import Barrier
 from unittest.mock import patch
@@ -329,3 +331,31 @@ def test_the_command_line_adds_merges_and_searches(
     assert run(["index", "verify", "--index", url]) == 2
     with PostgresStore(url) as store:
         assert store.info().drawings == 14
+
+
+def test_the_page_fills_and_shows_a_database(
+    drawings: Path, url: str, tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    testclient = pytest.importorskip("starlette.testclient", reason="edgepatent[web] is absent")
+    from edgepatent.web.app import create_app
+    from edgepatent.web.desk import Desk
+    from edgepatent.web.security import Door
+
+    PostgresStore.create(url, tiny_bundle).close()
+    door = Door("127.0.0.1", 8765)
+    with closing(Desk([url], tmp_path)) as desk:
+        page = testclient.TestClient(
+            create_app(desk, door),
+            base_url="http://127.0.0.1:8765",
+            headers={"authorization": f"Bearer {door.token}"},
+            client=("127.0.0.1", 50000),
+        )
+        wanted = {"kind": "add", "folder": str(drawings)}
+        job = page.post("/api/indexes/0/jobs", json=wanted).json()
+        while job["state"] == "running":
+            time.sleep(0.1)
+            job = page.get(f"/api/jobs/{job['id']}").json()
+        assert (job["state"], job["message"]) == ("done", "16 added.")
+        (index,) = page.get("/api/indexes").json()["indexes"]
+        assert (index["path"], index["drawings"]) == (name_of(url), 16)
+        assert page.get("/api/designs/P0003").json()["patent_id"] == "P0003"

@@ -78,7 +78,7 @@ async def indexes(desk: Desk, request: Request) -> IndexesEntry:
             found.append(
                 IndexEntry(
                     place,
-                    str(desk.folders[place]),
+                    one.name,
                     info.patents,
                     info.drawings,
                     info.bytes,
@@ -103,9 +103,7 @@ async def start(desk: Desk, request: Request) -> JobEntry:
     folder = None
     if wanted.kind == "add":
         folder = str(_folder(wanted.folder or ""))
-    return await desk.ask(
-        lambda: desk.jobs.start(wanted.kind, place, desk.folders[place].absolute(), folder)
-    )
+    return await desk.ask(lambda: desk.jobs.start(wanted.kind, place, desk.names[place], folder))
 
 
 async def job(desk: Desk, request: Request) -> JobEntry:
