@@ -14,7 +14,8 @@ from pathlib import Path
 
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection
-from edgepatent_runtime.collection.ingest import Added, Encodes
+from edgepatent_runtime.collection.embedding import Encodes
+from edgepatent_runtime.collection.ingest import Added
 from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record, Skipped

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgepatent_runtime.drawing.normal import MARGIN, ink_box, normalise
+from edgepatent_runtime.drawing.normal import BESIDE, MARGIN, beside, ink_box, normalise
 from edgepatent_runtime.errors import DrawingError
 
 
@@ -172,3 +172,17 @@ def test_thin_and_light_lines_are_ink() -> None:
     light = np.full((400, 300), 255, np.uint8)
     light[100:300, 150] = 220
     assert ink_box(light) == (150, 100, 151, 300)
+
+
+def test_a_drawing_beside_others_is_the_same_drawing_smaller() -> None:
+    page = np.full((300, 500), 255, np.uint8)
+    page[40:260, 60:70] = page[40:260, 430:440] = page[40:50, 60:440] = 0
+    large = normalise(page, 224)
+    small = beside(large)
+    # As much ink as the smaller area has, in the middle, with more paper around.
+    ink = (255 - large.astype(float)).sum(), (255 - small.astype(float)).sum()
+    assert ink[1] == pytest.approx(BESIDE**2 * ink[0], rel=0.02)
+    left, top, right, bottom = ink_box(small)
+    assert right - left == pytest.approx(BESIDE * 224 * (1 - 2 * MARGIN), abs=2)
+    assert left + right == pytest.approx(224, abs=2)
+    assert top + bottom == pytest.approx(224, abs=2)

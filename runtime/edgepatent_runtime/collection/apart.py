@@ -10,7 +10,8 @@ import numpy as np
 from edgepatent_runtime import faults
 from edgepatent_runtime.collection import thumbnails
 from edgepatent_runtime.collection.catalog import Stored
-from edgepatent_runtime.collection.ingest import BATCH, Encodes, commit
+from edgepatent_runtime.collection.embedding import Encodes, embed
+from edgepatent_runtime.collection.ingest import BATCH, commit
 from edgepatent_runtime.collection.known import Job, figure_of, is_gone
 from edgepatent_runtime.collection.vectors import Rows
 from edgepatent_runtime.collection.writer import LOOKED_AT, Writer
@@ -69,7 +70,7 @@ def take_apart(writer: Writer, encoder: Encodes, skipped: Skipped, progress: Pro
                     # As the sheet: with a picture, or without.
                     pictures.append(thumbnails.make(part.drawing) if entry.thumbnail else None)
             if drawings:
-                rows = writer.quantise(encoder.encode(np.stack(drawings)[:, None]))
+                rows = writer.quantise(embed(encoder, drawings, [job.record.image for job in jobs]))
                 added += commit(writer, jobs, rows, pictures)[0]
             looked_at.append(np.array(seen, np.int64))
             done += len(batch)

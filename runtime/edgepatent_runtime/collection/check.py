@@ -13,8 +13,8 @@ from edgepatent_runtime import names, sources
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import calibration, seal, signs, thumbnails
 from edgepatent_runtime.collection.catalog import Catalog, Stored, require_inside
+from edgepatent_runtime.collection.embedding import Encodes, embed
 from edgepatent_runtime.collection.graph import file_digest
-from edgepatent_runtime.collection.ingest import Encodes
 from edgepatent_runtime.collection.known import content_digest
 from edgepatent_runtime.collection.vectors import Rows, Vectors
 from edgepatent_runtime.collection.writer import Writer
@@ -261,7 +261,7 @@ def _encode_again(
         drawing = sources.load(image, encoder.bundle.info.size)
     except (OSError, DrawingError):
         return None
-    row: npt.NDArray[np.void] = writer.quantise(encoder.encode(drawing[None, None]))[0]
+    row: npt.NDArray[np.void] = writer.quantise(embed(encoder, [drawing], [image]))[0]
     return row
 
 

@@ -37,7 +37,8 @@ from edgepatent_runtime.whole import sync_folder
 
 if TYPE_CHECKING:
     from edgepatent_runtime.collection.check import Problem
-    from edgepatent_runtime.collection.ingest import Added, Encodes
+    from edgepatent_runtime.collection.embedding import Encodes
+    from edgepatent_runtime.collection.ingest import Added
 
 
 class Info(msgspec.Struct, frozen=True):

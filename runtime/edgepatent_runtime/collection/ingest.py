@@ -4,13 +4,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import thumbnails
+from edgepatent_runtime.collection.embedding import Encodes, embed
 from edgepatent_runtime.collection.known import Job, Known, figure_of
 from edgepatent_runtime.collection.vectors import Floats
 from edgepatent_runtime.collection.writer import Writer
@@ -22,16 +21,6 @@ from edgepatent_runtime.sources.loading import Drawing, Part, load_all, load_par
 BATCH = 64
 _EMBEDDINGS_BATCH = 8192
 _TOLD = 4096
-
-
-class Encodes(Protocol):
-    """What turns drawings [N, 1, S, S] uint8 into unit embeddings [N, D]: an `Encoder`."""
-
-    bundle: Bundle
-
-    def encode(self, drawings: Drawing) -> Floats:
-        """Embed drawings."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -121,7 +110,9 @@ def add(
                 wanted += [job, *(figure_of(job, part) for part in parts[1:])]
             if drawings:
                 pictures = [thumbnails.make(one) if keep_thumbnails else None for one in drawings]
-                rows = writer.quantise(encoder.encode(np.stack(drawings)[:, None]))
+                rows = writer.quantise(
+                    embed(encoder, drawings, [one.record.image for one in wanted])
+                )
                 stored, replaced = commit(writer, wanted, rows, pictures)
                 result = result.plus(added=stored - replaced, replaced=replaced)
         result = result.plus(removed=known.tidy(prune, allow_empty))

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from edgepatent_runtime import faults
 from edgepatent_runtime.collection import vectors
-from edgepatent_runtime.collection.ingest import BATCH, Encodes
+from edgepatent_runtime.collection.embedding import Encodes, embed
+from edgepatent_runtime.collection.ingest import BATCH
 from edgepatent_runtime.collection.model import copy_in, new_name
 from edgepatent_runtime.collection.vectors import Rows
 from edgepatent_runtime.collection.writer import UNFINISHED, Writer
@@ -47,15 +48,16 @@ def rebuild(writer: Writer, encoder: Encodes, skipped: Skipped, progress: Progre
     pairs = zip(same, decoded, strict=True)
     done = len(live) - len(missing)
     while batch := list(islice(pairs, BATCH)):
-        numbers, drawings = [], []
+        numbers, drawings, images = [], [], []
         for (row, record), (_, drawing) in batch:
             if isinstance(drawing, DrawingError):
                 skipped.add(drawing.reason, record.image)
             else:
                 numbers.append(row)
                 drawings.append(drawing)
+                images.append(record.image)
         if drawings:
-            embeddings = encoder.encode(np.stack(drawings)[:, None])
+            embeddings = embed(encoder, drawings, images)
             encoded.append(np.array(numbers), vectors.quantise(embeddings @ model.rotation.T))
         done += len(batch)
         progress("encoding drawings again", done, len(live))

@@ -13,6 +13,9 @@ Box = tuple[int, int, int, int]
 MARGIN = 1 / 32
 # A page smaller than this, in pixels of its longer side, shows nothing.
 SMALLEST = 16
+BESIDE = 0.8
+"""So large, as a share of the frame, is a figure that is drawn as one beside others."""
+
 # How much darker than paper a cell of the page must be, on average, to hold ink: three of 25
 # pixels of a 300-dpi sheet. Lone pixels of noise stay below, the thinnest line does not.
 _INK = 24
@@ -54,6 +57,15 @@ def normalise(gray: Page, size: int) -> Page:
     columns = _area_weights(part.shape[1] / across, size, side / across)
     drawn = rows @ ink @ columns.T
     out: Page = (255.5 - drawn).clip(0, 255).astype(np.uint8)
+    return out
+
+
+def beside(drawn: Page) -> Page:
+    """A normalised drawing [S, S] as small in its frame as a figure is beside others on a sheet."""
+    size = len(drawn)
+    weights = _area_weights(size, size, size / BESIDE)
+    ink = 255 - drawn.astype(np.float32)
+    out: Page = (255.5 - weights @ ink @ weights.T).clip(0, 255).astype(np.uint8)
     return out
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edgepatent_runtime import drawing, figures
 from edgepatent_runtime.errors import DrawingError, InputError
 from edgepatent_runtime.search import looks
-from edgepatent_runtime.search.request import Query
+from edgepatent_runtime.search.request import Crop, Query
 from edgepatent_runtime.search.results import View
 from edgepatent_runtime.search.views import WHOLE, Given
 
@@ -42,6 +42,7 @@ class Part(msgspec.Struct, frozen=True, eq=False):
 
     ``weight`` is what it counts beside the other parts of its page, which sum up to 1; ``of``
     names the sheet that it is a figure of, ``taken`` is the photograph that it was laid flat from.
+    ``figure``: it was cut from a sheet that shows several.
     """
 
     query: Query
@@ -49,6 +50,7 @@ class Part(msgspec.Struct, frozen=True, eq=False):
     weight: float = 1.0
     of: str | None = None
     taken: Page | None = None
+    figure: bool = False
 
 
 def read(
@@ -79,6 +81,8 @@ def read(
             if part.of in others:
                 continue
             normal = drawing.normalise(part.page, size)
+            if part.figure:
+                normal = drawing.beside(normal)
             kind = _other_kind(part.page) if part.of is None and not anyway else None
             if kind is not None:
                 others.add(str(part.query))
@@ -119,9 +123,10 @@ def parts(source: Source, query: Query, *, whole: bool = False) -> Iterator[Part
         yield _figure(source, query)
         return
     for sheet in pages(source, query):
-        if query.crop is not None or whole:
-            part = drawing.crop(sheet.page, query.crop)
-            yield Part(sheet.query, part, taken=sheet.taken)
+        if query.crop is not None:
+            yield _cropped(sheet, query.crop)
+        elif whole:
+            yield Part(sheet.query, sheet.page, taken=sheet.taken)
         else:
             yield from _taken_apart(sheet)
 
@@ -167,6 +172,16 @@ def _shown(source: Path | bytes, number: int, *, drawn: bool) -> Page | None:
     return page if kind == "drawing" or not drawn else None
 
 
+def _cropped(sheet: Sheet, crop: Crop) -> Part:
+    """A part of a page; a figure where it is the box of one."""
+    query, page, taken = sheet
+    read = figures.read_sheet(page)
+    if len(read.figures) > 1 and any(figure.box == tuple(crop) for figure in read.figures):
+        clean = figures.without_captions(page, read)
+        return Part(query, drawing.crop(clean, crop).copy(), figure=True)
+    return Part(query, drawing.crop(page, crop), taken=taken)
+
+
 def _taken_apart(sheet: Sheet) -> Iterator[Part]:
     query, page, taken = sheet
     read = figures.read_sheet(page)
@@ -183,7 +198,7 @@ def _taken_apart(sheet: Sheet) -> Iterator[Part]:
             named = msgspec.structs.replace(query, figure=figure.number)
         # A copy: a part of the page would keep all of it in memory.
         pixels = drawing.crop(clean, figure.box).copy()
-        yield Part(named, pixels, (1 - WHOLE) / count, str(query))
+        yield Part(named, pixels, (1 - WHOLE) / count, str(query), figure=True)
 
 
 def _figure(source: Source, query: Query) -> Part:
@@ -195,7 +210,8 @@ def _figure(source: Source, query: Query) -> Part:
         for figure in sheet.figures:
             if figure.number == wanted:
                 clean = figures.without_captions(page, sheet)
-                return Part(named, drawing.crop(clean, figure.box).copy())
+                cut = drawing.crop(clean, figure.box).copy()
+                return Part(named, cut, figure=len(sheet.figures) > 1)
             numbers.append(figure.number or "one without a number")
     raise InputError(
         f"{query}: there is no such figure on the sheet; it shows {', '.join(numbers) or 'none'}"
