@@ -37,6 +37,9 @@ _MOST_TEXT = 1 << 20
 _MOST_ELEMENTS = 20_000
 
 
+_SECTION_DEPTH = max(map(len, front_page.SECTIONS))
+
+
 class GrantXml(NamedTuple):
     """What the XML of a design grant says, each as written there; "" where it says nothing.
 
@@ -100,7 +103,9 @@ class _Reader:
         if field is not None and field not in self._values:
             self._field = field
             self._values[field] = []
-        if self._section is None and tuple(self._path[1:]) in front_page.SECTIONS:
+        # Not the whole path where it is a deep one: that takes time by the square of its depth.
+        below = self._path[1 : _SECTION_DEPTH + 2]
+        if self._section is None and tuple(below) in front_page.SECTIONS:
             self._section, self._section_depth = TreeBuilder(), len(self._path)
         if self._section is not None:
             self._elements += 1
