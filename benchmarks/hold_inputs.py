@@ -16,6 +16,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -91,6 +93,11 @@ def grants() -> Iterator[Case]:
     }.items():
         packed = zip_of(members)
         yield "archives", name, lambda f, d=packed: _archive(f, d)
+    for name, members in {
+        "one name 10,000 times": ["a.xml"] * 10_000,
+        "300,000 members": [f"{number}.xml" for number in range(300_000)],
+    }.items():
+        yield "archives", name, lambda f, m=members: _members(f, m)
     bomb = hostile.zip_bomb(f"{grant_name(907300)}.XML", 300 << 20)
     yield "archives", "300 MB of zeros", lambda f: _archive(f, bomb)
     yield "archives", "noise", lambda f: _archive(f, b"PK\3\4" + os.urandom(500))
@@ -128,6 +135,15 @@ def _mutated(folder: Path, suffix: str, files: Iterator[bytes]) -> None:
 
 def _archive(folder: Path, data: bytes) -> None:
     (folder / f"{grant_name(907300)}.ZIP").write_bytes(data)
+
+
+def _members(folder: Path, names: list[str]) -> None:
+    with (
+        warnings.catch_warnings(action="ignore"),
+        zipfile.ZipFile(folder / f"{grant_name(907300)}.ZIP", "w") as packed,
+    ):
+        for name in names:
+            packed.writestr(name, b"")
 
 
 def verdict(folder: Path, source: Path, drawings: int) -> str:

@@ -2,8 +2,6 @@
 
 import os
 import platform
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -32,6 +30,7 @@ from edgepatent_export.order import (
 )
 from edgepatent_export.repair import CLOSE, Found, find_int8
 from edgepatent_export.target import Target
+from edgepatent_runtime import whole
 from edgepatent_runtime.bundle import (
     CARD,
     FORMAT,
@@ -290,15 +289,7 @@ def _staging(out: Path) -> Iterator[Path]:
         raise ExportError(f"{out} exists already: remove it, or choose another --out")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
     except OSError as error:
         raise ExportError(f"{out.parent} cannot be written: {error.strerror}") from error
-    try:
+    with whole.new_folder(out) as folder:
         yield folder
-        folder.chmod(0o755)
-        for file in folder.iterdir():
-            with file.open("rb") as stream:
-                os.fsync(stream.fileno())
-        folder.rename(out)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 """Files that are there wholly or not at all, whatever becomes of the program or the disk."""
 
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -52,6 +53,32 @@ def write(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path``, as `replacing` does. Raises `OSError`."""
     with replacing(path) as file:
         file.write(data)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder that gets the name ``path`` when the block ends, synced with all it holds.
+
+    When it raises, and until then, nothing is there. Raises `OSError`.
+    """
+    part = Path(
+        tempfile.mkdtemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.absolute().parent)
+    )
+    try:
+        yield part
+        part.chmod(0o755)
+        for inside in part.rglob("*"):
+            if inside.is_dir():
+                sync_folder(inside)
+            else:
+                with inside.open("rb") as file:
+                    os.fsync(file.fileno())
+        sync_folder(part)
+        part.rename(path)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    sync_folder(path.absolute().parent)
 
 
 def sync_folder(folder: Path) -> None:

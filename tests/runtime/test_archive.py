@@ -2,6 +2,7 @@ import io
 import os
 import stat
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,22 @@ def test_a_zip_in_a_tar_is_read_in_place(tmp_path: Path) -> None:
     assert archive.read(path, ("in/inner.zip", "folder/b.txt")) == FILES["folder/b.txt"]
     with pytest.raises(DrawingError, match="nested too deeply"):
         archive.read(path, ("in/inner.zip", "x.zip", "y"))
+
+
+def test_of_members_of_one_name_the_last_counts_as_it_does_when_unpacked(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile's own, which we do not need told
+        with zipfile.ZipFile(tmp_path / "x.zip", "w") as packed:
+            for data in (b"first", b"in between, longer", b"last"):
+                packed.writestr("a", data)
+    with tarfile.open(tmp_path / "x.tar", "w") as tar:
+        for data in (b"first", b"in between, longer", b"last"):
+            member = tarfile.TarInfo("a")
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    for path in (tmp_path / "x.zip", tmp_path / "x.tar"):
+        assert archive.open_archive(path).sizes == {"a": 4}
+        assert archive.read(path, ("a",)) == b"last"
 
 
 def test_a_changed_archive_is_read_anew(tmp_path: Path) -> None:

@@ -102,3 +102,20 @@ def test_a_pipe_is_written_to_as_it_is(tmp_path: Path) -> None:
     reader.join(30)
     assert read == [b"rows"]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_folder_is_there_wholly_or_not_at_all(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with whole.new_folder(tmp_path / "new") as folder:
+            (folder / "half").write_bytes(b"x")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(tmp_path.iterdir()) == []
+    with whole.new_folder(tmp_path / "new") as folder:
+        (folder / "in").mkdir()
+        (folder / "in" / "file").write_bytes(b"x")
+        assert not (tmp_path / "new").exists()
+    assert (tmp_path / "new" / "in" / "file").read_bytes() == b"x"
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
