@@ -44,7 +44,7 @@ wheels: setup ## the wheels of all distributions and a bill of materials (Cyclon
 	$(BIN)/python .ci/sbom.py dist/sbom.cdx.json
 
 audit: setup ## known vulnerabilities of what is installed (asks the registry)
-	$(BIN)/pip-audit --skip-editable
+	$(BIN)/python .ci/audit.py
 
 check: setup ## lint, format, types, and whether the generated docs are fresh
 	$(BIN)/ruff check .

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import hostile
 import pytest
-from browsing import Page, ask, ids
+from browsing import Page, ask, closed, ids
 from page_server import Server, serving
 from PIL import Image
 from sheet_files import write_patents
@@ -48,8 +48,11 @@ def test_a_sheet_shows_its_figures_to_choose_from(tab: Page, sheets: Path) -> No
     place = tab.locator("dialog .place")
     place.wait_for()
     assert place.inner_text() == "Fig. 2 on its sheet"
-    assert place.locator("img").evaluate("image => image.naturalHeight > image.naturalWidth")
+    assert place.locator("img").evaluate(
+        "image => image.decode().then(() => image.naturalHeight > image.naturalWidth)"
+    )
     tab.keyboard.press("Escape")
+    closed(tab)
     tab.go_back()
     assert ids(tab, r"image=\w+$")
 
