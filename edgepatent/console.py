@@ -155,10 +155,11 @@ def print_table(columns: list[str], rows: list[list[str]], *, title: str | None 
     """A table on stdout: fitted to a terminal, between words; for other programs plain lines.
 
     Of a terminal that is too narrow for all columns the last ones are left out, and named.
-    Elsewhere a row is a line with tabs between its cells, below the names of the columns.
+    Elsewhere a row is a line with tabs between its cells, below the names of the columns; where
+    the first has none the title stands there, which tells one table from the next.
     """
     if not sys.stdout.isatty():
-        for row in (columns, *rows):
+        for row in ([columns[0] or title or "", *columns[1:]], *rows):
             click.echo("\t".join(plain(cell) for cell in row))
         return
     from rich.console import Console

@@ -138,7 +138,7 @@ def test_a_gallery_of_foreign_drawings_and_what_repeats_it(
     repeat = document["repeat"]
     assert (repeat["protocol"], repeat["drawings"]) == ("leave-one-out", 30)
     assert repeat["gallery_sources"] == [str(tmp_path / "others")]
-    assert "by the size of the gallery" in evaluate(*asked).out
+    assert "gallery\tdistractors\tmAP" in evaluate(*asked).out
 
 
 def test_options_that_do_not_go_together(evaluate, designs):
