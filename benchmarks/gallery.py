@@ -1,10 +1,12 @@
 """What a gallery's size does to a score: mAP and R@1 of the starter among more and more drawings.
 
-    python benchmarks/gallery.py --shared ../shared --work work/gallery --out benchmarks/gallery.md
+    python benchmarks/gallery.py --shared ../shared --work work/gallery --most 6000 \\
+        --out benchmarks/gallery.md
 
 Every drawing of a set is a query; its patent's other drawings have to be found among all others of
 the set and N distractors, drawings of other things. These come in one random order, so that every
-gallery holds the smaller ones. Vectors are kept in --work: an interrupted run goes on.
+gallery holds the smaller ones. Of a source of more than --most drawings every second, third … is
+taken. Vectors are kept in --work: an interrupted run goes on.
 """
 
 import argparse
@@ -133,7 +135,7 @@ def main() -> None:
         lines += [
             f"## {title}",
             "",
-            f"{len(queries):,} drawings of {len(set(patents)):,} patents; the model {known}. "
+            f"{len(queries):,} drawings of {len(set(patents)):,} patents; the model {known}.",
             f"Distractors: {', '.join(others)}.",
             "",
             *table(gallery_curve(queries, patents, rows, sizes)),
