@@ -87,13 +87,19 @@ def plain(body: str) -> list[list[str]]:
     return [words[1:] for words in lines] if free else []
 
 
+def expanded(words: list[str]) -> list[str]:
+    """Patterns replaced by what is there, as a shell does."""
+    there = [sorted(map(str, Path().glob(word))) if "*" in word else [word] for word in words]
+    return [name for names in there for name in names]
+
+
 def run_blocks(page: Path, desk: Path, *kinds: str) -> None:
     """Run blocks; without the shell, and a program for each line, where they need neither."""
     for body in blocks(page, *kinds):
         calls = plain(body)
         for words in calls:
             with chdir(desk):
-                done = in_here(words, surroundings(desk))
+                done = in_here(expanded(words), surroundings(desk))
             assert done.returncode == 0, f"{words}\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
         if calls:
             continue
