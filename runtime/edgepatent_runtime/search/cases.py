@@ -15,15 +15,17 @@ from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.search.searchable import Floats, Moment, Rows
 from edgepatent_runtime.search.views import WHOLE
 
-MOST = 600
-"""Cases of an index; with 300 the error of what is fitted to them grows by half."""
+MOST = 1000
+"""Cases of an index: what is fitted to 300 is off by half as much again."""
 
 NEIGHBOURS = 45
 """So many other patents are kept of each case."""
 
-# In a small index each patent is a case several times, with other drawings of it.
-_ROUNDS = 5
-# Rows that are compared at a time: 600 queries need 5 MB.
+# A patent is a case so many times, where it has as many sheets: people ask with any of them.
+_EACH = 4
+# How often a sheet whose figures are indexed too is asked with one of these instead.
+_FIGURE = 0.25
+# Rows that are compared at a time: 1,000 queries need 8 MB.
 _BLOCK = 2048
 
 
@@ -129,31 +131,36 @@ def _shown(
 ) -> _Shown:
     # A patent with fewer rows cannot have as many sheets.
     able = np.flatnonzero(ends - starts >= views)
-    rounds = min(-(-most // max(len(able), 1)), _ROUNDS)
-    order = np.concatenate([random.permutation(able) for _ in range(rounds)])[:most]
-    known = [rows[starts[patent] : ends[patent]] for patent in np.unique(order).tolist()]
+    order = random.permutation(able)[:most]
+    known = [rows[starts[patent] : ends[patent]] for patent in np.sort(order).tolist()]
     facts = moment.facts(np.concatenate(known).tolist() if known else [])
-    asked: list[int] = []
-    weights: list[float] = []
-    firsts: list[int] = []
-    hidden: list[tuple[int, int]] = []
-    patents: list[int] = []
+    jobs: list[tuple[int, list[list[int]]]] = []
     for patent in order.tolist():
         sheets: dict[tuple[object, ...], list[int]] = {}
         for row in rows[starts[patent] : ends[patent]].tolist():
             image = facts[row].record.image
             sheets.setdefault((image.path, image.member, image.page), []).append(row)
-        if len(sheets) < views:
-            continue
         each = list(sheets.values())
-        chosen = [each[place] for place in random.permutation(len(each))[:views].tolist()]
+        if len(each) >= views:
+            shuffled = random.permutation(len(each))
+            for turn in range(min(_EACH, len(each))):
+                # Another sheet comes first each time.
+                places = np.roll(shuffled, -turn)[:views].tolist()
+                jobs.append((patent, [each[place] for place in places]))
+    asked: list[int] = []
+    weights: list[float] = []
+    firsts: list[int] = []
+    hidden: list[tuple[int, int]] = []
+    patents: list[int] = []
+    for job in random.permutation(len(jobs))[:most].tolist():
+        patent, chosen = jobs[job]
         covered = [row for sheet in chosen for row in sheet]
         patents.append(patent)
         firsts.append(len(asked))
         for sheet in chosen:
             whole = [row for row in sheet if facts[row].record.image.box is None]
             figures = [row for row in sheet if row not in whole]
-            if whole and figures and random.random() < 0.5:
+            if whole and figures and random.random() >= _FIGURE:
                 parts = {whole[0]: WHOLE} | dict.fromkeys(figures, (1 - WHOLE) / len(figures))
             else:
                 parts = {sheet[int(random.integers(len(sheet)))]: 1.0}

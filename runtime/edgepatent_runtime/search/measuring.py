@@ -15,8 +15,6 @@ VIEWS = (1, 2, 4)
 """Queries of so many views are calibrated; others take the next smaller number."""
 
 _GROWN = 1.25
-# So many of a case's best hits are learnt from.
-_HITS = 10
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,15 +59,16 @@ def fit(cases: Cases) -> Scale | None:
     A logistic regression (Platt, "Probabilistic outputs for support vector machines", 1999) of
     score and standing out. Each case is asked twice: with the design indexed in another drawing,
     where there is one, and with the design not indexed at all; each way has half of the weight.
-    ``benchmarks/trust.md`` has what else was tried, and how right this is on patents held out.
+    Learnt from is the first hit: with the ten best, first hits were called less sure than they are.
+    ``benchmarks/trust.md`` says how right this is on patents held out.
     """
     scores, own = cases.scores.astype(np.float64), cases.own.astype(np.float64)
     indexed = np.isfinite(own)
     if len(np.unique(cases.owners[indexed])) < calibration.SEVERAL:
         return None
-    features: list[Floats] = []
-    right: list[npt.NDArray[np.bool_]] = []
-    weights: list[Floats] = []
+    features: list[tuple[float, float]] = []
+    right: list[bool] = []
+    weights: list[float] = []
     usual: list[tuple[float, float]] = []
     for others, mine, there in zip(scores, own, indexed, strict=True):
         for known in (False, True) if there else (False,):
@@ -78,17 +77,16 @@ def fit(cases: Cases) -> Scale | None:
             if near is None:
                 continue
             usual.append(near)
-            hits = field[:_HITS]
-            features.append(np.column_stack([hits, (hits - near[0]) / near[1]]))
-            right.append((hits == mine) if known else np.zeros(len(hits), np.bool_))
+            features.append((field[0], (field[0] - near[0]) / near[1]))
+            right.append(known and field[0] == mine)
             share = 0.5 / indexed.sum() if known else 0.5 / len(scores)
-            weights.append(np.full(len(hits), share * len(scores)))
+            weights.append(share * len(scores))
     if not features:
         return None
-    design, targets = np.concatenate(features), np.concatenate(right).astype(np.float64)
+    design, targets = np.array(features, np.float64), np.array(right, np.float64)
     centre, unit = design.mean(axis=0), design.std(axis=0) + 1e-9
     fitted = logistic.fit(
-        (design - centre) / unit, targets, np.concatenate(weights), np.zeros(design.shape[1] + 1)
+        (design - centre) / unit, targets, np.array(weights), np.zeros(design.shape[1] + 1)
     )
     # More of either never makes a hit worse.
     slopes = np.maximum(fitted[:-1], 0) / unit
