@@ -256,6 +256,16 @@ class Moment:
     def require(self, rows: Rows) -> None:
         """Nothing: PostgreSQL sees to its own pages."""
 
+    def rows_of(self, root: str, drawings: Sequence[tuple[str, str]]) -> list[int | None]:
+        """The row of each drawing, by its path below ``root`` and its part; None: there is none."""
+        found = self.ask(
+            "SELECT path, part, row FROM drawings JOIN files ON files.id = file "
+            "WHERE root = %s AND path = ANY(%s)",
+            [root, [path for path, _ in drawings]],
+        )
+        rows = {(path, part): row for path, part, row in found}
+        return [rows.get(one) for one in drawings]
+
     def facts(self, rows: Sequence[int]) -> dict[int, Stored]:
         """What is known of the drawings at ``rows``."""
         found = self.ask(

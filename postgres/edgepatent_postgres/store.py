@@ -14,6 +14,7 @@ from edgepatent_postgres.connection import Connection, connect, failures, name_o
 from edgepatent_postgres.moment import Moment
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection
+from edgepatent_runtime.collection.catalog import part_of
 from edgepatent_runtime.collection.collection import Info
 from edgepatent_runtime.collection.ingest import Added
 from edgepatent_runtime.errors import CollectionError, SpaceMismatchError
@@ -21,7 +22,7 @@ from edgepatent_runtime.filling import Filled
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.names import Name
 from edgepatent_runtime.progress import Progress, silent
-from edgepatent_runtime.record import ImageRef
+from edgepatent_runtime.record import ImageRef, Record
 from edgepatent_runtime.search.searchable import Floats
 
 
@@ -204,6 +205,20 @@ class PostgresStore(Filled):
                 [root, list(paths)],
             )
         return {path: (size, mtime) for path, size, mtime in found}
+
+    def update(self, root: str, told: Sequence[tuple[str, Record]]) -> int:
+        """Bring what is known of stored drawings up to date; how many changed."""
+        with self.moment() as moment:
+            rows = moment.rows_of(root, [(path, part_of(one.image)) for path, one in told])
+            facts = moment.facts([row for row in rows if row is not None])
+        changed = {}
+        for row, (_, record) in zip(rows, told, strict=True):
+            if row is not None and writing.tells_more(record, facts[row].record):
+                changed[row] = record
+        if changed:
+            with self._writing() as connection, writing.changing(connection) as change:
+                change.update(changed)
+        return len(changed)
 
     def keep_calibration(self, data: bytes) -> None:
         """Keep what `search.measuring` measured."""

@@ -32,6 +32,7 @@ SIGNED_ROWS = 4096
 """When so many rows are there, the mean is fitted to them and all rows get signs."""
 
 _FACTS = ("locarno", "klass", "subclass", "title", "date")
+_OF_DRAWINGS = ("figure", "view", "text")
 
 
 @dataclass(frozen=True)
@@ -272,6 +273,26 @@ class Change:
             [list(patents)],
         )
 
+    def update(self, told: Mapping[int, Record]) -> None:
+        """Bring what is known of the drawings at rows up to date; some may be gone meanwhile."""
+        rows = sorted(told)
+        before = self._ask("SELECT patent FROM drawings WHERE row = ANY(%s)", [rows])
+        patents = self._know(told.values())
+        self._ask(
+            "UPDATE drawings SET patent = new.patent, figure = new.figure, view = new.view, "
+            "text = new.text FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], "
+            "%s::text[]) AS new (row, patent, figure, view, text) WHERE new.row = drawings.row",
+            [
+                rows,
+                [patents[told[row].patent_id] for row in rows],
+                *([getattr(told[row], name) for row in rows] for name in _OF_DRAWINGS),
+            ],
+        )
+        touched = sorted({*(patent for (patent,) in before), *patents.values()})
+        self._drop_patents(touched)
+        self._index_words(touched)
+        self._changed = True
+
     # -- removing
 
     def matching(self, filters: Filters) -> list[int]:
@@ -299,16 +320,20 @@ class Change:
             "DELETE FROM drawings WHERE row = ANY(%s) RETURNING patent, file", [list(rows)]
         )
         patents = sorted({patent for patent, _ in gone})
+        self._drop_patents(patents)
+        self._index_words(patents)
+        self._drawings -= len(gone)
+        self._changed |= bool(gone)
+        return [file for _, file in gone]
+
+    def _drop_patents(self, patents: Sequence[int]) -> None:
+        """Forget those of the patents that have no drawing left."""
         dropped = self._ask(
             "DELETE FROM patents WHERE id = ANY(%s) AND NOT EXISTS "
             "(SELECT 1 FROM drawings WHERE patent = patents.id) RETURNING id",
-            [patents],
+            [list(patents)],
         )
-        self._index_words(patents)
-        self._drawings -= len(gone)
         self._patents -= len(dropped)
-        self._changed |= bool(gone)
-        return [file for _, file in gone]
 
 
 @contextmanager
@@ -359,6 +384,14 @@ def copy_in(
             start += len(entries)
             progress("copying drawings", start, len(live))
     return result
+
+
+def tells_more(record: Record, stored: Record) -> bool:
+    """Whether ``record`` knows something of a drawing that is ``stored`` otherwise."""
+    kept = {name: getattr(stored, name) for name in _FACTS if getattr(record, name) is None}
+    front = record.bibliography.completed(stored.bibliography)
+    known = msgspec.structs.replace(record, image=stored.image, bibliography=front, **kept)
+    return known != stored
 
 
 def _whole_files(entries: list[Entry]) -> list[Entry]:

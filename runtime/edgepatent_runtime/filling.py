@@ -51,6 +51,13 @@ class Filled(ABC):
     def known(self, root: str, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Size in bytes and mtime in ns of those of ``paths`` below ``root`` that are stored."""
 
+    @abstractmethod
+    def update(self, root: str, told: Sequence[tuple[str, Record]]) -> int:
+        """Bring what is known of stored drawings up to date, by their paths; how many changed.
+
+        What a record does not know stays as it is.
+        """
+
     def add(
         self,
         records: Iterable[Record],
@@ -82,7 +89,7 @@ class Filled(ABC):
         done = 0
         stream = iter(records)
         while listed := list(islice(stream, CHUNK)):
-            new = list(self._new(folder, listed))
+            new, old = self._sorted(folder, listed)
             if new:
                 with self._empty() as part:
                     part.add(
@@ -94,7 +101,8 @@ class Filled(ABC):
                         figures=figures,
                     )
                     result += self.merge(part)
-            result = result.plus(unchanged=len(listed) - len(new))
+            updated = self.update(folder, old) if old else 0
+            result = result.plus(updated=updated, unchanged=len(old) - updated)
             done += len(listed)
             progress("indexing drawings", done, total)
         return result
@@ -122,13 +130,17 @@ class Filled(ABC):
         ):
             yield part
 
-    def _new(self, root: str, records: Sequence[Record]) -> Iterator[Record]:
-        """Those of ``records`` whose file is not stored, or not as it is now."""
+    def _sorted(
+        self, root: str, records: Sequence[Record]
+    ) -> tuple[list[Record], list[tuple[str, Record]]]:
+        """The records whose file is not stored, or not as it is now; the others by their paths."""
 
         def relative(path: str) -> str:
             return os.path.relpath(Path(path).absolute(), root) if root else path
 
         known = self.known(root, sorted({relative(one.image.path) for one in records}))
+        new: list[Record] = []
+        old: list[tuple[str, Record]] = []
         for one in records:
             now = (0, 0)
             if not plugins.is_generated(one.image.path):
@@ -136,5 +148,9 @@ class Filled(ABC):
                 with suppress(OSError):
                     status = Path(one.image.path).stat()
                     now = status.st_size, status.st_mtime_ns
-            if known.get(relative(one.image.path)) != now:
-                yield one
+            path = relative(one.image.path)
+            if known.get(path) == now:
+                old.append((path, one))
+            else:
+                new.append(one)
+        return new, old

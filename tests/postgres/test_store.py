@@ -123,6 +123,13 @@ def test_adding_again_stores_what_is_new_and_what_has_changed(
         draw(tmp_path / "P0009" / "view0.png", 4712)
         again = index.add(tmp_path, threads=1)
         assert (again.added, again.replaced, again.unchanged) == (1, 1, 5)
+        lines = ["file_name,patent_id,title", "P0002/view0.png,P0002,A folding stool"]
+        (tmp_path / "metadata.csv").write_text("\n".join(lines))
+        told = index.add(tmp_path, threads=1)
+        assert (told.updated, told.added, told.replaced) == (1, 0, 0)
+        assert index["P0002"].title == "A folding stool"
+        assert [hit.patent_id for hit in index.search(text="stools")] == ["P0002"]
+        assert index.add(tmp_path, threads=1).updated == 0
         best = index.search(tmp_path / "P0001" / "view0.png", top=1).hits[0]
         assert (best.patent_id, best.drawings[0].score) == ("P0001", pytest.approx(1, abs=1e-3))
         assert index.remove(["P0001", "P0009"]) == 3
