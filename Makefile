@@ -6,7 +6,7 @@ PACKAGES := edgepatent runtime/edgepatent_runtime postgres/edgepatent_postgres s
 PYPROJECTS := pyproject.toml runtime/pyproject.toml postgres/pyproject.toml synthetic/pyproject.toml train/pyproject.toml export/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-random fuzz wheels audit test-slow test-install check format docs demo clean
+.PHONY: help setup test test-random fuzz wheels offline audit test-slow test-install check format docs demo clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ test-random: setup ## the default tests in another order each time, beside a loa
 wheels: setup ## the wheels of all distributions and a bill of materials (CycloneDX), in dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist ./runtime ./postgres ./synthetic ./train ./export .
 	$(BIN)/python .ci/sbom.py dist/sbom.cdx.json
+
+offline: setup ## install.sh and all wheels that it needs, for machines without a network, in dist/offline
+	$(BIN)/python .ci/offline.py dist/offline
 
 audit: setup ## known vulnerabilities of what is installed (asks the registry)
 	$(BIN)/python .ci/audit.py

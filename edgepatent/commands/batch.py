@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Also write a page to look at and to print for each image, and index.html over all.",
 )
+@click.option(
+    "--new",
+    "only_new",
+    is_flag=True,
+    help="Leave out images whose answer lies in --out already and is younger than they are.",
+)
 @stores_option
 @request_options
 @threads_option
@@ -39,6 +45,7 @@ def command(
     folder: Path,
     out: Path,
     html: bool,
+    only_new: bool,
     indexes: tuple[Path | str, ...],
     threads: int,
 ) -> None:
@@ -57,6 +64,11 @@ def command(
     from edgepatent_runtime.search.request import Query
 
     files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    if only_new:
+        files = [file for file in files if not _answered(file, out)]
+        if not files:
+            console.say(f"nothing new in {folder}", err=True)
+            return
     asked = [msgspec.structs.replace(request, queries=(Query(str(file)),)) for file in files]
     if asked and (problem := asked[0].contradiction()):
         raise click.UsageError(problem)
@@ -75,7 +87,7 @@ def command(
                 skipped.add(error.reason, file)
                 continue
             text = msgspec.json.encode(document(result))
-            whole.write(out / f"{file.name}.json", msgspec.json.format(text, indent=2) + b"\n")
+            whole.write(_answer(out, file), msgspec.json.format(text, indent=2) + b"\n")
             row = [file.name, "", "", ""]
             for hit in result[:1]:
                 row[1:] = [hit.patent_id, f"{hit.score:.3f}", hit.title or ""]
@@ -92,6 +104,17 @@ def command(
         whole.write(out / "index.html", overview.render(pages).encode())
     console.print_table(["query", "best hit", "score", "title"], rows)
     console.say(f"{len(rows)} results in {out}", err=True)
+
+
+def _answer(out: Path, file: Path) -> Path:
+    """Where the answer to an image goes."""
+    return out / f"{file.name}.json"
+
+
+def _answered(file: Path, out: Path) -> bool:
+    """Whether an image was searched with since it was last written."""
+    answer = _answer(out, file)
+    return answer.exists() and answer.stat().st_mtime_ns >= file.stat().st_mtime_ns
 
 
 def _page(out: Path, name: str, result: "Result", index: "Index") -> "Row":

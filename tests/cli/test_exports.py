@@ -1,6 +1,7 @@
 """What goes to other programs: spreadsheets, disclosure statements, a page over a batch."""
 
 import io
+import os
 import re
 import shutil
 import zipfile
@@ -114,3 +115,32 @@ def test_a_batch_has_a_page_over_all(
     assert (out / "<b>.png.html").is_file()
     assert (out / "a #1?.png.json").is_file()
     assert not re.search(r"https?://|<script", overview)
+
+
+def test_a_batch_of_what_is_new_searches_each_scan_once(
+    index: Path, query: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scans, out = tmp_path / "scans", tmp_path / "answers"
+    scans.mkdir()
+
+    def arrive(name: str, content: bytes, minute: int) -> None:
+        (scans / name).write_bytes(content)
+        os.utime(scans / name, (60 * minute, 60 * minute))
+
+    def answered() -> list[str]:
+        """The names that a run lists."""
+        command = ["batch", str(scans), "--new", "--out", str(out), "--index", str(index)]
+        assert run(command) == 0
+        return re.findall(r"^(\w+\.png)", capsys.readouterr().out, re.MULTILINE)
+
+    assert answered() == []
+    arrive("one.png", query.read_bytes(), 1)
+    arrive("two.png", query.read_bytes()[:200], 1)  # still being copied
+    assert answered() == ["one.png"]
+    arrive("two.png", query.read_bytes(), 2)
+    assert answered() == ["two.png"]
+    assert answered() == []
+    for answer in out.iterdir():
+        os.utime(answer, (180, 180))
+    arrive("one.png", query.read_bytes(), 4)
+    assert answered() == ["one.png"]
