@@ -103,7 +103,8 @@ fi
 $pip install $offline --only-binary=:all: --find-links "$wheels" "$wheels"/edgepatent_*.whl \
     "$(echo "$wheels"/edgepatent-*.whl)[pdf,web]" ||
     fail "these wheels cannot be installed on $("$python" --version) and $(uname -m); what was installed before is as it was"
-"$to/$other/bin/edgepatent" doctor ||
+# Of the program only: a damaged index must not stand in the way of the version that could mend it.
+EDGEPATENT_INDEX=$to/none "$to/$other/bin/edgepatent" doctor ||
     fail "the new program does not work here, as said above; what was installed before is as it was"
 link $other "$to/now"
 ln -sfn "$to/now/bin/edgepatent" "$bin/edgepatent"
