@@ -35,7 +35,7 @@ def test_the_trained_demo_ends_better_than_it_began(tmp_path):
     first, kept = map(float, learned.groups())
     assert kept > first + 0.05
     # Drawing by drawing, on designs that neither has seen: an interval that leaves 0 out.
-    assert re.search(r"bundle +0\.\d+ +\+[\d.]+ \(\+", done.stdout)
+    assert re.search(r"bundle\s+0\.\d+\s+\+[\d.]+ \(\+", done.stdout)
     assert "ended below where it began" not in done.stderr
     for page in ("run/report.html", "compared.html", "report.html"):
         assert (tmp_path / "demo" / page).is_file()
