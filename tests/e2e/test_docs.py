@@ -35,8 +35,12 @@ def blocks(page: Path, *kinds: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory) -> Path:
-    """A folder with what the examples name: drawings, a sketch, views, a sheet, queries."""
-    folder = tmp_path_factory.mktemp("desk")
+    """A folder with what the examples name, shared by those that work with one index."""
+    return laid_out(tmp_path_factory.mktemp("desk"))
+
+
+def laid_out(folder: Path) -> Path:
+    """Fill a folder with what the examples name: drawings, a sketch, views, a sheet, queries."""
     source = sources.open_source("synthetic:designs=12,seed=11,views=4")
     rows = ["file_name,patent_id,locarno,figure,view,title,date"]
     for number, record in enumerate(source.records(Skipped())):
@@ -152,8 +156,8 @@ def test_python_examples_run_as_scripts_of_their_own(page, fuller_desk):
 
 
 @pytest.mark.slow
-def test_the_examples_of_the_model_maker_run(desk):
-    run_blocks(ROOT / "docs" / "model-maker.md", desk, "sh slow")
+def test_the_examples_of_the_model_maker_run(tmp_path):
+    run_blocks(ROOT / "docs" / "model-maker.md", laid_out(tmp_path), "sh slow")
 
 
 @pytest.mark.slow
