@@ -98,7 +98,7 @@ def _notes(result: Result) -> list[str]:
     if not result.hits:
         notes.append("No indexed drawing passes the filters.")
     if result.answer.doubt is not None:
-        notes.append(result.answer.doubt[:1].upper() + result.answer.doubt[1:] + ".")
+        notes.append(f"{result.answer.doubt}.")  # it begins with the name of an index
     return notes
 
 
