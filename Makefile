@@ -33,11 +33,11 @@ SEED ?= 1
 FILES ?= 300
 fuzz: setup ## mutated files of every format, FILES of each kind, from SEED; minutes
 	$(BIN)/python benchmarks/decoding.py fuzz --files $(FILES) --seed $(SEED)
-	EDGEPATENT_FUZZ_FILES=$(FILES) EDGEPATENT_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/runtime/test_sources_hostile.py -k many -m slow
+	EDGEPATENT_FRESH_EXAMPLES=1 EDGEPATENT_FUZZ_FILES=$(FILES) EDGEPATENT_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/runtime/test_sources_hostile.py -k many -m slow
 	$(BIN)/python benchmarks/hold_inputs.py --mutations $(FILES) --seed $(SEED)
 
-test-random: setup ## the default tests in another order each time, beside a load on every core
-	$(BIN)/python tests/beside_load.py -m pytest -o addopts="-ra --strict-markers --strict-config --import-mode=importlib" -m "not slow and not install"
+test-random: setup ## the default tests in another order, with new examples, beside a load on every core
+	EDGEPATENT_FRESH_EXAMPLES=1 $(BIN)/python tests/beside_load.py -m pytest -o addopts="-ra --strict-markers --strict-config --import-mode=importlib" -m "not slow and not install"
 
 wheels: setup ## the wheels of all distributions and a bill of materials (CycloneDX), in dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist ./runtime ./postgres ./synthetic ./train ./export .

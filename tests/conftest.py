@@ -12,8 +12,12 @@ from bundles import write_tiny_bundle
 
 from edgepatent_runtime.bundle import Bundle
 
-# A deadline for each example fails on a busy machine; pytest's timeout ends what hangs.
-hypothesis.settings.register_profile("edgepatent", deadline=None)
+# A deadline for each example fails on a busy machine; pytest's timeout ends what hangs. The same
+# examples each time, so that no change fails for what it did not touch; `make test-random` and
+# `make fuzz` look for new ones.
+hypothesis.settings.register_profile(
+    "edgepatent", deadline=None, derandomize="EDGEPATENT_FRESH_EXAMPLES" not in os.environ
+)
 hypothesis.settings.load_profile("edgepatent")
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,7 +13,7 @@ from grant_files import (
     write_folder,
     zip_of,
 )
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from edgepatent_runtime.errors import DrawingError, SourceError
@@ -212,6 +212,7 @@ def test_an_undefined_entity_of_an_external_dtd_is_left_out() -> None:
     st.lists(st.tuples(st.integers(0, 3000), st.binary(min_size=1, max_size=6)), max_size=6),
     st.integers(0, 3000),
 )
+@example([(30, b"A")], 0)  # an encoding that nobody knows
 def test_damaged_xml_is_reported_in_our_words(edits: list[tuple[int, bytes]], cut: int) -> None:
     data = bytearray(grant_xml(907292))
     for place, new in edits:

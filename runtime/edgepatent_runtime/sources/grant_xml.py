@@ -73,7 +73,7 @@ def parse(data: bytes, label: str) -> GrantXml:
     parser.EntityDeclHandler = reader.entity
     try:
         parser.Parse(data, True)
-    except (expat.ExpatError, ValueError) as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:  # LookupError: of its encoding
         raise DrawingError("damaged grant XML", f"{label}: {error}") from error
     return reader.result()
 
