@@ -12,7 +12,7 @@ import numpy as np
 from edgepatent_postgres import words
 from edgepatent_postgres.connection import Bits, Connection, fragment
 from edgepatent_postgres.filters import where
-from edgepatent_runtime.collection import terms
+from edgepatent_runtime.collection import tally
 from edgepatent_runtime.collection.catalog import DIGEST, image_of
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.record import NO_BIBLIOGRAPHY, Bibliography, Record
@@ -35,7 +35,6 @@ _SETTINGS = f"""
 _YEAR = "CASE WHEN date ~ '^[0-9]{4}-' THEN substr(date, 1, 4) END"
 _TALLIED = {"klass": "klass", "subclass": "subclass", "year": _YEAR}
 _FACTS = ("patent_id", "locarno", "klass", "subclass", "figure", "view", "title", "date", "text")
-_TERMS = (terms.APPLICANT, terms.COUNTRY, terms.USPC, terms.USPC_CLASS)
 _SCORE = "(-(codes::vector <#> %s::real[]::vector) * scale)::float8"
 
 
@@ -204,26 +203,8 @@ class Moment:
     ) -> list[tuple[tuple[str | None, ...], int]]:
         """How many patents that pass ``filters`` have which values of ``fields``."""
         condition, parameters = where(filters, self.ask)
-        columns, groups, joins = [], [], ""
-        for field in fields:
-            if field in _TERMS:
-                name = field.replace(" ", "_")
-                joins += (
-                    f" LEFT JOIN terms AS {name} ON {name}.patent = patents.id "
-                    f"AND {name}.kind = '{field}'"
-                )
-                # One of the spellings of a name stands for all.
-                columns.append(f'min({name}.value COLLATE "C")')
-                groups.append(f"{name}.key")
-            else:
-                columns.append(_TALLIED[field])
-                groups.append(_TALLIED[field])
-        grouped = f" GROUP BY {', '.join(groups)}" if groups else ""
-        found = self.ask(
-            f"SELECT {', '.join(['count(*)', *columns])} FROM patents{joins} "
-            f"WHERE {condition}{grouped}",
-            parameters,
-        )
+        counted = tally.statement(fields, condition, _TALLIED, collation=' COLLATE "C"')
+        found = self.ask(counted, parameters)
         return [(tuple(values), count) for count, *values in found]
 
     def scope(self, filters: Filters, exclude: Sequence[bytes] = (), plan: str = "auto") -> Scope:

@@ -14,7 +14,7 @@ import numpy as np
 
 from edgepatent_runtime import names
 from edgepatent_runtime.bundle import MOST_DIMENSIONS
-from edgepatent_runtime.collection import schema, seal, terms, words
+from edgepatent_runtime.collection import schema, seal, tally, words
 from edgepatent_runtime.collection.filters import where
 from edgepatent_runtime.collection.schema import MIGRATIONS
 from edgepatent_runtime.collection.vectors import Floats, Rows
@@ -42,10 +42,9 @@ DerivedName = Annotated[str, msgspec.Meta(pattern=r"\A(signs|graph)-[0-9-]{1,64}
 Digest = Annotated[bytes, msgspec.Meta(min_length=DIGEST, max_length=DIGEST)]
 Words = Annotated[str, msgspec.Meta(pattern=r"\A[^\0]*\Z")]
 
-# What patents can be counted by: columns, and terms.
+# What patents can be counted by beside terms: columns.
 _YEAR = "CASE WHEN date GLOB '[0-9][0-9][0-9][0-9]-*' THEN substr(date, 1, 4) END"
 _TALLIED = {"klass": "klass", "subclass": "subclass", "year": _YEAR}
-_TERMS = (terms.APPLICANT, terms.COUNTRY, terms.USPC, terms.USPC_CLASS)
 
 T = TypeVar("T")
 
@@ -499,26 +498,8 @@ class Catalog:
     ) -> list[tuple[tuple[str | None, ...], int]]:
         """How many patents that pass ``filters`` have which values of ``fields``."""
         condition, parameters = where(filters, self.match)
-        columns, groups, joins = [], [], ""
-        for field in fields:
-            if field in _TERMS:
-                name = field.replace(" ", "_")
-                joins += (
-                    f" LEFT JOIN terms AS {name} ON {name}.patent = patents.id "
-                    f"AND {name}.kind = '{field}'"
-                )
-                # One of the spellings of a name stands for all.
-                columns.append(f"min({name}.value)")
-                groups.append(f"{name}.key")
-            else:
-                columns.append(_TALLIED[field])
-                groups.append(_TALLIED[field])
-        grouped = f" GROUP BY {', '.join(groups)}" if groups else ""
-        listed = self.sql.execute(
-            f"SELECT {', '.join(['count(*)', *columns])} FROM patents{joins} "
-            f"WHERE {condition}{grouped}",
-            parameters,
-        ).fetchall()
+        counted = tally.statement(fields, condition, _TALLIED)
+        listed = self.sql.execute(counted, parameters).fetchall()
         counts = self.checked([count for count, *_ in listed], list[int], "patents")
         values = self.checked([one for _, *one in listed], list[tuple[str | None, ...]], "patents")
         return list(zip(values, counts, strict=True))
