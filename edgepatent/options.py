@@ -96,6 +96,15 @@ stores_option = click.option(
     "once. $EDGEPATENT_INDEX names another default.",
 )
 
+scored_option = click.option(
+    "--data",
+    "specs",
+    multiple=True,
+    required=True,
+    metavar="SOURCE",
+    help="Drawings to score on; repeat it to score several sources together.",
+)
+
 indexes_option = click.option(
     "--index",
     "indexes",

@@ -5,19 +5,12 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import json_option, threads_option
+from edgepatent.options import json_option, scored_option, threads_option
 
 
 @click.command(short_help="Score several models on the same drawings, side by side.")
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
-@click.option(
-    "--data",
-    "specs",
-    multiple=True,
-    required=True,
-    metavar="SOURCE",
-    help="Drawings to score on; repeat it to score several sources together.",
-)
+@scored_option
 @click.option(
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),

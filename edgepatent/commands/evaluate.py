@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from edgepatent import console
-from edgepatent.options import json_option, model_option, threads_option
+from edgepatent.options import json_option, model_option, scored_option, threads_option
 
 if TYPE_CHECKING:
     from edgepatent.encoding import Model
@@ -22,14 +22,7 @@ SIZES = (0, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 
 @click.command()
 @model_option
-@click.option(
-    "--data",
-    "specs",
-    multiple=True,
-    required=True,
-    metavar="SOURCE",
-    help="Drawings to score on; repeat it to score several sources together.",
-)
+@scored_option
 @click.option(
     "--gallery",
     "distractors",
