@@ -58,7 +58,10 @@ def strange(folder: Path, *, write: bool) -> str | None:
     """
     with os.scandir(folder) as entries:
         for entry in entries:
-            status = entry.stat(follow_symlinks=False)
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # a writer has removed it since the folder was listed
             if stat.S_ISDIR(status.st_mode):
                 continue
             if stat.S_ISLNK(status.st_mode):
