@@ -8,6 +8,7 @@ import errno
 import os
 import shutil
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 _FORBIDDEN = frozenset("/\\:\x7f") | frozenset(map(chr, range(32)))
@@ -54,23 +55,38 @@ def strange(folder: Path, *, write: bool) -> str | None:
     """The first thing in ``folder`` that leads out of it, in words; None where there is none.
 
     That is a link, and a pipe, socket or device; with ``write`` also a file that has a second
-    name, since what is written into it would be written there too. Raises `OSError`.
+    name, since what is written into it would be written there too. What a writer removes
+    meanwhile, ``folder`` itself included, leads nowhere. Raises `OSError`.
     """
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue  # a writer has removed it since the folder was listed
-            if stat.S_ISDIR(status.st_mode):
-                continue
-            if stat.S_ISLNK(status.st_mode):
-                return f"{entry.name} is a link to elsewhere"
-            if not stat.S_ISREG(status.st_mode):
-                return f"{entry.name} is no regular file"
-            if write and status.st_nlink > 1:
-                return f"{entry.name} is the same file as another elsewhere (a hard link)"
+    try:
+        with os.scandir(folder) as listed:
+            entries = list(listed)
+    except FileNotFoundError:
+        return None
+    for entry in entries:
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            continue
+        if stat.S_ISLNK(status.st_mode):
+            return f"{entry.name} is a link to elsewhere"
+        if not stat.S_ISREG(status.st_mode):
+            return f"{entry.name} is no regular file"
+        if write and status.st_nlink > 1:
+            return f"{entry.name} is the same file as another elsewhere (a hard link)"
     return None
+
+
+def size(folder: Path) -> int:
+    """How many bytes the files in ``folder`` and below have; what vanishes meanwhile has none."""
+    total = 0
+    for inside, _, files in os.walk(folder):
+        for name in files:
+            with suppress(FileNotFoundError):
+                total += Path(inside, name).lstat().st_size
+    return total
 
 
 def remove_file(folder: Path, name: str) -> None:

@@ -1,16 +1,18 @@
 """Reading changes nothing in the folder, whoever writes meanwhile, was killed, or hangs."""
 
+import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from stored import records_of_designs, views_of_designs
 
+from edgepatent_runtime import names
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection, check, seal, writer
 from edgepatent_runtime.collection.catalog import NAME
@@ -194,3 +196,71 @@ def test_one_connection_hears_of_every_writer(index: Path) -> None:
                 collection.add_embeddings(RECORDS[count - 5 : count], EMBEDDINGS[count - 5 : count])
                 assert drawings(reader) == count
             assert drawings(reader) == count
+
+
+def compacted(folder: Path) -> None:
+    with Collection.open(folder, write=True) as collection:
+        collection.compact()
+
+
+def remodelled(folder: Path) -> None:
+    # The same model again, in another folder.
+    with Collection.open(folder, write=True) as collection:
+        collection.writer.replace_bundle(collection.bundle)
+
+
+class Listing(list[os.DirEntry[str]]):
+    """What `os.scandir` found, all at once."""
+
+    def __enter__(self) -> Iterator[os.DirEntry[str]]:
+        return iter(self)
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("change", [compacted, remodelled])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_reader_opens_while_a_writer_removes_what_it_has_just_listed(
+    index: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None], number: int
+) -> None:
+    # It lists the folder for models, the folder, and the model: after which the writer comes.
+    scandir = os.scandir
+    listed: list[object] = []
+    removed: set[Path] = set()
+
+    def listing_then_change(folder: Path) -> Listing:
+        with scandir(folder) as entries:
+            found = Listing(entries)
+        listed.append(folder)
+        if len(listed) == number:
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "scandir", scandir)
+                before = set(index.iterdir())
+                change(index)
+                removed.update(before - set(index.iterdir()))
+        return found
+
+    monkeypatch.setattr(os, "scandir", listing_then_change)
+    with Collection.open(index) as reader:
+        monkeypatch.setattr(os, "scandir", scandir)
+        assert drawings(reader) == 40
+    assert len(listed) >= number
+    assert removed
+
+
+@pytest.mark.parametrize("change", [compacted, remodelled])
+def test_what_is_removed_while_it_is_weighed_has_no_weight(
+    index: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
+) -> None:
+    walk = os.walk
+
+    def walk_then_change(folder: Path) -> Iterator[object]:
+        found = list(walk(folder))
+        change(index)
+        return iter(found)
+
+    before = names.size(index)
+    assert before == sum(len(content) for _, _, content in listing(index).values())
+    monkeypatch.setattr(os, "walk", walk_then_change)
+    assert 0 < names.size(index) < before

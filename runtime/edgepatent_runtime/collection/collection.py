@@ -267,7 +267,7 @@ class Collection:
                 patents=patents,
                 dimensions=self.dimensions,
                 space=self.space,
-                bytes=sum(p.stat().st_size for p in self.folder.rglob("*") if p.is_file()),
+                bytes=names.size(self.folder),
                 generation=taken.state.generation,
                 graph="fresh" if fresh else "stale" if graph else "none",
                 model=Bundle(self.folder / taken.state.bundle).info.name,
