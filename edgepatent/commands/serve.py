@@ -45,7 +45,8 @@ def command(
     from edgepatent.web.desk import Desk
     from edgepatent.web.security import Door
     from edgepatent.web.server import listen, serve
-    from edgepatent_runtime.index import Index, exists
+    from edgepatent_runtime.index import Index
+    from edgepatent_runtime.stores import exists
 
     for index in indexes:
         if not exists(index):

@@ -6,7 +6,8 @@ import msgspec
 
 from edgepatent.report.document import drawing_name
 from edgepatent_runtime import locarno
-from edgepatent_runtime.index import Classification, Index
+from edgepatent_runtime.index import Index
+from edgepatent_runtime.search.reader import Classification
 
 # Drawings shown for each suggestion.
 EVIDENCE = 3

@@ -3,7 +3,8 @@
 An entry point of the group "edgepatent.stores" called ``name`` answers for every "name://…".
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -123,3 +124,25 @@ def engine(address: str) -> Engine:
     if scheme in _EXTRAS:
         raise MissingExtraError(f"an index at {scheme}://…", _EXTRAS[scheme])
     raise InputError(f"there is no index at {scheme}://…: name a folder or postgresql://…")
+
+
+def exists(name: Path | str) -> bool:
+    """Whether there is an index in a folder, or at an address."""
+    if is_address(name):
+        return engine(str(name)).exists(str(name))
+    from edgepatent_runtime.collection import catalog
+
+    return catalog.exists(Path(name))
+
+
+@contextmanager
+def opened(name: Path | str, *, resident: bool) -> Iterator[Searchable]:
+    """The index in a folder, or at an address, open for reading."""
+    if is_address(name):
+        with closing(engine(str(name))(str(name))) as store:
+            yield store
+    else:
+        from edgepatent_runtime.collection import Collection
+
+        with Collection.open(name, resident=resident) as collection:
+            yield collection
