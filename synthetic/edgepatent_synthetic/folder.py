@@ -64,7 +64,8 @@ def write_contact_sheets(records: Sequence[Record], drawn: Path, out: Path) -> i
 
 def file_name(record: Record) -> str:
     """Where a drawing lies below the folder."""
-    return f"{record.patent_id}/{(record.figure or '0').replace(', ', '-')}.png"
+    name = record.figure or record.view or "0"
+    return f"{record.patent_id}/{name.replace(', ', '-').replace(' ', '-')}.png"
 
 
 def _write_design(task: tuple[Path, list[Record]]) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +15,7 @@ from edgepatent_synthetic.figure import FIGURE, draw_figure
 from edgepatent_synthetic.lettering import draw_lettering, lettered
 from edgepatent_synthetic.mesh import Mesh
 from edgepatent_synthetic.pen import Style, scanned
+from edgepatent_synthetic.photograph import photographer, take
 from edgepatent_synthetic.reference import Reference
 
 Page = npt.NDArray[np.uint8]
@@ -47,7 +49,7 @@ class Header:
 
 
 def render(reference: str) -> Page:
-    """Draw the page [H, W] uint8 (ink 0, paper 255) that a reference names.
+    """Draw the page [H, W] uint8 (ink 0, paper 255), or the grey photograph, of a reference.
 
     The same reference gives the same page in every process. Raises `SourceError` where it names
     none.
@@ -55,6 +57,10 @@ def render(reference: str) -> Page:
     wanted = Reference.parse(reference)
     catalogue = Catalogue(wanted.seed, wanted.folder)
     made = catalogue.design(wanted.design)
+    if wanted.photograph:
+        draw = Draw(wanted.seed, wanted.design, wanted.photograph, 10)
+        taken = take(made.mesh, photographer(draw), draw, wanted.size)
+        return np.asarray(cv2.cvtColor(taken, cv2.COLOR_RGB2GRAY), np.uint8)
     each = catalogue.figures_a_sheet(wanted.design, wanted.figures)
     first = wanted.view * each
     views = catalogue.views(wanted.design, first + each)[first:]

@@ -8,16 +8,18 @@ from edgepatent_synthetic.figure import FIGURE
 
 # Beyond these a page would not fit into memory, or a seed into its random generator.
 _LIMITS = {"size": (1, 4096), "figures": (1, 3), "captions": (0, 1)}
-_DEFAULTS = {"seed": 0, "design": 0, "view": 0, "size": FIGURE, "figures": 1, "captions": 1}
+_DEFAULTS = {
+    "seed": 0, "design": 0, "view": 0, "size": FIGURE, "figures": 1, "captions": 1, "photograph": 0
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Sheet ``view`` of design ``design`` of ``seed``, all from 0.
+    """Sheet ``view`` of design ``design`` of ``seed``, all from 0; or a photograph of the design.
 
     ``folder`` is that of a mesh collection, None for procedural designs; ``size`` is the longer
     side of the figure in pixels; ``figures`` (1 to 3) how many figures a sheet holds at most;
-    ``captions`` 0 leaves the "FIG. n" and the header out.
+    ``captions`` 0 leaves the "FIG. n" and the header out. ``photograph`` counts from 1; 0 is none.
     """
 
     seed: int
@@ -27,10 +29,12 @@ class Reference:
     figures: int = 1
     folder: str | None = None
     captions: int = 1
+    photograph: int = 0
 
     def __str__(self) -> str:
         start = "synthetic:" if self.folder is None else f"meshes:{self.folder},"
-        text = f"{start}seed={self.seed},design={self.design},view={self.view}"
+        text = f"{start}seed={self.seed},design={self.design},"
+        text += f"photograph={self.photograph}" if self.photograph else f"view={self.view}"
         if self.figures > 1:
             text += f",figures={self.figures}"
         if not self.captions:

@@ -50,33 +50,14 @@ def survey(mesh: Mesh, seen: Projected, buffers: Buffers, normals: Floats, light
     facet = np.column_stack([nx, ny, nz])
     if not mesh.closed:
         facet[buffers.behind] *= -1
-    length = np.maximum(np.sqrt((facet * facet).sum(axis=1, keepdims=True)), 1e-9)
-    count = len(mesh.vertices)
-    summed = np.empty((count, 3))
-    corner = mesh.faces.ravel()
-    for i in range(3):
-        summed[:, i] = np.bincount(corner, np.repeat(facet[:, i], 3), minlength=count)
-    summed /= np.maximum(np.sqrt((summed * summed).sum(axis=1, keepdims=True)), 1e-9)
-    unit = facet / length
-    smooth = summed[mesh.faces]
-    hard = (smooth * unit[:, None]).sum(axis=-1) < _SOFT
-    smooth[hard] = np.broadcast_to(unit[:, None], smooth.shape)[hard]
+    smooth = smoothed(mesh, facet)
     t = np.radians(light)
     away = smooth[..., 0] * np.cos(t) + smooth[..., 1] * np.sin(t)
-    x, y = seen.x[mesh.faces], seen.y[mesh.faces]
-    seen_at_all = np.zeros(len(mesh.faces) + 1, bool)
-    seen_at_all[buffers.face] = True
-    shown = np.flatnonzero(seen_at_all[:-1])
-    plane = np.zeros((len(mesh.faces), 3))
-    area = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (x[:, 2] - x[:, 0]) * (y[:, 1] - y[:, 0])
-    plane[shown] = planes(x[shown], y[shown], away[shown], area[shown])
     out = np.full(buffers.face.shape, -2.0, np.float32)
-    py, px = np.nonzero(buffers.face != BACKGROUND)
-    face = buffers.face[py, px]
-    out[py, px] = plane[face, 0] * (px + 0.5) + plane[face, 1] * (py + 0.5) + plane[face, 2]
+    shown = Shown.of(buffers)
+    out[shown.y, shown.x] = spread(mesh, seen, shown, away)
     np.clip(out, -2, 1, out=out)
-    surface = np.full(buffers.face.shape, BACKGROUND, np.int32)
-    surface[py, px] = mesh.surface[face]
+    surface = np.where(buffers.face == BACKGROUND, BACKGROUND, mesh.surface[buffers.face])
     surfaces = int(mesh.surface.max()) + 1
     mean = np.stack(
         [
@@ -86,6 +67,54 @@ def survey(mesh: Mesh, seen: Projected, buffers: Buffers, normals: Floats, light
         ]
     )
     return Surface(out, surface, (mean * mean).sum(axis=0) > 0.995)
+
+
+def smoothed(mesh: Mesh, facet: Floats) -> Floats:
+    """Unit normals float64 [F, 3, 3] at the corners of each face, from area vectors [F, 3].
+
+    Those of neighbouring faces are one, unless they meet at an edge that is too sharp for that.
+    """
+    length = np.maximum(np.sqrt((facet * facet).sum(axis=1, keepdims=True)), 1e-9)
+    count = len(mesh.vertices)
+    summed = np.empty((count, 3))
+    corner = mesh.faces.ravel()
+    for i in range(3):
+        summed[:, i] = np.bincount(corner, np.repeat(facet[:, i], 3), minlength=count)
+    summed /= np.maximum(np.sqrt((summed * summed).sum(axis=1, keepdims=True)), 1e-9)
+    unit = facet / length
+    smooth: Floats = summed[mesh.faces]
+    hard = (smooth * unit[:, None]).sum(axis=-1) < _SOFT
+    smooth[hard] = np.broadcast_to(unit[:, None], smooth.shape)[hard]
+    return smooth
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The pixels that show a face: ``y``, ``x`` and ``face``, int [N] each."""
+
+    y: npt.NDArray[np.int64]
+    x: npt.NDArray[np.int64]
+    face: Ints
+
+    @classmethod
+    def of(cls, buffers: Buffers) -> "Shown":
+        """Those of a picture."""
+        y, x = np.nonzero(buffers.face != BACKGROUND)
+        return cls(y, x, buffers.face[y, x])
+
+
+def spread(mesh: Mesh, seen: Projected, shown: Shown, corner: Floats) -> Floats:
+    """What holds at the corners [F, 3] of the faces, spread over the pixels shown: [N]."""
+    x, y = seen.x[mesh.faces], seen.y[mesh.faces]
+    at_all = np.zeros(len(mesh.faces), bool)
+    at_all[shown.face] = True
+    some = np.flatnonzero(at_all)
+    plane = np.zeros((len(mesh.faces), 3))
+    area = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (x[:, 2] - x[:, 0]) * (y[:, 1] - y[:, 0])
+    plane[some] = planes(x[some], y[some], corner[some], area[some])
+    a, b, c = plane[shown.face].T
+    values: Floats = a * (shown.x + 0.5) + b * (shown.y + 0.5) + c
+    return values
 
 
 def along(picture: Surface, tone: float, draw: Draw) -> Mask:

@@ -20,9 +20,10 @@ class SyntheticSource:
     """Designs that are drawn when their pixels are asked for; nothing is written.
 
     ``spec`` is "synthetic:" or "meshes:DIR," followed by settings, each optional: ``designs``
-    (1000), ``seed`` (0), ``views`` of each (6), ``figures`` that a sheet holds at most (1),
-    ``size`` of a figure in pixels (448), ``first`` (0), the number of the first design, and
-    ``captions`` (1): 0 draws neither "FIG. n" nor header. Raises `SourceError` for anything else.
+    (1000), ``seed`` (0), ``views`` of each (6), ``photographs`` of each beside them (0),
+    ``figures`` that a sheet holds at most (1), ``size`` of a figure in pixels (448), ``first``
+    (0), the number of the first design, and ``captions`` (1): 0 draws neither "FIG. n" nor header.
+    Raises `SourceError` for anything else.
     """
 
     def __init__(self, spec: str) -> None:
@@ -30,38 +31,47 @@ class SyntheticSource:
         self.root = spec
         self._folder, settings = split(spec)
         known = {"designs": 1000, "seed": 0, "views": 6, "figures": 1, "size": FIGURE, "first": 0}
-        self._settings = numbers(spec, settings, known | {"captions": 1})
+        self._settings = numbers(spec, settings, known | {"captions": 1, "photographs": 0})
 
     def records(self, skipped: Skipped) -> Iterator[Record]:
-        """Every sheet of every design, design by design; nothing is ever skipped.
+        """Every sheet and photograph of every design, design by design; nothing is ever skipped.
 
         Raises `SourceError` where a mesh folder cannot be read.
         """
-        seed, first, size, most, count, captions = (
-            self._settings[k] for k in ("seed", "first", "size", "figures", "views", "captions")
+        seed, first, size, most, count, captions, photographs = (
+            self._settings[k]
+            for k in ("seed", "first", "size", "figures", "views", "captions", "photographs")
         )
         catalogue = Catalogue(seed, self._folder)
-        prefix = "SYN" if self._folder is None else "MESH"
         for number in range(first, first + self._settings["designs"]):
-            family = catalogue.family(number)
-            klass, subclass = locarno.labels(family.locarno)
-            published = catalogue.date(number)
             each = catalogue.figures_a_sheet(number, most)
             views = catalogue.views(number, -(-count // each) * each)
             for sheet in range(0, len(views), each):
                 name = Reference(seed, number, sheet // each, size, most, self._folder, captions)
-                figures = range(sheet + 1, sheet + each + 1)
-                yield Record(
-                    image=ImageRef(str(name)),
-                    patent_id=f"{prefix}{seed}-{number:06d}",
-                    locarno=family.locarno,
-                    klass=klass,
-                    subclass=subclass,
-                    figure=", ".join(map(str, figures)),
-                    view=", ".join(view.name for view in views[sheet : sheet + each]),
-                    title=family.name,
-                    date=published,
-                )
+                figures = ", ".join(map(str, range(sheet + 1, sheet + each + 1)))
+                shown = ", ".join(view.name for view in views[sheet : sheet + each])
+                yield self._record(catalogue, name, figures, shown)
+            for taken in range(1, photographs + 1):
+                name = Reference(seed, number, 0, size, folder=self._folder, photograph=taken)
+                yield self._record(catalogue, name, None, f"photograph {taken}")
+
+    def _record(
+        self, catalogue: Catalogue, name: Reference, figure: str | None, view: str
+    ) -> Record:
+        family = catalogue.family(name.design)
+        klass, subclass = locarno.labels(family.locarno)
+        prefix = "SYN" if self._folder is None else "MESH"
+        return Record(
+            image=ImageRef(str(name)),
+            patent_id=f"{prefix}{name.seed}-{name.design:06d}",
+            locarno=family.locarno,
+            klass=klass,
+            subclass=subclass,
+            figure=figure,
+            view=view,
+            title=family.name,
+            date=catalogue.date(name.design),
+        )
 
 
 def open_source(spec: str) -> SyntheticSource:

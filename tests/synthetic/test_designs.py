@@ -156,12 +156,22 @@ def test_captions_can_be_left_out() -> None:
     st.integers(1, 3),
     st.one_of(st.none(), st.text(min_size=1).filter(lambda t: "=" not in t)),
     st.integers(0, 1),
+    st.integers(1, 30),
 )
 def test_references_survive_being_written(
-    seed: int, design: int, view: int, size: int, figures: int, folder: str | None, captions: int
+    seed: int,
+    design: int,
+    view: int,
+    size: int,
+    figures: int,
+    folder: str | None,
+    captions: int,
+    photograph: int,
 ) -> None:
     reference = Reference(seed, design, view, size, figures, folder, captions)
     assert Reference.parse(str(reference)) == reference
+    taken = Reference(seed, design, 0, size, folder=folder, photograph=photograph)
+    assert Reference.parse(str(taken)) == taken
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,13 @@ from edgepatent import console
     help="Figures that a sheet holds at most.",
 )
 @click.option(
+    "--photographs",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 24),
+    help="Photographs of each, beside its drawings: lit, coloured, before a background.",
+)
+@click.option(
     "--sheets", is_flag=True, help="Write contact sheets to look at, into DIR-sheets beside DIR."
 )
 def command(
@@ -52,6 +59,7 @@ def command(
     seed: int,
     meshes: Path | None,
     figures: int,
+    photographs: int,
     sheets: bool,
 ) -> None:
     """Draw synthetic designs into a folder.
@@ -70,6 +78,7 @@ def command(
     start = "synthetic:" if meshes is None else f"meshes:{meshes},"
     source = SyntheticSource(
         f"{start}designs={designs},views={views},seed={seed},figures={figures}"
+        f",photographs={photographs}"
     )
     records = list(source.records(Skipped()))
     with console.progress_bar() as progress:
