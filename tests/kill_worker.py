@@ -56,7 +56,7 @@ def steps(
 
     def create(index: Path) -> None:
         # Made where there is none yet: what edgepatent index add does.
-        from edgepatent_runtime.collection.catalog import exists
+        from edgepatent_runtime.collection.connection import exists
 
         if not exists(index):
             Collection.create(index, bundle).close()
@@ -156,7 +156,7 @@ def steps(
 
 def content(index: Path) -> tuple[str, list[tuple[str, str]]] | None:
     """What is stored: the space, and each drawing; None where there is no collection."""
-    from edgepatent_runtime.collection.catalog import exists
+    from edgepatent_runtime.collection.connection import exists
 
     if not exists(index):
         return None

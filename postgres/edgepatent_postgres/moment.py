@@ -13,7 +13,7 @@ from edgepatent_postgres import words
 from edgepatent_postgres.connection import Bits, Connection, fragment
 from edgepatent_postgres.filters import where
 from edgepatent_runtime.collection import tally
-from edgepatent_runtime.collection.catalog import DIGEST, image_of
+from edgepatent_runtime.collection.entries import DIGEST, image_of
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.record import NO_BIBLIOGRAPHY, Bibliography, Record
 from edgepatent_runtime.search.searchable import Floats, Rows

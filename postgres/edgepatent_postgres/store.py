@@ -14,8 +14,8 @@ from edgepatent_postgres.connection import Connection, connect, failures, name_o
 from edgepatent_postgres.moment import Moment
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection
-from edgepatent_runtime.collection.catalog import part_of
 from edgepatent_runtime.collection.collection import Info
+from edgepatent_runtime.collection.entries import part_of
 from edgepatent_runtime.collection.ingest import Added
 from edgepatent_runtime.errors import CollectionError, SpaceMismatchError
 from edgepatent_runtime.filling import Filled

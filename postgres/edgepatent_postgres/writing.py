@@ -17,7 +17,7 @@ from edgepatent_postgres.connection import Bits, Connection, Halfvec, fragment
 from edgepatent_postgres.filters import where
 from edgepatent_postgres.moment import EXACT_ROWS
 from edgepatent_runtime.collection import Collection, terms, thumbnails, vectors
-from edgepatent_runtime.collection.catalog import part_of
+from edgepatent_runtime.collection.entries import part_of
 from edgepatent_runtime.collection.ingest import Added
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.parties import folded

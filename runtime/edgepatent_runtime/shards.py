@@ -18,7 +18,7 @@ import msgspec
 
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection
-from edgepatent_runtime.collection.catalog import exists
+from edgepatent_runtime.collection.connection import exists
 from edgepatent_runtime.collection.ingest import Added
 from edgepatent_runtime.errors import CollectionError, InputError, LockedError, SpaceMismatchError
 from edgepatent_runtime.index import Index

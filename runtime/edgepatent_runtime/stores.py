@@ -130,9 +130,9 @@ def exists(name: Path | str) -> bool:
     """Whether there is an index in a folder, or at an address."""
     if is_address(name):
         return engine(str(name)).exists(str(name))
-    from edgepatent_runtime.collection import catalog
+    from edgepatent_runtime.collection import connection
 
-    return catalog.exists(Path(name))
+    return connection.exists(Path(name))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import pytest
 
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection, check
-from edgepatent_runtime.collection.catalog import NAME, exists
+from edgepatent_runtime.collection.connection import NAME, exists
 from edgepatent_runtime.errors import CollectionError
 
 WORKER = Path(crash_worker.__file__)

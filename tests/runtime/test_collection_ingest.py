@@ -13,7 +13,7 @@ from bundles import write_tiny_bundle
 from stored import draw, draw_patents, records_of_designs, views_of_designs
 
 from edgepatent_runtime.bundle import Bundle
-from edgepatent_runtime.collection import Collection, catalog
+from edgepatent_runtime.collection import Collection, schema
 from edgepatent_runtime.collection.ingest import Added
 from edgepatent_runtime.collection.known import content_digest
 from edgepatent_runtime.encoder import Encoder
@@ -489,7 +489,7 @@ def test_a_folder_that_cannot_be_written_can_be_searched(
 
 def test_the_catalog_has_the_format_it_says(collection: Collection) -> None:
     with collection.reading() as (known, _):
-        assert known.version() == len(catalog.MIGRATIONS)
+        assert known.version() == len(schema.MIGRATIONS)
 
 
 def test_the_example_in_the_docs_runs(

@@ -15,7 +15,7 @@ from stored import records_of_designs, views_of_designs
 from edgepatent_runtime import names
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection, check, seal, writer
-from edgepatent_runtime.collection.catalog import NAME
+from edgepatent_runtime.collection.connection import NAME
 
 RECORDS = records_of_designs(30, 2)
 EMBEDDINGS = views_of_designs(30, 2, 64)

@@ -13,7 +13,7 @@ from stored import records_of_designs, views_of_designs
 
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection, check, schema
-from edgepatent_runtime.collection.catalog import NAME
+from edgepatent_runtime.collection.connection import NAME
 from edgepatent_runtime.encoder import Encoder
 from edgepatent_runtime.errors import CollectionError, EdgepatentError
 from edgepatent_runtime.index import Index

@@ -11,7 +11,7 @@ from stored import bibliography_of, records_of_designs, views_of_designs
 
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection
-from edgepatent_runtime.collection.catalog import NAME
+from edgepatent_runtime.collection.connection import NAME
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.index import Index
 from edgepatent_runtime.patent_id import canonical

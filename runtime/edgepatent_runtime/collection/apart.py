@@ -9,8 +9,8 @@ import numpy as np
 
 from edgepatent_runtime import faults
 from edgepatent_runtime.collection import thumbnails
-from edgepatent_runtime.collection.catalog import Stored
 from edgepatent_runtime.collection.embedding import Encodes, embed
+from edgepatent_runtime.collection.entries import Stored
 from edgepatent_runtime.collection.ingest import BATCH, commit
 from edgepatent_runtime.collection.known import Job, figure_of, is_gone
 from edgepatent_runtime.collection.vectors import Rows

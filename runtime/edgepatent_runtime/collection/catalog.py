@@ -1,386 +1,43 @@
 """What is known of every stored drawing: one SQLite file, and with the rows the truth."""
 
 import os
-import re
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
 import msgspec
 import numpy as np
 
-from edgepatent_runtime import names
-from edgepatent_runtime.bundle import MOST_DIMENSIONS
-from edgepatent_runtime.collection import schema, seal, tally, words
+from edgepatent_runtime.collection import tally, words
+from edgepatent_runtime.collection.connection import NAME, Connection
+from edgepatent_runtime.collection.entries import (
+    DIGEST,
+    Derived,
+    DrawingEntry,
+    File,
+    Place,
+    State,
+    Stored,
+    Words,
+    image_of,
+)
 from edgepatent_runtime.collection.filters import where
-from edgepatent_runtime.collection.schema import MIGRATIONS
 from edgepatent_runtime.collection.vectors import Floats, Rows
 from edgepatent_runtime.errors import CollectionError
 from edgepatent_runtime.filters import Filters
-from edgepatent_runtime.record import NO_BIBLIOGRAPHY, Bibliography, ImageRef, Record
-
-NAME = "catalog.sqlite"
-
-DIGEST = 16
-"""So many bytes of the SHA-256 of a file's content are kept."""
-
-
-_JOURNAL = bytes.fromhex("d9d505f920a163d7")
-
-MOST_ROWS = 1 << 32
-_MOST_PICTURE = 1 << 20
-
-# What the catalog says is anybody's: a collection may have come by mail. Names of files are those
-# that a writer gives, so that none leads out of the folder or to another part of it.
-Count = Annotated[int, msgspec.Meta(ge=0, le=MOST_ROWS)]
-VectorsName = Annotated[str, msgspec.Meta(pattern=r"\Avectors-[0-9]{6,9}\.rows\Z")]
-BundleName = Annotated[str, msgspec.Meta(pattern=r"\Abundle-[0-9]{6,9}\Z")]
-DerivedName = Annotated[str, msgspec.Meta(pattern=r"\A(signs|graph)-[0-9-]{1,64}\Z")]
-Digest = Annotated[bytes, msgspec.Meta(min_length=DIGEST, max_length=DIGEST)]
-Words = Annotated[str, msgspec.Meta(pattern=r"\A[^\0]*\Z")]
+from edgepatent_runtime.record import NO_BIBLIOGRAPHY, Bibliography, Record
 
 # What patents can be counted by beside terms: columns.
 _YEAR = "CASE WHEN date GLOB '[0-9][0-9][0-9][0-9]-*' THEN substr(date, 1, 4) END"
 _TALLIED = {"klass": "klass", "subclass": "subclass", "year": _YEAR}
 
-T = TypeVar("T")
 
-
-class State(msgspec.Struct, frozen=True, array_like=True):
-    """Which rows exist: ``rows`` of the file ``vectors``, as of ``generation``.
-
-    They are embeddings by the model in the folder ``bundle``.
-    """
-
-    space: Words
-    dimensions: Annotated[int, msgspec.Meta(ge=1, le=MOST_DIMENSIONS)]
-    bundle: BundleName
-    vectors: VectorsName
-    rows: Count
-    generation: Annotated[int, msgspec.Meta(ge=0)]
-
-
-class Derived(msgspec.Struct, frozen=True, array_like=True):
-    """A file computed from the first ``rows`` rows of the file ``vectors``.
-
-    ``digest`` is the graph's SHA-256, and ``basis`` of how many leading dimensions it is; ``mean``
-    (float32 [D]) is what signs are taken around, fitted to the first ``basis`` rows.
-    """
-
-    file: DerivedName
-    vectors: VectorsName
-    rows: Count
-    digest: str | None = None
-    mean: bytes | None = None
-    basis: Count | None = None
-
-
-class File(msgspec.Struct, frozen=True, array_like=True):
-    """A stored file: its key, size in bytes, mtime in ns and content digest."""
-
-    key: int
-    size: int
-    mtime_ns: int
-    digest: Digest
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A stored drawing: its row and record, its file and ``path`` below ``root``.
-
-    ``thumbnail`` is where its picture lies (see `thumbnails`).
-    """
-
-    row: int
-    record: Record
-    file: File
-    root: str
-    path: str
-    thumbnail: tuple[int, int] | None
-
-
-def part_of(image: ImageRef) -> str:
-    """What tells a drawing from others of the same file; "" for a file that is one drawing."""
-    if not image.member and not image.page and image.box is None:
-        return ""
-    return msgspec.json.encode((image.member, image.page, image.box)).decode()
-
-
-class _Drawing(msgspec.Struct, frozen=True, array_like=True):
-    """A drawing as `Catalog.stored` reads it, column by column."""
-
-    row: Count
-    patent_id: Words
-    locarno: Words | None
-    klass: Words | None
-    subclass: Words | None
-    title: Words | None
-    date: Words | None
-    figure: Words | None
-    view: Words | None
-    text: Words | None
-    bibliography: str | None
-    file: int
-    size: int
-    mtime_ns: int
-    digest: Digest
-    root: int
-    path: Words
-    part: Words
-    thumbnail: Annotated[int, msgspec.Meta(ge=0)] | None
-    thumbnail_size: Annotated[int, msgspec.Meta(ge=4, le=_MOST_PICTURE)] | None
-
-
-class _Place(msgspec.Struct, frozen=True, array_like=True):
-    """Where the thumbnail of a row lies."""
-
-    row: Count
-    offset: Annotated[int, msgspec.Meta(ge=0)]
-    size: Annotated[int, msgspec.Meta(ge=4, le=_MOST_PICTURE)]
-
-
-class _Part(msgspec.Struct, frozen=True, array_like=True):
-    """Which of a file's drawings: see `part_of`."""
-
-    member: tuple[Words, ...]
-    page: Annotated[int, msgspec.Meta(ge=0)]
-    box: tuple[Count, Count, Count, Count] | None
-
-
-def image_of(path: str, part: str) -> ImageRef:
-    """The reverse of `part_of`: the drawing ``part`` of the file ``path``."""
-    if not part:
-        return ImageRef(path)
-    which = msgspec.json.decode(part, type=_Part)
-    return ImageRef(path, which.member, which.page, which.box)
-
-
-def require_inside(folder: Path, *, write: bool) -> None:
-    """Raise `CollectionError` where something in a collection's folder leads out of it.
-
-    A link is never followed, and a writer writes into no file that has a second name elsewhere.
-    Whoever can put links into the folder while we work in it is not kept out.
-    """
-    if not folder.exists():
-        return  # whoever opens it says what to do
-    try:
-        bundles = [path for path in folder.glob("bundle-*") if path.is_dir()]
-        for inside in (folder, *bundles):
-            what = names.strange(inside, write=write)
-            if what is not None:
-                raise CollectionError(
-                    f"{inside}: {what}, and an index holds nothing but its own files: remove it, "
-                    "or bring back a copy (cp -RL follows links)"
-                )
-    except OSError as error:
-        raise CollectionError(f"{folder} cannot be read ({error.strerror})") from error
-
-
-def exists(folder: Path) -> bool:
-    """Whether ``folder`` holds a catalog that was finished, or one that is damaged.
-
-    One whose making was interrupted before its first commit is none: a catalog gets its name when
-    it is whole, but earlier versions wrote it in place.
-    """
-    path = folder / NAME
-    if not path.is_file() or _never_committed(path.with_name(f"{NAME}-journal")):
-        return False
-    try:
-        with closing(read_only(path, alone=not seal.has_log(path))) as sql:
-            return bool(sql.execute("PRAGMA user_version").fetchone()[0])
-    except sqlite3.Error:
-        return True
-
-
-def _never_committed(journal: Path) -> bool:
-    """Whether SQLite's rollback journal belongs to the transaction that made the catalog.
-
-    It says how many pages there were before: none. (https://sqlite.org/fileformat.html, section 3)
-    """
-    try:
-        with journal.open("rb") as file:
-            head = file.read(20)
-    except OSError:
-        return False
-    return len(head) == 20 and head[:8] == _JOURNAL and head[16:20] == bytes(4)
-
-
-def read_only(path: Path, *, alone: bool) -> sqlite3.Connection:
-    """A connection that reads; ``alone`` the file as it is, without writing anything beside it."""
-    options = "immutable=1" if alone else "mode=ro"
-    uri = f"{path.absolute().as_uri()}?{options}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
-
-
-class Catalog:
-    """One connection to the catalog, for one thread at a time.
-
-    A reader asks between `begin_reading` and `end`. Raises `CollectionError` where there is no
-    catalog, where it is damaged, or of a newer format.
-    """
+class Catalog(Connection):
+    """The catalog, asked: one state of it, between `begin_reading` and `end`."""
 
     def __init__(self, folder: Path, *, write: bool = False, name: str = NAME) -> None:
-        self.path = folder / name
+        super().__init__(folder, write=write, name=name)
         self._folders: dict[int, str] = {}
-        self._held: seal.Held | None = None
-        # Which catalog at rest is read as it is; None where SQLite looks out for a writer.
-        self._mark: tuple[object, ...] | None = None
-        if write:
-            self.sql = self._open(self._connect_writer, empty=True)
-        else:
-            self._hold()
-            self.sql = self._open(self._connect_reader)
-            self.end()
-
-    def _open(
-        self, connect: Callable[[], sqlite3.Connection], *, empty: bool = False
-    ) -> sqlite3.Connection:
-        """A connection to a catalog of ours; ``empty`` where it is still to be made."""
-        sql = None
-        try:
-            sql = connect()
-            version = sql.execute("PRAGMA user_version").fetchone()[0]
-            if version > len(MIGRATIONS):
-                raise CollectionError(
-                    f"{self.path.parent} has index format {version}, this version reads up to "
-                    f"{len(MIGRATIONS)}: upgrade edgepatent"
-                )
-            if version:
-                self._require_schema(sql, version)
-            elif not empty:
-                raise CollectionError(
-                    f"{self.path.parent} has no index format: bring back a copy, or index the "
-                    "drawings again in a new folder"
-                )
-        except BaseException as error:
-            if sql is not None:
-                sql.close()
-            self._release()
-            if isinstance(error, sqlite3.Error):
-                raise self.failure(error) from error
-            raise
-        return sql
-
-    def _connect_writer(self) -> sqlite3.Connection:
-        uri = self.path.absolute().as_uri()
-        sql = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-        sql.execute("PRAGMA trusted_schema = OFF")
-        sql.execute("PRAGMA journal_mode = WAL")
-        sql.execute("PRAGMA synchronous = FULL")
-        return sql
-
-    def _connect_reader(self) -> sqlite3.Connection:
-        if self._held:
-            sql = read_only(self.path, alone=True)
-        else:
-            sql = read_only(self.path, alone=False)
-            try:
-                sql.execute("SELECT 1 FROM sqlite_schema").fetchone()
-            except sqlite3.OperationalError:
-                sql.close()
-                # A folder that cannot be written holds no shared memory file for the log. Where
-                # there is no log either, nothing is missing from the main file.
-                if not self.path.is_file() or seal.has_log(self.path):
-                    raise
-                sql = read_only(self.path, alone=True)
-        # Nothing that a foreign catalog defines may call what has effects outside it.
-        sql.execute("PRAGMA trusted_schema = OFF")
-        sql.execute("PRAGMA temp_store = MEMORY")
-        return sql
-
-    def _require_schema(self, sql: sqlite3.Connection, version: int) -> None:
-        """Raise `CollectionError` unless the catalog defines what ours do, and nothing else.
-
-        Of its own format: an older one is read as it is.
-        """
-        if schema.digest(sql) != schema.DIGESTS[version - 1]:
-            raise CollectionError(
-                f"{self.path} is not a catalog of ours (its tables are others): bring back a copy, "
-                "or index the drawings again in a new folder"
-            )
-
-    def damaged(self, what: object) -> CollectionError:
-        """An error for a value that no writer of ours stores."""
-        return CollectionError(
-            f"{self.path} is damaged ({what}): bring back a copy, or index the drawings again in "
-            "a new folder"
-        )
-
-    def checked(self, row: object, kind: type[T], where: str) -> T:
-        """What was read, as ``kind``. Raises `CollectionError` where it is none."""
-        try:
-            return msgspec.convert(row, kind, builtin_types=(bytes,))
-        except msgspec.ValidationError as error:
-            fields = getattr(kind, "__struct_fields__", ())
-            # Columns have names, which says more than their place.
-            what = re.sub(
-                r"`\$\[(\d+)\]`", lambda at: fields[int(at[1])] if fields else at[0], str(error)
-            )
-            raise self.damaged(f"{where}: {what}") from error
-
-    def version(self) -> int:
-        """The format; 0 where the catalog was never finished."""
-        version = self.sql.execute("PRAGMA user_version").fetchone()[0]
-        return int(version)
-
-    def failure(self, error: sqlite3.Error) -> CollectionError:
-        """What ``error`` means to the person who asked."""
-        if not self.path.is_file():
-            return CollectionError(
-                f"there is no index in {self.path.parent}: make one with "
-                "edgepatent index add SOURCE"
-            )
-        return CollectionError(f"{self.path} cannot be used ({error})")
-
-    def migrate(self) -> None:
-        """Bring the format up to date, one named step after the other, all or nothing."""
-        version = self.version()
-        if version < len(MIGRATIONS):
-            for step in MIGRATIONS[version:]:
-                step(self.sql)
-            self.sql.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-            self._require_schema(self.sql, self.version())
-
-    def close(self) -> None:
-        """Close the connection; an open transaction is rolled back."""
-        self.sql.close()
-        self._release()
-
-    def begin_reading(self) -> None:
-        """Start a read transaction on the newest state: all until `end` is of this one.
-
-        `end` it soon: until then a writer cannot move its log into the catalog. Where nobody
-        writes, nothing is written beside the catalog either. What an older format lacks is there,
-        empty, until a writer brings the catalog up to date.
-        Raises `CollectionError`, `sqlite3.Error`.
-        """
-        self.end()
-        before = self._mark
-        self._hold()
-        if self._mark != before:
-            self.sql.close()
-            self.sql = self._open(self._connect_reader)
-        self.sql.execute("BEGIN")
-        if self.version() < len(MIGRATIONS):
-            schema.stand_in(self.sql, self.version())
-
-    def end(self) -> None:
-        """End the open transaction, if there is one, and forget what it changed."""
-        if self.sql.in_transaction:
-            self.sql.execute("ROLLBACK")
-        self._release()
-
-    def _hold(self) -> None:
-        self._held = seal.hold(self.path)
-        self._mark = self._held.mark if self._held else None
-
-    def _release(self) -> None:
-        if self._held:
-            self._held.close()
-            self._held = None
 
     # -- state
 
@@ -439,7 +96,7 @@ class Catalog:
         ).fetchall()
         return [
             (place.row, (place.offset, place.size))
-            for place in self.checked(found, list[_Place], "thumbnails")
+            for place in self.checked(found, list[Place], "thumbnails")
         ]
 
     def derived(self, kind: str) -> Derived | None:
@@ -589,7 +246,7 @@ class Catalog:
             "WHERE row IN (SELECT value FROM json_each(?))",
             (msgspec.json.encode(wanted).decode(),),
         ).fetchall()
-        for one in self.checked(columns, list[_Drawing], "drawings"):
+        for one in self.checked(columns, list[DrawingEntry], "drawings"):
             folder = self.folder_of(one.root)
             try:
                 image = image_of(str(Path(folder, one.path)) if folder else one.path, one.part)

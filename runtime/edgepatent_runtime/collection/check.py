@@ -12,8 +12,10 @@ import numpy.typing as npt
 from edgepatent_runtime import names, sources
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import calibration, seal, signs, thumbnails
-from edgepatent_runtime.collection.catalog import Catalog, Stored, require_inside
+from edgepatent_runtime.collection.catalog import Catalog
+from edgepatent_runtime.collection.connection import require_inside
 from edgepatent_runtime.collection.embedding import Encodes, embed
+from edgepatent_runtime.collection.entries import Stored
 from edgepatent_runtime.collection.graph import file_digest
 from edgepatent_runtime.collection.known import content_digest
 from edgepatent_runtime.collection.vectors import Rows, Vectors

@@ -16,14 +16,15 @@ from edgepatent_runtime import faults, names
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import (
     calibration,
-    catalog,
     model,
     snapshot,
     thumbnails,
     vectors,
 )
-from edgepatent_runtime.collection.catalog import Catalog, State
+from edgepatent_runtime.collection.catalog import Catalog
+from edgepatent_runtime.collection.connection import NAME, exists, require_inside
 from edgepatent_runtime.collection.edits import Edits
+from edgepatent_runtime.collection.entries import State
 from edgepatent_runtime.collection.lock import HOLDER, LOCK, WriterLock
 from edgepatent_runtime.collection.moment import Moment
 from edgepatent_runtime.collection.snapshot import Snapshot
@@ -74,8 +75,8 @@ class Collection:
         # The same with its graph, once a question asked for it.
         self._graphed: Snapshot | None = None
         if folder.is_dir():
-            catalog.require_inside(folder, write=write)
-        if not catalog.exists(folder):
+            require_inside(folder, write=write)
+        if not exists(folder):
             raise CollectionError(
                 f"there is no index in {folder}: make one with edgepatent index add SOURCE"
             )
@@ -111,7 +112,7 @@ class Collection:
         """
         folder = Path(folder)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        catalog.require_inside(folder, write=True)
+        require_inside(folder, write=True)
         lock = WriterLock(folder)
         try:
             _create(folder, bundle)
@@ -407,7 +408,7 @@ class Collection:
             writer.compact(progress)
 
 
-_NEW = f"{catalog.NAME}.new"
+_NEW = f"{NAME}.new"
 
 # What an interrupted creation may leave behind.
 _LEFT = re.compile(r"catalog\.sqlite(\.new)?(-wal|-shm|-journal)?|vectors-000001\.rows")
@@ -417,7 +418,7 @@ def _create(folder: Path, bundle: Bundle) -> None:
     """Write an empty collection into ``folder``; the catalog comes last and makes it one."""
     known = {LOCK, HOLDER, model.FIRST}
     others = [p.name for p in folder.iterdir() if p.name not in known]
-    if catalog.exists(folder):
+    if exists(folder):
         raise CollectionError(f"there is an index in {folder} already")
     strange = [name for name in others if not _LEFT.fullmatch(name)]
     if strange:
@@ -442,6 +443,6 @@ def _create(folder: Path, bundle: Bundle) -> None:
         edits.close()
     # Only now is there a collection: a name that appears with all that belongs to it.
     faults.point("catalog.made")
-    (folder / _NEW).rename(folder / catalog.NAME)
+    (folder / _NEW).rename(folder / NAME)
     faults.point("catalog.named")
     sync_folder(folder)

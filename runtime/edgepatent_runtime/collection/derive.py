@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from edgepatent_runtime.collection import signs
-from edgepatent_runtime.collection.catalog import Derived
+from edgepatent_runtime.collection.entries import Derived
 from edgepatent_runtime.collection.graph import GRAPH_CANDIDATES, Graph, choose_leading
 from edgepatent_runtime.collection.vectors import Floats, Rows, Vectors
 from edgepatent_runtime.progress import Progress

@@ -12,17 +12,9 @@ import numpy as np
 
 from edgepatent_runtime import faults
 from edgepatent_runtime.collection import seal, terms
-from edgepatent_runtime.collection.catalog import (
-    NAME,
-    Catalog,
-    Derived,
-    File,
-    State,
-    Words,
-    image_of,
-    part_of,
-    read_only,
-)
+from edgepatent_runtime.collection.catalog import Catalog
+from edgepatent_runtime.collection.connection import NAME, read_only
+from edgepatent_runtime.collection.entries import Derived, File, State, Words, image_of, part_of
 from edgepatent_runtime.collection.vectors import Floats, Rows
 from edgepatent_runtime.record import Record
 

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgepatent_runtime.collection.catalog import DIGEST, File, image_of, part_of
+from edgepatent_runtime.collection.entries import DIGEST, File, image_of, part_of
 from edgepatent_runtime.collection.writer import Writer
 from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.record import Record, Skipped

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from edgepatent_runtime.collection import thumbnails
-from edgepatent_runtime.collection.catalog import Catalog, Stored, part_of
+from edgepatent_runtime.collection.catalog import Catalog
+from edgepatent_runtime.collection.entries import Stored, part_of
 from edgepatent_runtime.collection.ingest import Added, commit
 from edgepatent_runtime.collection.known import Job
 from edgepatent_runtime.collection.snapshot import Snapshot

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from edgepatent_runtime.collection.catalog import Catalog, Stored
+from edgepatent_runtime.collection.catalog import Catalog
+from edgepatent_runtime.collection.entries import Stored
 from edgepatent_runtime.collection.nearest import Reach, choose, nearest
 from edgepatent_runtime.collection.snapshot import Snapshot
 from edgepatent_runtime.collection.vectors import Floats, Rows

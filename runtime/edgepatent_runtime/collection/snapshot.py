@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from edgepatent_runtime.collection import graph, signs
-from edgepatent_runtime.collection.catalog import Catalog, State
+from edgepatent_runtime.collection.catalog import Catalog
+from edgepatent_runtime.collection.entries import State
 from edgepatent_runtime.collection.graph import Graph
 from edgepatent_runtime.collection.signs import Words
 from edgepatent_runtime.collection.vectors import Floats, Rows, Vectors

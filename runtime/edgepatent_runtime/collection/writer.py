@@ -14,8 +14,9 @@ import numpy.typing as npt
 from edgepatent_runtime import faults, names
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import calibration, derive, graph, seal, thumbnails, vectors
-from edgepatent_runtime.collection.catalog import NAME, Derived, State, require_inside
+from edgepatent_runtime.collection.connection import NAME, require_inside
 from edgepatent_runtime.collection.edits import Edits, Model
+from edgepatent_runtime.collection.entries import Derived, State
 from edgepatent_runtime.collection.lock import WriterLock
 from edgepatent_runtime.collection.model import copy_in, new_name
 from edgepatent_runtime.collection.vectors import Floats, Rows, Vectors
