@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from edgepatent import console
-from edgepatent.options import request_options, stores_option, threads_option
+from edgepatent.asking import request_options
+from edgepatent.options import threads_option
+from edgepatent.places import stores_option
 
 if TYPE_CHECKING:
     from edgepatent.report.overview import Row

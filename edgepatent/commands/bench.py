@@ -11,7 +11,8 @@ import click
 import msgspec
 
 from edgepatent import console
-from edgepatent.options import index_option, json_option, model_option, open_bundle
+from edgepatent.options import json_option, model_option, open_bundle
+from edgepatent.places import index_option
 
 if TYPE_CHECKING:
     from edgepatent_runtime.bundle import Bundle

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import json_option, matter_option, stores_option, threads_option
+from edgepatent.options import json_option, threads_option
+from edgepatent.places import matter_option, stores_option
 
 
 @click.command()

@@ -13,7 +13,8 @@ import click
 
 from edgepatent import console, installation
 from edgepatent.installation import Check
-from edgepatent.options import index_option, json_option, model_option
+from edgepatent.options import json_option, model_option
+from edgepatent.places import index_option
 from edgepatent_runtime.errors import EdgepatentError
 
 if TYPE_CHECKING:

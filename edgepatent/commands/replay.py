@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from edgepatent import console
-from edgepatent.options import indexes_option, json_option, threads_option
+from edgepatent.options import json_option, threads_option
+from edgepatent.places import indexes_option
 from edgepatent_runtime.errors import InputError
 
 

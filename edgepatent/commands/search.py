@@ -8,16 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgepatent import console
-from edgepatent.options import (
-    csv_option,
-    from_stdin,
-    json_option,
-    matter_option,
-    question_options,
-    stores_option,
-    threads_option,
-    xlsx_option,
-)
+from edgepatent.asking import from_stdin, question_options
+from edgepatent.options import csv_option, json_option, threads_option, xlsx_option
+from edgepatent.places import matter_option, stores_option
 
 if TYPE_CHECKING:
     from edgepatent.matter import Matter

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import matters_option, stores_option
+from edgepatent.places import matters_option, stores_option
 
 
 @click.command()

@@ -6,7 +6,8 @@ import click
 
 from edgepatent import console
 from edgepatent.console import print_json
-from edgepatent.options import index_option, json_option
+from edgepatent.options import json_option
+from edgepatent.places import index_option
 
 
 @click.command()

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import all_threads_option, json_option, sources_argument, store_option
+from edgepatent.options import all_threads_option, json_option, sources_argument
+from edgepatent.places import store_option
 from edgepatent_runtime.errors import InputError
 
 

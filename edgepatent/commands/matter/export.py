@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import csv_option, matter_argument, matter_indexes_option, xlsx_option
+from edgepatent.options import csv_option, xlsx_option
+from edgepatent.places import matter_argument, matter_indexes_option
 
 
 @click.command()

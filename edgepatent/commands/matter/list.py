@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import json_option, matters_option
+from edgepatent.options import json_option
+from edgepatent.places import matters_option
 
 
 @click.command()

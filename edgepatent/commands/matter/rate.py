@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import matter_argument
+from edgepatent.places import matter_argument
 
 
 @click.command()

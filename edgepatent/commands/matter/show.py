@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import json_option, matter_argument
+from edgepatent.options import json_option
+from edgepatent.places import matter_argument
 
 
 @click.command()

@@ -6,13 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from edgepatent import console
-from edgepatent.options import (
-    from_stdin,
-    indexes_option,
-    matter_option,
-    question_options,
-    watches_option,
-)
+from edgepatent.asking import from_stdin, question_options
+from edgepatent.places import indexes_option, matter_option, watches_option
 
 if TYPE_CHECKING:
     from edgepatent.watch import Threshold

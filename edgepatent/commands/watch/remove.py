@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import watches_option
+from edgepatent.places import watches_option
 
 
 @click.command()
