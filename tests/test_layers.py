@@ -29,6 +29,7 @@ ROOMS = (
         "patent_id",
         "record",
         "arrays",
+        "ordered",
         "onnx_rules",
         "faults",
         "parties",

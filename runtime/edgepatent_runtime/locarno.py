@@ -11,7 +11,7 @@ that has an empty one unless it was at hand (01-05 and 03-05, from the 13th edit
 
 import re
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 # "LOC (13) Cl. 28-03", as front pages and registers print it, with or without what leads in.
 _CODE = re.compile(
@@ -75,5 +75,5 @@ def labels(code: str | None) -> tuple[str | None, str | None]:
 
 @cache
 def _names() -> dict[str, str]:
-    table = files("edgepatent_runtime").joinpath("locarno_names.tsv").read_text("utf-8")
+    table = Path(__file__).with_name("locarno_names.tsv").read_text("utf-8")
     return dict(line.split("\t", 1) for line in table.splitlines())

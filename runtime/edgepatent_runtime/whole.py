@@ -1,9 +1,7 @@
 """Files that are there wholly or not at all, whatever becomes of the program or the disk."""
 
 import os
-import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,6 +27,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
                 yield file
             return
         mode = stat.S_IMODE(status.st_mode)
+    import tempfile
+
     descriptor, name = tempfile.mkstemp(
         prefix=f".{target.name[:40]}.", suffix=".part", dir=target.parent
     )
@@ -61,6 +61,9 @@ def new_folder(path: Path) -> Iterator[Path]:
 
     When it raises, and until then, nothing is there. Raises `OSError`.
     """
+    import shutil
+    import tempfile
+
     part = Path(
         tempfile.mkdtemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.absolute().parent)
     )

@@ -1,12 +1,10 @@
 """One writer at a time, known by name."""
 
 import os
-import socket
 import sys
 import time
 from pathlib import Path
 
-import filelock
 import msgspec
 
 from edgepatent_runtime.errors import LockedError
@@ -35,6 +33,11 @@ class WriterLock:
     """
 
     def __init__(self, folder: Path) -> None:
+        # Only here: readers take no lock, and these are 24 ms of a cold search.
+        import socket
+
+        import filelock
+
         self._holder = folder / HOLDER
         self._lock = filelock.FileLock(folder / LOCK, timeout=0)
         try:

@@ -102,7 +102,7 @@ class Moment:
         excluded = np.sort(self._catalog.of_digest(exclude)) if exclude else np.zeros(0, np.int64)
         allowed = None
         if filters:
-            allowed = np.setdiff1d(self._catalog.matching(filters), excluded)
+            allowed = np.setdiff1d(self._catalog.matching(filters), excluded, assume_unique=True)
         taken = self._with_graph() if plan == "graph" else self._taken
         return Scope(self._catalog, Reach(taken, excluded, allowed), plan)
 

@@ -14,7 +14,7 @@ from typing import IO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageChops, ImageOps
+from PIL import Image, ImageChops
 from PIL.ImageFile import ImageFile
 
 from edgepatent_runtime.drawing import tiff
@@ -271,7 +271,10 @@ def _check_size(image: Image.Image) -> None:
 def _upright(gray: Image.Image) -> Image.Image:
     # Damaged metadata do not make a damaged picture.
     with suppress(*_BROKEN):
-        return ImageOps.exif_transpose(gray)
+        if gray.getexif().get(_ORIENTATION, 1) != 1:
+            from PIL import ImageOps
+
+            return ImageOps.exif_transpose(gray)
     return gray
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageFilter
 
+from edgepatent_runtime.ordered import percentile
+
 Page = npt.NDArray[np.uint8]
 Light = npt.NDArray[np.float32]
 
@@ -53,7 +55,7 @@ def even_out(image: Image.Image) -> tuple[Page, Page | None]:
         sheet = _sheet_on_table(pixels)
         if sheet is not None:
             return _darken(_cut_out(gray, pixels, sheet)), None
-    if np.median(_border(pixels)) < _DARK and np.median(pixels) < _DARK:
+    if percentile(_border(pixels), 50) < _DARK and percentile(pixels, 50) < _DARK:
         gray, small = ImageChops.invert(gray), ImageChops.invert(small)
     if bilevel:
         return np.asarray(gray), None
@@ -71,7 +73,8 @@ def _border(pixels: Page | Light) -> Page | Light:
 def _lift(gray: Image.Image, small: Image.Image, *, photograph: bool = False) -> Image.Image:
     """Scale grey values so that paper becomes 255, everywhere."""
     light = _without_ink(np.asarray(small))
-    low, paper, high = (float(v) for v in np.percentile(_border(light), (5, 50, 95)))
+    border = _border(light)
+    low, paper, high = (percentile(border, percent) for percent in (5, 50, 95))
     if high - low > _EVEN or photograph:
         return _divide(gray, light, _surface(light, np.ones(light.shape, np.bool_)))
     if paper >= _WHITE or paper < 128:
@@ -146,7 +149,7 @@ def _darken(gray: Image.Image) -> Page:
 
 def _is_framed(pixels: Page) -> bool:
     """Whether the border of a picture is darker than what it surrounds, as a table is."""
-    return float(np.percentile(_border(pixels), 75)) <= 0.75 * float(np.percentile(pixels, 95))
+    return percentile(_border(pixels), 75) <= 0.75 * percentile(pixels, 95)
 
 
 def _laid_flat(gray: Image.Image) -> Image.Image | None:
@@ -174,7 +177,7 @@ def _sheet_on_table(pixels: Page) -> npt.NDArray[np.bool_] | None:
 
     threshold, bright = cv2.threshold(pixels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    if not outlines or np.percentile(_border(pixels), 75) > threshold:
+    if not outlines or percentile(_border(pixels), 75) > threshold:
         return None
     outline = max(outlines, key=cv2.contourArea)
     hull = cv2.convexHull(outline)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgepatent_runtime.errors import DrawingError
+from edgepatent_runtime.ordered import percentile
 
 Kind = Literal["drawing", "text", "photograph"]
 KINDS: tuple[Kind, ...] = ("drawing", "text", "photograph")
@@ -143,7 +144,7 @@ def _line_share(letters: npt.NDArray[np.int32]) -> float:
     letters = letters[np.argsort(letters[:, cv2.CC_STAT_LEFT], kind="stable")][:4000]
     left, top, width, height = (letters[:, column].astype(np.int64) for column in range(4))
     bottom = top + height
-    order = np.lexsort((left, bottom // np.maximum(1, int(np.median(height)) // 2)))
+    order = np.lexsort((left, bottom // max(1, int(percentile(height, 50)) // 2)))
     gap = left[order][1:] - (left + width)[order][:-1]
     tall = np.maximum(height[order][1:], height[order][:-1])
     level = np.abs(bottom[order][1:] - bottom[order][:-1]) <= 0.35 * tall

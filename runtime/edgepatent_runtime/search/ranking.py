@@ -19,6 +19,7 @@ import numpy as np
 
 from edgepatent_runtime.errors import InputError, SpaceMismatchError
 from edgepatent_runtime.filters import Filters
+from edgepatent_runtime.ordered import distinct
 from edgepatent_runtime.search.results import Answer, DrawingHit, Hit
 from edgepatent_runtime.search.scale import FIELD
 from edgepatent_runtime.search.searchable import (
@@ -270,7 +271,7 @@ def _rank(moment: Moment, scope: Scope, asked: _Asked, count: int, top: int) -> 
         exhausted = exhausted and complete
         threshold += float(scores.min(initial=1.0)) * float(share)
         candidates.append(rows)
-    patents, rows = scope.siblings(np.unique(np.concatenate(candidates)))
+    patents, rows = scope.siblings(distinct(np.concatenate(candidates)))
     scores = moment.scores(asked.queries, rows)
     starts = np.flatnonzero(np.diff(patents, prepend=-1))
     if not len(starts):

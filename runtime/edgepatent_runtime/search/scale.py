@@ -10,6 +10,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edgepatent_runtime.ordered import percentile
+
 FIELD = 40
 """So many of a query's best patents are looked at; the first five may be right, the others are the
 neighbours from which a hit stands out."""
@@ -64,4 +66,4 @@ def neighbours(field: Floats) -> tuple[float, float] | None:
     near = near[np.isfinite(near)]
     if len(near) < _FEWEST:
         return None
-    return float(np.median(near)), float(near.std()) + _LEAST
+    return percentile(near, 50), float(near.std()) + _LEAST
