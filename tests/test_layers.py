@@ -35,7 +35,7 @@ ROOMS = (
         "parties",
         "uspc",
     ),
-    ("seen",),
+    ("seen", "connections"),
     ("metrics", "unusable", "whole", "workers", "filters", "embeddings_file", "bundle"),
     ("drawing", "encoder", "signature", "gallery"),
     ("figures",),

@@ -17,7 +17,8 @@ from edgepatent_runtime.collection import Collection
 from edgepatent_runtime.collection.collection import Info
 from edgepatent_runtime.collection.entries import part_of
 from edgepatent_runtime.collection.ingest import Added
-from edgepatent_runtime.errors import CollectionError, SpaceMismatchError
+from edgepatent_runtime.connections import Connections
+from edgepatent_runtime.errors import SpaceMismatchError
 from edgepatent_runtime.filling import Filled
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.names import Name
@@ -36,12 +37,12 @@ class PostgresStore(Filled):
     def __init__(self, url: str) -> None:
         self.url = url
         self.name = name_of(url)
-        # Connections that no thread uses now.
-        self._free: list[Connection] = []
+        self._connections = Connections(
+            self.name, lambda: connect(url, write=False), Connection.rollback, _alive
+        )
         self._guard = threading.Lock()
-        self._closed = False
         self._model: tempfile.TemporaryDirectory[str] | None = None
-        with failures(self.name), self._connection() as connection:
+        with failures(self.name), self._connections.one() as connection:
             schema.require(connection, self.name)
             row = connection.execute("SELECT space, dimensions, rotation FROM state").fetchone()
             assert row is not None
@@ -66,11 +67,7 @@ class PostgresStore(Filled):
 
     def close(self) -> None:
         """Close all connections."""
-        with self._guard:
-            self._closed = True
-            free, self._free = self._free, []
-        for connection in free:
-            connection.close()
+        self._connections.close()
         if self._model is not None:
             self._model.cleanup()
 
@@ -83,31 +80,9 @@ class PostgresStore(Filled):
     # -- reading
 
     @contextmanager
-    def _connection(self) -> Iterator[Connection]:
-        """A connection for one question."""
-        with self._guard:
-            if self._closed:
-                raise CollectionError(f"{self.name} is closed: open it again")
-            connection = self._free.pop() if self._free else None
-        if connection is None or not _alive(connection):
-            connection = connect(self.url, write=False)
-        try:
-            yield connection
-            connection.rollback()
-        except BaseException:
-            # Whatever went wrong with it, the next question gets a new one.
-            connection.close()
-            raise
-        with self._guard:
-            if not self._closed:
-                self._free.append(connection)
-                return
-        connection.close()
-
-    @contextmanager
     def moment(self) -> Iterator[Moment]:
         """One consistent state, for one question: see `moment.Moment`."""
-        with failures(self.name), self._connection() as connection:
+        with failures(self.name), self._connections.one() as connection:
             yield Moment(connection, self.rotation)
 
     @property
@@ -129,7 +104,7 @@ class PostgresStore(Filled):
 
     def calibration(self) -> bytes | None:
         """What `search.calibration` measured last and had kept; None where there is nothing."""
-        with failures(self.name), self._connection() as connection:
+        with failures(self.name), self._connections.one() as connection:
             row = connection.execute("SELECT calibration FROM state", binary=True).fetchone()
         return row[0] if row else None
 
@@ -236,6 +211,5 @@ def _alive(connection: Connection) -> bool:
     try:
         connection.execute("SELECT 1")
     except psycopg.Error:
-        connection.close()
         return False
     return True

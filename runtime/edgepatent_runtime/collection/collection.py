@@ -1,6 +1,5 @@
 """Drawings made searchable: a folder with catalog, rows, signs, graph, thumbnails and its model."""
 
-import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -12,29 +11,25 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from edgepatent_runtime import faults, names
+from edgepatent_runtime import names
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import (
     calibration,
-    model,
     snapshot,
     thumbnails,
-    vectors,
 )
 from edgepatent_runtime.collection.catalog import Catalog
-from edgepatent_runtime.collection.connection import NAME, exists, require_inside
-from edgepatent_runtime.collection.edits import Edits
-from edgepatent_runtime.collection.entries import State
-from edgepatent_runtime.collection.lock import HOLDER, LOCK, WriterLock
+from edgepatent_runtime.collection.connection import exists, require_inside
+from edgepatent_runtime.collection.lock import WriterLock
 from edgepatent_runtime.collection.moment import Moment
 from edgepatent_runtime.collection.snapshot import Snapshot
 from edgepatent_runtime.collection.vectors import Floats
-from edgepatent_runtime.collection.writer import Writer, is_fresh, vectors_name
+from edgepatent_runtime.collection.writer import Writer, is_fresh
+from edgepatent_runtime.connections import Connections
 from edgepatent_runtime.errors import CollectionError, SpaceMismatchError
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import ImageRef, Record, Skipped
-from edgepatent_runtime.whole import sync_folder
 
 if TYPE_CHECKING:
     from edgepatent_runtime.collection.check import Problem
@@ -67,10 +62,8 @@ class Collection:
         self.folder = folder
         self._resident = resident
         self._writer: Writer | None = None
-        # Connections that no thread uses now.
-        self._free: list[Catalog] = []
+        self._connections = Connections(self.name, lambda: Catalog(folder), Catalog.end)
         self._guard = threading.Lock()
-        self._closed = False
         self._snapshot: Snapshot | None = None
         # The same with its graph, once a question asked for it.
         self._graphed: Snapshot | None = None
@@ -110,24 +103,23 @@ class Collection:
         Raises `CollectionError` where ``folder`` holds something else, `BundleError` where the
         bundle is damaged.
         """
+        from edgepatent_runtime.collection import creation
+
         folder = Path(folder)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         require_inside(folder, write=True)
         lock = WriterLock(folder)
         try:
-            _create(folder, bundle)
+            creation.create(folder, bundle)
         finally:
             lock.release()
         return cls(folder, write=True, resident=False)
 
     def close(self) -> None:
         """Close all connections; what is not committed is given up."""
+        self._connections.close()
         with self._guard:
-            self._closed = True
-            free, self._free = self._free, []
             self._snapshot = self._graphed = None
-        for connection in free:
-            connection.close()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -156,7 +148,7 @@ class Collection:
 
         Keep it for one search, not longer: while it is open the log cannot be checkpointed.
         """
-        with self._connection() as connection:
+        with self._connections.one() as connection:
             taken = self._begin(connection)
             try:
                 yield connection, taken
@@ -199,28 +191,6 @@ class Collection:
             raise SpaceMismatchError(
                 f"{self.folder} was rebuilt with another model meanwhile: open it again"
             )
-
-    @contextmanager
-    def _connection(self) -> Iterator[Catalog]:
-        """A connection for one question: as many are open as questions were asked at once."""
-        with self._guard:
-            if self._closed:
-                raise CollectionError(f"{self.folder} is closed: open it again")
-            connection = self._free.pop() if self._free else None
-        if connection is None:
-            connection = Catalog(self.folder)
-        try:
-            yield connection
-            connection.end()
-        except BaseException:
-            # Whatever went wrong with it, the next question gets a new one.
-            connection.close()
-            raise
-        with self._guard:
-            if not self._closed:
-                self._free.append(connection)
-                return
-        connection.close()
 
     @property
     def bundle(self) -> Bundle:
@@ -406,43 +376,3 @@ class Collection:
         """Give back the room of removed drawings now."""
         with self._writing() as writer:
             writer.compact(progress)
-
-
-_NEW = f"{NAME}.new"
-
-# What an interrupted creation may leave behind.
-_LEFT = re.compile(r"catalog\.sqlite(\.new)?(-wal|-shm|-journal)?|vectors-000001\.rows")
-
-
-def _create(folder: Path, bundle: Bundle) -> None:
-    """Write an empty collection into ``folder``; the catalog comes last and makes it one."""
-    known = {LOCK, HOLDER, model.FIRST}
-    others = [p.name for p in folder.iterdir() if p.name not in known]
-    if exists(folder):
-        raise CollectionError(f"there is an index in {folder} already")
-    strange = [name for name in others if not _LEFT.fullmatch(name)]
-    if strange:
-        raise CollectionError(
-            f"{folder} holds other files ({strange[0]}): name a new or empty folder"
-        )
-    for name in others:
-        names.remove_file(folder, name)
-    copied = model.copy_in(bundle, folder, model.FIRST)
-    state = State(copied.space, copied.dimensions, copied.bundle, vectors_name(1), 0, 0)
-    vectors.create(folder / state.vectors, copied.dimensions)
-    sync_folder(folder)
-    edits = Edits(folder, name=_NEW)
-    try:
-        with edits.failures():
-            edits.begin()
-            edits.migrate()
-            edits.initialise(state, copied.rotation)
-            edits.commit()
-            edits.checkpoint()
-    finally:
-        edits.close()
-    # Only now is there a collection: a name that appears with all that belongs to it.
-    faults.point("catalog.made")
-    (folder / _NEW).rename(folder / NAME)
-    faults.point("catalog.named")
-    sync_folder(folder)

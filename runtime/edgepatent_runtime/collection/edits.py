@@ -11,10 +11,10 @@ import msgspec
 import numpy as np
 
 from edgepatent_runtime import faults
-from edgepatent_runtime.collection import seal, terms
-from edgepatent_runtime.collection.catalog import Catalog
+from edgepatent_runtime.collection import seal
 from edgepatent_runtime.collection.connection import NAME, read_only
 from edgepatent_runtime.collection.entries import Derived, File, State, Words, image_of, part_of
+from edgepatent_runtime.collection.patents import PatentEdits
 from edgepatent_runtime.collection.vectors import Floats, Rows
 from edgepatent_runtime.record import Record
 
@@ -29,18 +29,15 @@ class Model:
     rotation: Floats
 
 
-class Edits(Catalog):
+class Edits(PatentEdits):
     """The writer's connection to the catalog."""
 
     def __init__(self, folder: Path, *, name: str = NAME) -> None:
-        super().__init__(folder, write=True, name=name)
+        super().__init__(folder, name=name)
         # 64 MB: content digests go into their index in random order, and it should stay in memory.
         self.sql.execute("PRAGMA cache_size = -65536")
         self.sql.execute("PRAGMA wal_autocheckpoint = 0")
         self._alone = False
-        # Patents whose words were taken out of the full-text index in this transaction: to be put
-        # back as they are then (an external-content FTS5 table must be told the old values).
-        self._reworded: set[int] = set()
 
     @contextmanager
     def failures(self) -> Iterator[None]:
@@ -50,14 +47,9 @@ class Edits(Catalog):
         except sqlite3.Error as error:
             raise self.failure(error) from error
 
-    def begin(self) -> None:
-        """Start a transaction, unless one is open."""
-        if not self.sql.in_transaction:
-            self.sql.execute("BEGIN IMMEDIATE")
-
     def commit(self) -> None:
         """Make everything since `begin` exist, on the disk, with the next generation."""
-        self._index_words()
+        self.index_words()
         self.sql.execute("UPDATE state SET generation = generation + 1")
         self.sql.execute(
             "INSERT INTO history SELECT generation, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), rows "
@@ -70,7 +62,7 @@ class Edits(Catalog):
 
     def rollback(self) -> None:
         """Forget everything since `begin`."""
-        self._reworded.clear()
+        self.forget_words()
         self.end()
 
     def alone(self) -> bool:
@@ -225,11 +217,11 @@ class Edits(Catalog):
     ) -> None:
         """Store one drawing at ``row``."""
         self.begin()
-        patent = self._patent(record)
+        patent = self.keep_patent(record)
         self.sql.execute(
             "INSERT INTO drawings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (row, patent, file, part, record.figure, record.view, self._text(patent, record.text),
-             *(thumbnail or (None, None))),
+            (row, patent, file, part, record.figure, record.view,
+             self.keep_text(patent, record.text), *(thumbnail or (None, None))),
         )  # fmt: skip
 
     def update_drawing(self, row: int, record: Record) -> bool:
@@ -246,11 +238,11 @@ class Edits(Catalog):
             return False
         self.begin()
         before = self.sql.execute("SELECT patent FROM drawings WHERE row = ?", (row,)).fetchone()[0]
-        self._reword(before)
-        patent = self._patent(record)
+        self.reword(before)
+        patent = self.keep_patent(record)
         self.sql.execute(
             "UPDATE drawings SET patent = ?, figure = ?, view = ?, text = ? WHERE row = ?",
-            (patent, record.figure, record.view, self._text(patent, record.text), row),
+            (patent, record.figure, record.view, self.keep_text(patent, record.text), row),
         )
         if patent != before:
             self.drop_unused([before], [])
@@ -269,7 +261,7 @@ class Edits(Catalog):
             ).fetchone()
             if found is None:
                 continue
-            self._reword(found[0])
+            self.reword(found[0])
             patents.add(found[0])
             files.add(found[1])
             self.sql.execute("DELETE FROM drawings WHERE row = ?", (row,))
@@ -324,115 +316,3 @@ class Edits(Catalog):
                 apart.add((file, part_of(msgspec.structs.replace(image, box=None))))
         rows = (row for sheet, row in whole.items() if sheet not in apart)
         return self._existing(np.fromiter(rows, np.int64))
-
-    def _patent(self, record: Record) -> int:
-        """The key of the record's patent, made or completed with what the record knows."""
-        values = (record.locarno, record.klass, record.subclass, record.title, record.date)
-        found = self.sql.execute(
-            "SELECT id, locarno, klass, subclass, title, date FROM patents WHERE patent_id = ?",
-            (record.patent_id,),
-        ).fetchone()
-        if found is None:
-            key = self.sql.execute(
-                "INSERT INTO patents (patent_id, locarno, klass, subclass, title, date) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (record.patent_id, *values),
-            ).lastrowid
-            self._reworded.add(int(key or 0))
-            self._know(int(key or 0), record)
-            return int(key or 0)
-        self._reword(found[0])
-        known = tuple(
-            new if new is not None else old for new, old in zip(values, found[1:], strict=True)
-        )
-        if known != found[1:]:
-            self.sql.execute(
-                "UPDATE patents SET locarno = ?, klass = ?, subclass = ?, title = ?, date = ? "
-                "WHERE id = ?",
-                (*known, found[0]),
-            )
-        self._know(found[0], record)
-        return int(found[0])
-
-    def _know(self, patent: int, record: Record) -> None:
-        """Store the bibliography of a patent, or complete it with what the record knows."""
-        if not record.bibliography:
-            return
-        found = self.sql.execute(
-            "SELECT json FROM bibliographies WHERE patent = ?", (patent,)
-        ).fetchone()
-        old = self._bibliography(found[0] if found else None)
-        new = record.bibliography.completed(old)
-        if new == old:
-            return
-        self.sql.execute(
-            "INSERT OR REPLACE INTO bibliographies VALUES (?, ?)",
-            (patent, msgspec.json.encode(new).decode()),
-        )
-        self.sql.execute("DELETE FROM terms WHERE patent = ?", (patent,))
-        self.sql.executemany(
-            "INSERT INTO terms (patent, kind, key, value) VALUES (?, ?, ?, ?)",
-            ((patent, *term) for term in sorted(terms.terms(record.patent_id, new))),
-        )
-
-    def _text(self, patent: int, text: str | None) -> int | None:
-        """The key of a figure description: one for all drawings of a patent that share it."""
-        if text is None:
-            return None
-        found = self.sql.execute(
-            "SELECT id FROM texts WHERE patent = ? AND text = ?", (patent, text)
-        ).fetchone()
-        if found:
-            return int(found[0])
-        added = self.sql.execute("INSERT INTO texts (patent, text) VALUES (?, ?)", (patent, text))
-        return int(added.lastrowid or 0)
-
-    def drop_unused(self, patents: Sequence[int], files: Sequence[int]) -> None:
-        """Forget those of the patents and files that have no drawing (left)."""
-        if not patents and not files:
-            return
-        self.begin()
-        self.sql.executemany(
-            "DELETE FROM patents WHERE id = ? "
-            "AND NOT EXISTS (SELECT 1 FROM drawings WHERE patent = patents.id)",
-            ((key,) for key in patents),
-        )
-        for table in ("bibliographies", "terms"):
-            self.sql.executemany(
-                f"DELETE FROM {table} WHERE patent = ?1 "
-                "AND NOT EXISTS (SELECT 1 FROM patents WHERE id = ?1)",
-                ((key,) for key in patents),
-            )
-        self.sql.executemany(
-            "DELETE FROM files WHERE id = ? "
-            "AND NOT EXISTS (SELECT 1 FROM drawings WHERE file = files.id)",
-            ((key,) for key in files),
-        )
-
-    # -- words
-
-    def _reword(self, patent: int) -> None:
-        """Take a patent's words out of the full-text index, until commit."""
-        if patent in self._reworded:
-            return
-        self._reworded.add(patent)
-        self.sql.execute(
-            "INSERT INTO words (words, rowid, title, text) "
-            "SELECT 'delete', id, title, text FROM patent_words WHERE id = ?",
-            (patent,),
-        )
-
-    def _index_words(self) -> None:
-        """Put the words of all changed patents into the full-text index."""
-        changed = sorted(self._reworded)
-        self.sql.executemany(
-            "DELETE FROM texts WHERE patent = ?1 AND id NOT IN "
-            "(SELECT text FROM drawings WHERE patent = ?1 AND text IS NOT NULL)",
-            ((key,) for key in changed),
-        )
-        self.sql.executemany(
-            "INSERT INTO words (rowid, title, text) "
-            "SELECT id, title, text FROM patent_words WHERE id = ?",
-            ((key,) for key in changed),
-        )
-        self._reworded.clear()
