@@ -2,7 +2,8 @@
 
 ``python benchmarks/decoding.py fuzz`` mutates files of every format and decodes them in a process
 with a memory limit; ``python benchmarks/decoding.py`` does that with 10,000 files, times decoding
-and normalising per format, and writes ``decoding.md`` beside itself.
+and normalising per format, and writes ``decoding.md`` beside itself. ``memory`` prints the peak
+of one large drawing of every format and mode, read and normalised in a process of its own.
 """
 
 import argparse
@@ -264,6 +265,73 @@ def times(files: int = 15) -> dict[str, tuple[float, float, int]]:
     return took
 
 
+def large(megapixels: int) -> Iterator[tuple[str, str, Image.Image, dict[str, object]]]:
+    """Format, mode, picture and options: a sheet of so many pixels in everything that is read."""
+    width, height = 8000, megapixels * 125
+    page = np.full((height, width), 225, np.uint8)
+    page[height // 6 : -height // 6, 3000:3040] = 20
+    page = (page * np.linspace(0.8, 1, height)[:, None]).astype(np.uint8)
+    gray = Image.fromarray(page)
+
+    def of(mode: str) -> Image.Image:
+        if mode == "I;16":
+            return Image.fromarray(page.astype(np.uint16) * 257)
+        image = gray.convert(mode)
+        if mode in ("RGBA", "LA"):
+            image.putalpha(Image.fromarray(255 - page // 2))
+        return image
+
+    fast = {"compress_level": 1}
+    for mode in ("1", "L", "P", "LA", "RGB", "RGBA", "I;16"):
+        yield "PNG", mode, of(mode), fast
+    for mode in ("1", "L", "P", "LA", "RGB", "RGBA", "CMYK", "I;16", "LAB"):
+        yield "TIFF", mode, of("RGB" if mode == "LAB" else mode), {"compression": "tiff_lzw"}
+    yield "TIFF", "1, group 4", of("1"), {"compression": "group4"}
+    for mode in ("I", "F"):
+        yield "TIFF", mode, of(mode), {}
+    for mode in ("L", "RGB", "CMYK"):
+        yield "JPEG", mode, of(mode), {}
+    yield "JPEG", "RGB, progressive", of("RGB"), {"progressive": True}
+    for mode in ("1", "L", "P", "RGB"):
+        yield "BMP", mode, of(mode), {}
+    yield "GIF", "P", of("P"), {}
+    for mode in ("RGB", "RGBA"):
+        yield "WEBP", f"{mode}, lossy", of(mode), {"method": 0}
+        yield "WEBP", f"{mode}, lossless", of(mode), {"method": 0, "lossless": True}
+    try:
+        import pillow_heif
+    except ModuleNotFoundError:
+        return
+    pillow_heif.register_heif_opener()
+    for mode in ("L", "RGB", "RGBA"):
+        yield "HEIF", mode, of(mode), {}
+
+
+def memory(megapixels: int, only: str | None) -> Iterator[tuple[str, str, str]]:
+    """Format, mode, and the peak in MB: of the program, and of the worker where one reads."""
+    code = (
+        "import resource, sys; from edgepatent_runtime import drawing\n"
+        "from edgepatent_runtime.errors import DrawingError\n"
+        "try: drawing.read_drawing(sys.argv[1], 224)\n"
+        "except DrawingError as error: sys.exit(f'refused: {error.reason}')\n"
+        # Not ru_maxrss of this process, which begins with that of the one that forked it.
+        "own = int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])\n"
+        "from edgepatent_runtime.workers import pool\n"
+        "pool._end()\n"
+        "print(own >> 10, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10)\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "large"
+        for kind, mode, image, options in large(megapixels):
+            if only is not None and kind != only:
+                continue
+            image.save(path, kind, **options)
+            done = subprocess.run(
+                [sys.executable, "-c", code, path], capture_output=True, text=True, check=False
+            )
+            yield kind, mode, (done.stdout or done.stderr).strip()
+
+
 def cold() -> float:
     """Median ms that importing the reader of a TIFF adds to an interpreter with numpy."""
     code = (
@@ -328,12 +396,18 @@ def main() -> None:
         work(files, seed, start, sys.argv[6] if len(sys.argv) > 6 else None, Path(sys.argv[5]))
         return
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("fuzz", "all"), default="all")
+    parser.add_argument("what", nargs="?", choices=("fuzz", "memory", "all"), default="all")
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", help="one format")
+    parser.add_argument("--megapixels", type=int, default=50, help="for memory")
     options = parser.parse_args()
-    if options.what == "fuzz":
+    if options.what == "memory":
+        print(f"| format | mode | {options.megapixels} megapixels: MB, in a worker MB |")
+        print("|---|---|---|")
+        for row in memory(options.megapixels, options.only):
+            print(f"| {' | '.join(row)} |", flush=True)
+    elif options.what == "fuzz":
         print(json.dumps(fuzz(options.files, options.seed, options.only), indent=1))
     else:
         Path(__file__).with_suffix(".md").write_text(report(options.files, options.seed))

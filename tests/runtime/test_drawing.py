@@ -90,8 +90,14 @@ def test_lossy_formats_nearly_give_the_page(name: str) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "group4"])
-def test_orientation_is_applied(orientation: int, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [("group4", "1"), ("WEBP", "RGB"), ("WEBP", "RGBA")]
+    + [("JPEG", mode) for mode in ("L", "RGB", "CMYK")]
+    + [("PNG", mode) for mode in ("1", "L", "P", "LA", "RGB", "RGBA")]
+    + [("TIFF", mode) for mode in ("L", "P", "LA", "RGB", "RGBA", "CMYK")],
+)
+def test_orientation_is_applied(orientation: int, kind: str, mode: str) -> None:
     turn = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -101,11 +107,10 @@ def test_orientation_is_applied(orientation: int, kind: str) -> None:
         7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_270,
     }
-    stored = PAGE.transpose(turn[orientation]) if orientation > 1 else PAGE
+    stored = (PAGE.transpose(turn[orientation]) if orientation > 1 else PAGE).convert(mode)
     if kind in ("TIFF", "group4"):
         options = {"compression": "group4"} if kind == "group4" else {}
-        image = stored.convert("1") if kind == "group4" else stored
-        data = file_of(image, "TIFF", tiffinfo={274: orientation}, **options)
+        data = file_of(stored, "TIFF", tiffinfo={274: orientation}, **options)
     else:
         exif = Image.Exif()
         exif[274] = orientation

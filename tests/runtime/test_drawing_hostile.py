@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from edgepatent_runtime import drawing
-from edgepatent_runtime.drawing import files, light
+from edgepatent_runtime.drawing import files, flat, light, webp
 from edgepatent_runtime.errors import DrawingError
 
 MODES = ("1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "I;16", "I", "F")
@@ -60,7 +60,7 @@ def picture(mode: str) -> Image.Image:
 def test_strips_make_no_difference(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = hostile.saved(picture(mode), "TIFF")
     whole = drawing.decode(data)
-    monkeypatch.setattr(files, "strips", lambda image: light.strips(image, 203 * 10))
+    monkeypatch.setattr(flat, "strips", lambda image: light.strips(image, 203 * 10))
     monkeypatch.setattr(light, "_STRIP", 203 * 10)
     np.testing.assert_array_equal(drawing.decode(data), whole)
 
@@ -206,3 +206,59 @@ def test_the_corpus_of_pictures(name: str) -> None:
     except DrawingError:
         return
     assert drawn.shape == (64, 64)
+
+
+def webp_file(mode: str, **options: object) -> bytes:
+    rng = np.random.default_rng(2)
+    soft = Image.fromarray(rng.integers(0, 256, (30, 20, len(mode)), np.uint8))
+    return hostile.saved(soft.resize((203, 301), Image.Resampling.BICUBIC), "WEBP", **options)
+
+
+TURNED = Image.Exif()
+TURNED[0x0112] = 6
+WEBP = {
+    "lossy": webp_file("RGB"),
+    "lossless": webp_file("RGB", lossless=True),
+    "alpha": webp_file("RGBA"),
+    "lossless alpha": webp_file("RGBA", lossless=True),
+    "turned": webp_file(
+        "RGB", exif=b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"
+    ),
+    "animation": webp_file("RGB", save_all=True, append_images=[hostile.figure((203, 301))]),
+}
+
+
+@pytest.mark.parametrize("name", WEBP)
+def test_a_large_webp_is_read_as_a_small_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = np.asarray(files.read_gray(io.BytesIO(WEBP[name])))
+    monkeypatch.setattr(webp, "_LARGE", 0)
+    large = np.asarray(files.read_gray(io.BytesIO(WEBP[name])))
+    assert large.shape == small.shape == ((203, 301) if name == "turned" else (301, 203))
+    # OpenCV rounds brightness at another place.
+    assert np.abs(large.astype(int) - small).max() <= ("alpha" not in name)
+
+
+@pytest.mark.parametrize("name", WEBP)
+def test_a_large_webp_that_ends_early_is_damaged(
+    name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(webp, "_LARGE", 0)
+    data = WEBP[name]
+    for length in (len(data) // 3, len(data) - 3 if name != "turned" else len(data) // 2):
+        with pytest.raises(DrawingError, match="damaged or truncated image"):
+            drawing.decode(data[:length])
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", WEBP)
+def test_a_webp_that_would_take_too_much_memory_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webp, "_LARGE", 0)
+    monkeypatch.setattr(webp, "_MOST", 203 * 301 - 1)
+    plain = name in ("lossy", "turned")
+    if plain:
+        drawing.decode(WEBP[name])
+        monkeypatch.setattr(webp, "_MOST_PLAIN", 203 * 301 - 1)
+    with pytest.raises(DrawingError, match="203 × 301 pixels: save it as PNG or TIFF"):
+        drawing.decode(WEBP[name])

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from PIL import Image, ImageChops
 from PIL.ImageFile import ImageFile
 
-from edgepatent_runtime.drawing import tiff
+from edgepatent_runtime.drawing import tiff, webp
+from edgepatent_runtime.drawing.flat import flat
 from edgepatent_runtime.drawing.group4 import decode as decode_group4
 from edgepatent_runtime.drawing.group4 import is_group4
 from edgepatent_runtime.drawing.intact import (
@@ -55,6 +56,16 @@ _PDF = b"%PDF-"
 _TIFF = tuple(magic for magic, module, _ in _READERS if module == "TiffImagePlugin")
 _BINARY = getattr(os, "O_BINARY", 0)
 _ORIENTATION = 0x0112
+# What turns a picture upright, by its orientation; 1 is upright.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def decode(source: Path | str | bytes, page: int = 0) -> Page:
@@ -125,13 +136,13 @@ def _read_gray(file: IO[bytes]) -> Image.Image:
     _check_size(image)
     if is_group4(image):
         # Its guard rows prove that the page is whole; Pillow would turn it as it loads.
-        gray = decode_group4(image, file)
-        gray.getexif()[_ORIENTATION] = image.tag_v2.get(_ORIENTATION, 1)
-        return _upright(gray)
+        return _turned(decode_group4(image, file), image.tag_v2.get(_ORIENTATION))
     if image.format == "PNG":
         check_png(_all(file))
     kind, mode, compression = image.format, image.mode, image.info.get("compression")
-    gray = _gray(image)
+    gray = webp.read(image, _all(file)) if webp.is_large(image) else flat(_loaded(image))
+    # Pillow turns a TIFF by itself as it loads.
+    orientation = None if kind == "TIFF" else _orientation(image)
     # Its pixels take four times the memory of the grey ones.
     del image
     # What decoders leave behind, where they had to give up, is a last row of one value.
@@ -142,8 +153,7 @@ def _read_gray(file: IO[bytes]) -> Image.Image:
         check_png_pixels(_all(file))
     elif compression in _TIFF_JPEG and low == high == _MISSING:
         raise DrawingError("damaged or truncated image", "pixels of the JPEG are missing")
-    # Pillow turns a TIFF by itself as it loads.
-    return gray if kind == "TIFF" else _upright(gray)
+    return _turned(gray, orientation)
 
 
 def pages(source: Path | str | bytes) -> int:
@@ -268,14 +278,17 @@ def _check_size(image: Image.Image) -> None:
         )
 
 
-def _upright(gray: Image.Image) -> Image.Image:
+def _orientation(image: Image.Image) -> object:
     # Damaged metadata do not make a damaged picture.
     with suppress(*_BROKEN):
-        if gray.getexif().get(_ORIENTATION, 1) != 1:
-            from PIL import ImageOps
+        return image.getexif().get(_ORIENTATION)
+    return None
 
-            return ImageOps.exif_transpose(gray)
-    return gray
+
+def _turned(gray: Image.Image, orientation: object) -> Image.Image:
+    """The picture upright: an orientation (EXIF 2.32, 4.6.4) says how it lies in the file."""
+    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    return gray if turn is None else gray.transpose(turn)
 
 
 def _check_strips(image: ImageFile) -> None:
@@ -303,21 +316,21 @@ def _check_jpeg(gray: Image.Image, mode: str, even: int | None, data: bytes) -> 
     if _same(gray, cut_jpeg(data)):
         raise DrawingError("damaged or truncated image", "the JPEG holds more than its pixels")
     dimmed, share = dimmed_jpeg(data)
-    distance = abs(_bottom(_gray(_picture(io.BytesIO(dimmed))))[0] - _MISSING)
+    distance = abs(_bottom(_loaded(_picture(io.BytesIO(dimmed))))[0] - _MISSING)
     if distance > _MISSING * share + _STEP:
         raise DrawingError("damaged or truncated image", "brighter than white or darker than black")
 
 
-def _bottom(gray: Image.Image) -> tuple[int, int]:
-    """The least and the greatest value in the last row."""
-    row = np.asarray(gray.crop((0, gray.height - 1, *gray.size)))
+def _bottom(image: Image.Image) -> tuple[int, int]:
+    """The least and the greatest grey value in the last row."""
+    row = np.asarray(flat(image.crop((0, image.height - 1, *image.size))))
     return int(row.min()), int(row.max())
 
 
 def _same(gray: Image.Image, data: bytes) -> bool:
     image = _loaded(_picture(io.BytesIO(data)))
     return not any(
-        ImageChops.difference(gray.crop(box), _flat(image.crop(box))).getbbox()
+        ImageChops.difference(gray.crop(box), flat(image.crop(box))).getbbox()
         for box in strips(gray)
     )
 
@@ -330,11 +343,6 @@ def _all(file: IO[bytes]) -> bytes:
     return data
 
 
-def _gray(image: ImageFile) -> Image.Image:
-    """Decode a picture and lay it on white: mode "1" or "L"."""
-    return _flat(_loaded(image))
-
-
 def _loaded(image: ImageFile) -> Image.Image:
     if image.format == "JPEG" and image.mode in ("RGB", "L"):
         image.draft("L", image.size)
@@ -344,55 +352,3 @@ def _loaded(image: ImageFile) -> Image.Image:
     frame = image.tile[0].extents if image.format == "GIF" and image.tile else None
     image.load()
     return image.crop(frame) if frame else image
-
-
-def _flat(image: Image.Image) -> Image.Image:
-    """A loaded picture of any mode on white."""
-    if image.mode.startswith("I") or image.mode == "F":
-        return _from_numbers(image)
-    if image.mode in ("1", "L") and "transparency" not in image.info:
-        return image
-    # In strips: four bytes a pixel would be there twice otherwise.
-    gray = Image.new("L", image.size)
-    for box in strips(image):
-        gray.paste(_flat_part(image.crop(box)), box[:2])
-    return gray
-
-
-def _flat_part(part: Image.Image) -> Image.Image:
-    if "transparency" in part.info or part.mode in ("RGBA", "LA", "PA", "RGBa"):
-        part = part.convert("RGBA")
-        page = Image.new("RGBA", part.size, "white")
-        page.alpha_composite(part)
-        return page.convert("L")
-    if part.mode == "LAB":
-        return part.getchannel("L")
-    if part.mode == "CMYK":
-        return part.convert("RGB").convert("L")
-    return part.convert("L")
-
-
-def _from_numbers(image: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and float pixels scaled to 8 bits.
-
-    Scanners store 10 or 12 bits in 16 as well, and floats have any range: the smallest power of
-    two that holds (nearly) all values is white. Raises `DrawingError` for values that no picture
-    has.
-    """
-
-    def values(box: tuple[int, int, int, int]) -> npt.NDArray[np.float32]:
-        return np.asarray(image.crop(box), np.float32)
-
-    boxes = list(strips(image))
-    parts = [(part.min(), part.max(), part[::3, ::3].ravel()) for part in map(values, boxes)]
-    lows, highs, samples = zip(*parts, strict=True)
-    top = float(np.percentile(np.concatenate(samples), 99.9))
-    if not (np.min(lows) >= -abs(top) and np.max(highs) <= 2.0**32):
-        raise DrawingError("damaged or truncated image", "numbers that are no grey values")
-    gray = np.zeros((image.height, image.width), np.uint8)
-    if top > 0:
-        white = 2.0 ** np.ceil(np.log2(top)) if top > 1 else 1.0
-        white = white - 1 if white > 1 and top <= white - 1 else white
-        for box in boxes:
-            gray[box[1] : box[3]] = (values(box).clip(0) * (255 / white) + 0.5).clip(0, 255)
-    return Image.fromarray(gray)

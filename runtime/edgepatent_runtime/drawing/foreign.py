@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from edgepatent_runtime.drawing.flat import Box, flat, in_strips
 from edgepatent_runtime.drawing.limits import MAX_BYTES, MAX_PIXELS
 from edgepatent_runtime.errors import DrawingError, EdgepatentError, MissingExtraError
 from edgepatent_runtime.unusable import unusable
@@ -25,6 +26,8 @@ Page = npt.NDArray[np.uint8]
 SIDE = 2200
 # Leading bytes that are looked through.
 HEAD = 4096
+# So many pixels with transparency libheif decodes in 320 MB.
+_MOST_CLEAR = 40_000_000
 _BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
@@ -75,13 +78,6 @@ def _read(name: str, source: Path | bytes) -> Page:
     return _KINDS[name].read(source)
 
 
-def _on_white(image: Image.Image) -> Page:
-    if image.has_transparency_data:
-        paper = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(paper, image.convert("RGBA"))
-    return np.asarray(image.convert("L"))
-
-
 def _heic(data: bytes) -> Page:
     import pillow_heif
 
@@ -90,8 +86,21 @@ def _heic(data: bytes) -> Page:
         width, height = found.size
         if width * height > MAX_PIXELS:
             raise DrawingError("image over the pixel limit", f"{width} × {height} pixels")
+        if "A" in found.mode.upper() and width * height > _MOST_CLEAR:
+            raise DrawingError(
+                "image needs too much memory",
+                f"a HEIC with transparency of {width} × {height} pixels: save it as PNG or TIFF",
+            )
+        pixels = memoryview(found.data)
+        stride = found.stride
+
+        def part(box: Box) -> Image.Image:
+            rows = pixels[box[1] * stride : box[3] * stride]
+            size = box[2], box[3] - box[1]
+            return Image.frombytes(found.mode, size, rows, "raw", found.mode, stride)
+
         # The library turns the picture as it was held.
-        return _on_white(found.to_pillow())
+        return np.asarray(in_strips(found.size, part))
     except (ValueError, RuntimeError, EOFError, SyntaxError) as error:
         raise DrawingError("damaged or truncated image", str(error)) from error
 
@@ -116,7 +125,7 @@ def _svg(data: bytes) -> Page:
     image = PngImageFile(io.BytesIO(bytes(png)))
     if image.width * image.height > MAX_PIXELS:
         raise DrawingError("image over the pixel limit", f"{image.width} × {image.height} pixels")
-    return _on_white(image)
+    return np.asarray(flat(image))
 
 
 def _svg_size(data: bytes) -> tuple[float, float]:
