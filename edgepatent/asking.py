@@ -23,7 +23,8 @@ _REQUEST_OPTIONS = (
         "--text",
         metavar="WORDS",
         help="Only patents with all these words in title or figure descriptions (a OR b for "
-        'either, "a b" for a phrase); without IMG, search by the words alone.',
+        'either, "a b" for a phrase); without IMG, search by the words alone, and for designs '
+        "without a title by what they look like.",
     ),
     click.option(
         "--fuse",

@@ -46,9 +46,13 @@ train "$work/run" --recipe recipes/starter.toml "$@" --data "patents=$shared/dat
     --teacher "$shared/data/uspto-2007/clip_vit_b32.npz" --weights "$work/backbone"
 
 # 3. The bundle.
-rm -rf "$work/starter"
-$edgepatent export "$work/run" --int8 --notes recipes/starter.md --out "$work/starter" \
+rm -rf "$work/exported" "$work/starter"
+$edgepatent export "$work/run" --int8 --notes recipes/starter.md --out "$work/exported/starter" \
     --data "$shared/data/uspto-grants" --data "$shared/data/uspto-sheets" \
     --data "$shared/data/uspto-2007" --data synthetic:designs=100,views=2,seed=20260103
+
+# 4. What words look like, from titles of the drawings that taught kin and titles with their classes.
+$edgepatent bundle words "$work/exported/starter" --out "$work/starter" \
+    --data "$shared/data/uspto-2007" --titles "$shared/data/uspto-titles/titles_2021.csv"
 rm -rf "$out"
 cp -R "$work/starter" "$out"

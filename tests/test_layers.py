@@ -35,7 +35,7 @@ ROOMS = (
         "parties",
         "uspc",
     ),
-    ("seen", "connections"),
+    ("seen", "connections", "wording"),
     ("metrics", "unusable", "whole", "workers", "filters", "embeddings_file", "bundle"),
     ("drawing", "encoder", "signature", "gallery"),
     ("figures",),

@@ -32,7 +32,8 @@ class HitEntry(msgspec.Struct, frozen=True):
 
     ``probability`` is how likely it is the same design, ``verdict`` the same in words ("the same
     design", "similar", "no close match"); both are null where the index cannot tell. ``like`` is
-    the better hit that it is a near copy of, or of one family with; null for most.
+    the better hit that it is a near copy of, or of one family with; null for most. ``found_by``
+    says how a search for words found it, "words" or "look"; null where an image alone did.
     ``bibliography`` holds what is known of it besides (see `edgepatent_runtime.record`).
     """
 
@@ -49,6 +50,7 @@ class HitEntry(msgspec.Struct, frozen=True):
     verdict: str | None
     probability: float | None
     like: str | None
+    found_by: str | None
 
 
 class SearchDocument(msgspec.Struct, frozen=True):
@@ -56,7 +58,7 @@ class SearchDocument(msgspec.Struct, frozen=True):
 
     ``searched`` is how many drawings could have been found, ``quarters`` how often each query view
     was turned to the left. ``doubt`` is why hits have no verdict, in a line; null where all have;
-    ``notes`` are lines on what was made of the query images.
+    ``notes`` are lines on what was made of query images and words.
     """
 
     query: list[str]
@@ -96,8 +98,10 @@ def no_drawings(views: Sequence[View]) -> list[str]:
 
 
 def searched_with(result: Result) -> list[str]:
-    """What was made of the query images, in a line each: pages chosen, sheets split, odd ones."""
-    lines = []
+    """What was made of the query, in a line each: pages chosen, sheets split, odd ones; of words,
+    those that were forgiven or that nobody knows.
+    """
+    lines = [*result.answer.notes]
     sheets = [view for view in result.views if view.of is None]
     if len(sheets) > len(result.request.queries):
         names = ", ".join(view.name for view in sheets)
@@ -134,6 +138,7 @@ def hit_entry(hit: Hit) -> HitEntry:
         verdict=hit.verdict,
         probability=None if hit.probability is None else round(hit.probability, 4),
         like=hit.like,
+        found_by=hit.found_by,
     )
 
 

@@ -45,6 +45,11 @@ def in_percent(verdict: str | None, probability: float | None) -> str:
     return f"{verdict} {min(max(probability, 0.01), 0.99):.0%}"
 
 
+def found_by(hit: Hit) -> str:
+    """How a search for words found a hit: by them, or by its look; "" where by an image alone."""
+    return {"words": "its words", "look": "its look", None: ""}[hit.found_by]
+
+
 def like(hit: Hit, result: Result) -> str:
     """How many hits are folded into one as its copies or its family; "" where none is."""
     count = len(result.like(hit))
@@ -59,12 +64,16 @@ def hit_table(result: Result, show: Sequence[str] = ()) -> tuple[list[str], list
     several = len(result.indexes) > 1
     judged = any(hit.probability is not None for hit in result.hits)
     measures = [*(["verdict"] if judged else []), *(["score"] if result.cosines else [])]
+    # A column only where there is something to tell apart.
+    by_look = any(hit.found_by == "look" for hit in result.hits)
+    measures += ["found by"] if by_look else []
     columns = ["#", *measures, "patent", "Locarno", "title", "date", "best drawing"]
     rows = [
         [
             str(hit.rank),
             *([verdict(hit)] if judged else []),
             *([f"{hit.score:.3f}"] if result.cosines else []),
+            *([found_by(hit)] if by_look else []),
             " ".join(filter(None, [hit.patent_id, like(hit, result)])),
             label(hit),
             hit.title or "",
@@ -82,7 +91,7 @@ def hits_for_spreadsheets(result: Result) -> Table:
     """One row a hit: what the table shows, the path of its best drawing, and all facts."""
     columns = [
         "rank", "score", "verdict", "probability", "patent_id", "locarno", "title", "date",
-        "figure", "path", "index", "like", *FACTS,
+        "figure", "path", "index", "like", "found_by", *FACTS,
     ]  # fmt: skip
     rows: list[list[Cell]] = [
         [
@@ -98,6 +107,7 @@ def hits_for_spreadsheets(result: Result) -> Table:
             drawing_name(hit),
             hit.index,
             hit.like,
+            hit.found_by,
             *(fact(hit.bibliography) for fact in FACTS.values()),
         ]
         for hit in result.hits

@@ -81,6 +81,8 @@ def where(filters: Filters, ask: words.Ask) -> tuple[str, list[Any]]:
     for ids, negation in ((filters.patents, ""), (filters.not_patents, "NOT ")):
         if ids:
             add(f"{negation}patent_id = ANY(%s)", list(ids))
+    if filters.titled is not None:
+        add(f"trim(coalesce(title, '')) {'<>' if filters.titled else '='} ''")
     if filters.text and filters.text.strip():
         match = words.Match(filters.text, ask)
         add(match.condition, *match.parameters)

@@ -198,6 +198,10 @@ class Moment:
             )
         ]
 
+    def forgiven(self, text: str) -> dict[str, list[str]]:
+        """The words of ``text`` that nothing holds, each with those that stand for it."""
+        return words.forgiven(text, self.ask)
+
     def tally(
         self, fields: Sequence[str], filters: Filters
     ) -> list[tuple[tuple[str | None, ...], int]]:

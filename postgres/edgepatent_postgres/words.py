@@ -49,6 +49,26 @@ def _known(phrase: str, ask: Ask) -> list[str]:
     return near or [phrase]
 
 
+def forgiven(text: str, ask: Ask) -> dict[str, list[str]]:
+    """The words of ``text`` that nothing holds, each with those that stand for it, as written."""
+    found = {}
+    for phrase in dict.fromkeys(phrase for group in parse(text) for phrase in group):
+        meant = _known(folded(phrase), ask)
+        if meant != [folded(phrase)]:
+            found[phrase] = sorted({_written(term, ask) for term in meant})
+    return found
+
+
+def _written(term: str, ask: Ask) -> str:
+    """A word as it is written in a title: terms are stems."""
+    held = ask(f"SELECT title FROM patents WHERE words @@ {_PHRASE} LIMIT 1", [term])
+    written = [word for (title,) in held for word in folded(title or "").split()]
+    for word in written:
+        if ask("SELECT 1 WHERE to_tsvector('edgepatent.words', %s) @@ " + _PHRASE, [word, term]):
+            return word
+    return term
+
+
 def _occurs(phrase: str, ask: Ask) -> bool:
     return bool(ask(f"SELECT 1 FROM patents WHERE words @@ {_PHRASE} LIMIT 1", [phrase]))
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from edgepatent_runtime.seen import Seen
+    from edgepatent_runtime.wording import Wording
 
 FORMAT = 1
 INFO = Name("bundle.json")
@@ -23,6 +24,7 @@ MODEL = Name("model.onnx")
 GOLDEN = Name("golden.npz")
 CARD = Name("MODEL_CARD.md")
 SEEN = Name("seen.npz")
+WORDS = Name("words.npz")
 SIGNATURE = Name("bundle.json.sig")
 
 MOST_PIXELS = 4096
@@ -69,6 +71,12 @@ class BundleInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     parts: dict[str, Part] = {}
     training: dict[str, Any] = {}
     certificate: dict[str, Any] | None = None
+
+    @property
+    def kin(self) -> list[int]:
+        """The dimensions that tell the kind of a design: all, where there are no parts."""
+        part = self.parts.get("kin")
+        return list(range(self.dimensions)) if part is None else part.dimensions
 
 
 class _Format(msgspec.Struct):
@@ -176,6 +184,25 @@ class Bundle:
             return Seen.from_bytes(self.read(SEEN))
         except InputError as error:
             raise BundleError(f"{self.folder / SEEN}: {error}: copy the bundle again") from error
+
+    @cached_property
+    def wording(self) -> "Wording | None":
+        """What places words among the drawings; None where the model brings nothing of the kind.
+
+        Raises `BundleError` where it is damaged.
+        """
+        if WORDS not in self.files:
+            return None
+        from edgepatent_runtime.errors import InputError
+        from edgepatent_runtime.wording import Wording
+
+        kin = self.info.kin
+        try:
+            if not all(0 <= place < self.info.dimensions for place in kin):
+                raise InputError("its kin part lies outside of the embedding")
+            return Wording.from_bytes(self.read(WORDS), len(kin))
+        except InputError as error:
+            raise BundleError(f"{self.folder / WORDS}: {error}: copy the bundle again") from error
 
     @cached_property
     def golden(self) -> "tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]":

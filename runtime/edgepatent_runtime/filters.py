@@ -20,7 +20,7 @@ class Filters:
     ``countries``: two letters; ``families`` and ``not_families``: canonical ids, for the designs
     that share an application or a patent with one of these, directly or by way of others.
     ``added``: designs that came into the index after a generation of it, or on an ISO date (UTC)
-    or later.
+    or later. ``titled``: only designs with a title, or only those without.
     """
 
     locarno: tuple[str, ...] = ()
@@ -37,6 +37,7 @@ class Filters:
     families: tuple[str, ...] = ()
     not_families: tuple[str, ...] = ()
     added: int | str | None = None
+    titled: bool | None = None
 
     def __bool__(self) -> bool:
         return any(getattr(self, field.name) not in ((), None) for field in fields(self))

@@ -102,6 +102,7 @@ def passes(record: Record, filters: Filters) -> bool:
         and (not filters.countries or record.bibliography.country in filters.countries)
         and (not filters.families or record.patent_id in family(filters.families))
         and record.patent_id not in family(filters.not_families)
+        and (filters.titled is None or filters.titled == bool((record.title or "").strip()))
         and (filters.text is None or filters.text.lower() in (record.title or "").lower().split())
     )
 
@@ -127,6 +128,7 @@ filters = st.builds(
     patents=st.lists(st.integers(0, DESIGNS + 5).map("D{:06d}".format), max_size=30).map(tuple),
     not_patents=st.lists(st.integers(0, DESIGNS + 5).map("D{:06d}".format), max_size=9).map(tuple),
     text=st.none() | st.sampled_from(["chair", "17", "table"]),
+    titled=st.sampled_from([None, None, True, False]),
     applicants=st.just(())
     | st.lists(st.sampled_from(["acme", "acme inc", "ada"]), max_size=2).map(tuple),
     not_applicants=st.just(())
@@ -297,6 +299,14 @@ def test_either_word_a_phrase_and_a_typing_error(gallery: Gallery) -> None:
     assert found("999") == found('"chiar number"') == set()
     assert found("OR chair") == set()
     assert found("chair OR") == everything
+
+
+def test_what_was_forgiven_is_told_as_it_is_written(gallery: Gallery) -> None:
+    with gallery.store.searchable.moment() as moment:
+        assert moment.forgiven("chair numbers 17") == {}
+        assert moment.forgiven("Chiars") == {"Chiars": ["chair"]}
+        assert moment.forgiven("nubmer OR chair 17") == {"nubmer": ["number"]}
+        assert moment.forgiven('"chiar number" unheard 999') == {}
 
 
 def test_ties_go_to_what_came_first(empty: Store) -> None:

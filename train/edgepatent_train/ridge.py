@@ -48,16 +48,19 @@ def fit_ridge(
     """
     mean, matrix = space
     x = (features.astype(np.float64) - mean) @ matrix
-    every = np.concatenate([_ridge(x[known], block[known], ridge) for block, known in targets], 1)
+    every = np.concatenate(
+        [regression(x[known], block[known], ridge) for block, known in targets], 1
+    )
     told = x[np.any([known for _, known in targets], axis=0)] @ every
     values, axes = np.linalg.eigh(told.T @ told)
     kept = min(head.out_features, int((values > values[-1] * 1e-9).sum()))
     set_rows(head, (matrix @ (every @ axes[:, ::-1][:, :kept])).T, mean)
 
 
-def _ridge(x: Doubles, y: Floats, ridge: float) -> Doubles:
+def regression(x: Doubles, y: Floats, ridge: float) -> Doubles:
     """The map [C, T] that ridge regression finds from x [N, C] to y [N, T].
 
+    λ is ``ridge`` times the mean diagonal of the kernel.
     (xᵀx + λI)⁻¹xᵀ = xᵀ(xxᵀ + λI)⁻¹: whichever system is smaller is solved.
     """
     few = len(x) < x.shape[1]

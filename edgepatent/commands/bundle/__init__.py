@@ -1,4 +1,4 @@
-"""The verbs around who made a bundle."""
+"""The verbs around bundles: who made them, and what words they know."""
 
 from edgepatent.cli import LazyGroup
 
@@ -6,11 +6,12 @@ VERBS = {
     "key": "Make a pair of keys to sign bundles with.",
     "sign": "Sign a bundle.",
     "verify": "Check that a bundle was signed by a key and has not changed since.",
+    "words": "Teach a bundle what words look like.",
 }
 
 command = LazyGroup(
     package="edgepatent.commands.bundle",
     verbs=VERBS,
     name="bundle",
-    help="Sign bundles and verify their signatures: key, sign, verify.",
+    help="Sign bundles, verify their signatures, teach them words: key, sign, verify, words.",
 )

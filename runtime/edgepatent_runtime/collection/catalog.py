@@ -278,6 +278,10 @@ class Catalog(Connection):
         """The FTS5 query for what people type: see `words`."""
         return words.match(text, self.sql)
 
+    def forgiven(self, text: str) -> dict[str, list[str]]:
+        """Words that nothing holds, and those that stand for them: see `words.forgiven`."""
+        return words.forgiven(text, self.sql)
+
     def matching_text(self, text: str, limit: int) -> list[tuple[int, float]]:
         """Patent keys whose words match ``text`` best, with BM25 (smaller is better)."""
         return self.sql.execute(

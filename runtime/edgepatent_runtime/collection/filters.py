@@ -79,6 +79,8 @@ def where(filters: Filters, match: Callable[[str], str]) -> tuple[str, list[Any]
         if ids:
             conditions.append(f"patent_id {negation}IN (SELECT value FROM json_each(?))")
             parameters.append(msgspec.json.encode(ids).decode())
+    if filters.titled is not None:
+        conditions.append(f"trim(ifnull(title, '')) {'<>' if filters.titled else '='} ''")
     if filters.text and filters.text.strip():
         conditions.append("id IN (SELECT rowid FROM words WHERE words MATCH ?)")
         parameters.append(match(filters.text))

@@ -88,6 +88,10 @@ class Moment:
         """Id and subclass of every patent, in the order in which they came."""
         return self._catalog.patents()
 
+    def forgiven(self, text: str) -> dict[str, list[str]]:
+        """The words of ``text`` that nothing holds, each with those that stand for it."""
+        return self._catalog.forgiven(text)
+
     def tally(
         self, fields: Sequence[str], filters: Filters
     ) -> list[tuple[tuple[str | None, ...], int]]:

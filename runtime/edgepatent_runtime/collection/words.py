@@ -36,6 +36,25 @@ def match(text: str, sql: sqlite3.Connection) -> str:
     return " AND ".join(f"({' OR '.join(map(_quoted, group))})" for group in groups) or '""'
 
 
+def forgiven(text: str, sql: sqlite3.Connection) -> dict[str, list[str]]:
+    """The words of ``text`` that nothing holds, each with those that stand for it, as written."""
+    found = {}
+    for phrase in dict.fromkeys(phrase for group in parse(text) for phrase in group):
+        meant = _known(phrase, sql)
+        if meant != [phrase]:
+            found[phrase] = sorted({_written(term, sql) for term in meant})
+    return found
+
+
+def _written(term: str, sql: sqlite3.Connection) -> str:
+    """A word as it is written somewhere: terms are stems."""
+    (word,) = sql.execute(
+        "SELECT snippet(words, -1, '', '', '', 1) FROM words WHERE words MATCH ? LIMIT 1",
+        (_quoted(term),),
+    ).fetchone()
+    return str(word).strip().lower()
+
+
 def _quoted(phrase: str) -> str:
     return '"' + phrase.replace('"', '""') + '"'
 

@@ -82,6 +82,11 @@ class Question:
         else:
             raise InputError("nothing to search for: give an image, like= or text=")
         answer = self._sure_enough(answer)
+        if request.text is not None:
+            from edgepatent_runtime.search import words
+
+            notes = (*words.told(self._forgiven), *answer.notes)
+            answer = msgspec.structs.replace(answer, notes=notes)
         now = time.perf_counter()
         timings["search"] = (now - before) * 1000
         timings["total"] = (now - started) * 1000
@@ -139,6 +144,13 @@ class Question:
         return msgspec.structs.replace(answer, hits=hits)
 
     @cached_property
+    def _forgiven(self) -> dict[str, list[str]]:
+        """Words that some store does not hold, and what it took in their place."""
+        from edgepatent_runtime.search import words
+
+        return words.forgiven(self.stores, self.request.text or "")
+
+    @cached_property
     def _balance(self) -> Floats | None:
         """What each dimension of a query counts, where kin and twins are weighed otherwise."""
         kin = self.request.kin
@@ -183,9 +195,13 @@ class Question:
         return fusion.fuse(images, texts, top=request.top)
 
     def _by_words(self, text: str, top: int) -> Answer:
-        from edgepatent_runtime.search import words
+        """By words, and where there is no title by what drawings look like."""
+        from edgepatent_runtime.search import bylook, words
 
-        return words.search_words(self.stores, text, top=top, filters=self.filters)
+        found = words.search_words(self.stores, text, top=top, filters=self.filters)
+        meant = words.corrected(text, self._forgiven)
+        looks = bylook.search_untitled(self.stores, meant, top=top, filters=self.filters)
+        return bylook.followed(found, looks, top)
 
     def _upright(self, seen: Sequence[View]) -> tuple[Floats, list[View]]:
         """Each view turned to where its best match scores highest."""

@@ -29,37 +29,28 @@ class Facets:
 
 def facets(stores: Sequence[Searchable], request: Request) -> Facets:
     """Count what a request may find, and what it might if one filter were another."""
-    filters = request.filters()
-    if not request.queries and request.like is None:
-        # Words alone rank, but only what holds them is found.
-        filters = replace(filters, text=request.text)
     kinds: Counter[tuple[str, str | None]] = Counter()
     years: Counter[int] = Counter()
     indexes = {}
-    any_kind: Filters = replace(filters, locarno=(), not_locarno=())
-    any_date: Filters = replace(filters, since=None, before=None)
-    any_owner: Filters = replace(filters, applicants=(), not_applicants=())
-    any_uspc: Filters = replace(filters, uspc=())
-    terms = {
-        "applicant": any_owner,
-        "uspc": any_uspc,
-        "uspc class": any_uspc,
-        "country": replace(filters, countries=()),
-    }
-    counted: dict[str, Counter[str]] = {field: Counter() for field in terms}
+    counted: dict[str, Counter[str]] = {field: Counter() for field in _OPEN}
+    asked = _asked(stores, request)
     for store in stores:
+        indexes[store.name] = 0
         with store.moment() as moment:
-            for (klass, subclass), count in moment.tally(("klass", "subclass"), any_kind):
-                if klass is not None:
-                    kinds[klass, subclass] += count
-            for (year,), count in moment.tally(("year",), any_date):
-                if year is not None:
-                    years[int(year)] += count
-            for field, others in terms.items():
-                for (value,), count in moment.tally((field,), others):
-                    if value is not None:
-                        counted[field][value] += count
-            indexes[store.name] = sum(count for _, count in moment.tally((), filters))
+            for filters in asked:
+                any_kind = replace(filters, locarno=(), not_locarno=())
+                for (klass, subclass), count in moment.tally(("klass", "subclass"), any_kind):
+                    if klass is not None:
+                        kinds[klass, subclass] += count
+                any_date = replace(filters, since=None, before=None)
+                for (year,), count in moment.tally(("year",), any_date):
+                    if year is not None:
+                        years[int(year)] += count
+                for field, without in _OPEN.items():
+                    for (value,), count in moment.tally((field,), without(filters)):
+                        if value is not None:
+                            counted[field][value] += count
+                indexes[store.name] += sum(count for _, count in moment.tally((), filters))
     return Facets(
         kinds=dict(sorted(kinds.items(), key=lambda one: (one[0][0], one[0][1] or ""))),
         years=dict(sorted(years.items())),
@@ -68,6 +59,42 @@ def facets(stores: Sequence[Searchable], request: Request) -> Facets:
         uspc=_frequent(counted["uspc class"] + counted["uspc"]),
         countries=_frequent(counted["country"]),
     )
+
+
+def _any_owner(filters: Filters) -> Filters:
+    return replace(filters, applicants=(), not_applicants=())
+
+
+def _any_uspc(filters: Filters) -> Filters:
+    return replace(filters, uspc=())
+
+
+def _any_country(filters: Filters) -> Filters:
+    return replace(filters, countries=())
+
+
+# What each of these is counted under: all filters but those that it is about.
+_OPEN = {
+    "applicant": _any_owner,
+    "uspc": _any_uspc,
+    "uspc class": _any_uspc,
+    "country": _any_country,
+}
+
+
+def _asked(stores: Sequence[Searchable], request: Request) -> list[Filters]:
+    """The filters of a request; where it has words alone, those of what these may find, disjoint:
+    designs that hold them, and, where the model places them, designs without a title.
+    """
+    filters = request.filters()
+    if request.queries or request.like is not None or request.text is None:
+        return [filters]
+    from edgepatent_runtime.search import bylook
+
+    holding = replace(filters, text=request.text)
+    if bylook.placed(stores, request.text)[0] is None:
+        return [holding]
+    return [replace(holding, titled=True), replace(filters, titled=False)]
 
 
 def _frequent(counts: Counter[str]) -> dict[str, int]:

@@ -17,6 +17,7 @@ def fuse(images: Answer, words: Answer, *, top: int) -> Answer:
     Where both hold a patent, its drawings and their scores are those of the image ranking.
     """
     scores: dict[str, float] = {}
+    found_by = {hit.patent_id: hit.found_by for hit in words.hits}
     hits: dict[str, Hit] = {}
     for answer in (images, words):
         for hit in answer.hits:
@@ -26,11 +27,14 @@ def fuse(images: Answer, words: Answer, *, top: int) -> Answer:
     order = sorted(hits, key=lambda number: -scores[number])[:top]
     return Answer(
         hits=[
-            msgspec.structs.replace(hits[number], rank=rank, score=scores[number])
+            msgspec.structs.replace(
+                hits[number], rank=rank, score=scores[number], found_by=found_by.get(number)
+            )
             for rank, number in enumerate(order, start=1)
         ],
         plan=f"{images.plan}+{words.plan}",
         milliseconds=images.milliseconds + words.milliseconds,
         searched=max(images.searched, words.searched),
         doubt=images.doubt,
+        notes=words.notes,
     )

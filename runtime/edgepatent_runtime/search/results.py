@@ -1,7 +1,7 @@
 """What comes of a question: patents with their drawings, complete from the moment they exist."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import msgspec
 
@@ -85,6 +85,7 @@ class Hit(Patent, frozen=True, kw_only=True):
     or a sum of reciprocal ranks where both were fused. ``probability`` is how likely it is the
     same design; None where that cannot be told (`Answer.doubt` says why). ``like`` is
     the id of a better hit that it is a near copy of, or of one family with; None for most.
+    ``found_by`` says how a search for words found it: its "words", or without any its "look".
     """
 
     rank: int
@@ -92,6 +93,7 @@ class Hit(Patent, frozen=True, kw_only=True):
     drawings: Sequence[DrawingHit]
     probability: float | None = None
     like: str | None = None
+    found_by: Literal["words", "look"] | None = None
 
     @property
     def verdict(self) -> Verdict | None:
@@ -104,7 +106,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     ``milliseconds`` is wall time; ``searched`` is how many drawings could have been found.
     ``field`` are the scores of the best patents, more than are hits; ``doubt`` is why some hits
-    have no verdict, in a line.
+    have no verdict, in a line; ``notes`` are lines on what was made of the words.
     """
 
     hits: list[Hit]
@@ -113,6 +115,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     searched: int
     field: tuple[float, ...] = ()
     doubt: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True, eq=False):

@@ -96,6 +96,12 @@ class Moment(Protocol):
         """Id and subclass of every patent, in the order in which they came."""
         ...
 
+    def forgiven(self, text: str) -> Mapping[str, Sequence[str]]:
+        """The words of ``text`` that nothing holds, each with those that `Scope.words` and filters
+        take in its place, as they are written somewhere.
+        """
+        ...
+
     def tally(
         self, fields: Sequence[str], filters: Filters
     ) -> list[tuple[tuple[str | None, ...], int]]:

@@ -1,7 +1,9 @@
 """Search by words: titles and figure descriptions."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.filters import Filters
@@ -45,8 +47,40 @@ def search_words(
                     found[known.record.patent_id] = (score, store, known, drawings)
     best = sorted(found.values(), key=lambda one: -one[0])[:top]
     hits = [
-        patent_hit(store, known, drawings, rank=rank, score=score)
+        msgspec.structs.replace(
+            patent_hit(store, known, drawings, rank=rank, score=score), found_by="words"
+        )
         for rank, (score, store, known, drawings) in enumerate(best, start=1)
     ]
     taken = (time.perf_counter() - started) * 1000
     return Answer(hits=hits, plan="words", milliseconds=taken, searched=searched)
+
+
+def forgiven(stores: Sequence[Searchable], text: str) -> dict[str, list[str]]:
+    """The words of ``text`` that some store does not hold, with those that stand for them there."""
+    found: dict[str, set[str]] = {}
+    for store in stores:
+        with store.moment() as moment:
+            for typed, meant in moment.forgiven(text).items():
+                found.setdefault(typed, set()).update(meant)
+    return {typed: sorted(meant) for typed, meant in found.items()}
+
+
+def corrected(text: str, meant: Mapping[str, Sequence[str]]) -> str:
+    """``text`` with the words that were meant in the place of those that were typed."""
+    for typed, words in meant.items():
+        text = text.replace(typed, " ".join(words))
+    return text
+
+
+def told(meant: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """What was forgiven, in a line a word."""
+    return tuple(
+        f"nothing holds '{typed}': searched for {named(words)} too"
+        for typed, words in meant.items()
+    )
+
+
+def named(words: Sequence[str]) -> str:
+    """Words in a sentence."""
+    return " and ".join(f"'{word}'" for word in words)

@@ -1,0 +1,102 @@
+"""Search by words among designs that carry no title: by what their drawings look like.
+
+The model's text side (`wording`) says where in its kin part drawings of what the words name lie;
+designs are ranked from there as from a drawing. Those with a title have been asked by it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+
+from edgepatent_runtime.filters import Filters
+from edgepatent_runtime.search import ranking
+from edgepatent_runtime.search.fusion import RRF
+from edgepatent_runtime.search.results import Answer, Hit
+from edgepatent_runtime.search.searchable import Floats, Searchable
+from edgepatent_runtime.search.words import named
+
+NONE = Answer(hits=[], plan="words", milliseconds=0.0, searched=0)
+
+
+def placed(stores: Sequence[Searchable], text: str) -> tuple[Floats | None, str | None]:
+    """Where in the embedding [D], of unit length, drawings of what ``text`` names lie.
+
+    None where no model of the stores can tell; then, or where it knew only some of the words, also
+    why, in a line. Stores of one model may bring copies with and without a text side.
+    """
+    told = ((one.info, one.wording) for one in (store.bundle for store in stores))
+    info, wording = next((pair for pair in told if pair[1] is not None), (None, None))
+    if info is None or wording is None:
+        return None, (
+            "designs without a title were not searched: the model of the index places no words "
+            "(edgepatent bundle words)"
+        )
+    found = wording.place(text)
+    unknown = named(found.unknown)
+    if found.direction is None:
+        return None, (
+            "designs without a title were not searched: the model has no idea what "
+            f"{unknown or repr(text)} looks like"
+        )
+    direction = np.zeros(info.dimensions, np.float32)
+    direction[info.kin] = found.direction
+    return direction, f"the model does not know {unknown}: other words decide" if unknown else None
+
+
+def search_untitled(
+    stores: Sequence[Searchable], text: str, *, top: int, filters: Filters
+) -> Answer:
+    """The ``top`` designs without a title whose drawings look most like what ``text`` names.
+
+    Scores are sums of reciprocal ranks; drawings, best first, have none. ``notes`` say why nothing
+    was ranked so, or which words were unknown; nothing at all where every design has a title.
+    """
+    untitled = replace(filters, titled=False)
+    if not any(_holds(store, untitled) for store in stores):
+        return NONE
+    direction, note = placed(stores, text)
+    notes = (note,) if note else ()
+    if direction is None:
+        return msgspec.structs.replace(NONE, notes=notes)
+    # The signs of dimensions, and the graph, know the model's own weights only.
+    found = ranking.search(stores, direction[None], top=top, filters=untitled, plan="exact")
+    hits = [
+        msgspec.structs.replace(
+            hit,
+            found_by="look",
+            drawings=[msgspec.structs.replace(one, score=float("nan")) for one in hit.drawings],
+        )
+        for hit in found.hits
+    ]
+    return msgspec.structs.replace(found, hits=_ranked(hits, top), plan="look", notes=notes)
+
+
+def followed(words: Answer, looks: Answer, top: int) -> Answer:
+    """What words found, then what was found by its look; each design once."""
+    notes = (*words.notes, *looks.notes)
+    if not looks.hits:
+        return msgspec.structs.replace(words, notes=notes)
+    held = {hit.patent_id for hit in words.hits}
+    rest = [hit for hit in looks.hits if hit.patent_id not in held]
+    return Answer(
+        hits=_ranked([*words.hits, *rest], top),
+        plan=f"{words.plan}+{looks.plan}",
+        milliseconds=words.milliseconds + looks.milliseconds,
+        searched=max(words.searched, looks.searched),
+        notes=notes,
+    )
+
+
+def _holds(store: Searchable, filters: Filters) -> bool:
+    with store.moment() as moment:
+        return moment.scope(filters).size > 0
+
+
+def _ranked(hits: Sequence[Hit], top: int) -> list[Hit]:
+    """Hits whose scores say their ranks and nothing else."""
+    return [
+        msgspec.structs.replace(hit, rank=rank, score=1 / (RRF + rank))
+        for rank, hit in enumerate(hits[:top], start=1)
+    ]

@@ -1,0 +1,66 @@
+"""``edgepatent bundle words``: the real command, and a search for words with what it makes."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from stored import draw
+from wordings import titles
+
+from edgepatent_runtime.bundle import WORDS, Bundle
+
+
+@pytest.fixture
+def drawings(tmp_path: Path) -> Path:
+    folder = tmp_path / "drawings"
+    rows = []
+    for number, title in enumerate(titles()):
+        draw(folder / f"{number}.png", number // 8)
+        rows.append({"file_name": f"{number}.png", "patent_id": f"P{number}", "title": title})
+    with (folder / "metadata.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+def test_a_bundle_learns_words_and_finds_drawings_without_a_title(
+    edgepatent, tiny_bundle: Bundle, drawings: Path, tmp_path: Path
+) -> None:
+    made = tmp_path / "made"
+    arguments = ("bundle", "words", tiny_bundle.folder, "--data", drawings)
+    told = edgepatent(*arguments, "--out", made).stdout
+    assert "64 titles of 64 drawings" in told
+    bundle = Bundle(made)
+    bundle.verify()
+    assert bundle.info.space == tiny_bundle.info.space
+    edgepatent(*arguments, "--out", tmp_path / "again")
+    assert Bundle(tmp_path / "again").read(WORDS) == bundle.read(WORDS)
+    refused = edgepatent(*arguments, "--out", made, status=1)
+    assert "exists already" in refused.stderr
+    # The same drawings without a title.
+    (drawings / "metadata.csv").unlink()
+    index = tmp_path / "index"
+    edgepatent("index", "add", drawings, "--index", index, "--model", made)
+    shown = edgepatent("search", "--index", index, "--text", "striped guitar")
+    assert "its look" in shown.stdout
+    found = json.loads(
+        edgepatent("search", "--index", index, "--text", "quarzy guitar", "--json").stdout
+    )
+    assert {hit["found_by"] for hit in found["hits"]} == {"look"}
+    assert found["notes"] == ["the model does not know 'quarzy': other words decide"]
+    assert {drawing["score"] for hit in found["hits"] for drawing in hit["drawings"]} == {None}
+
+
+def test_too_few_titles_are_refused_in_one_line(
+    edgepatent, tiny_bundle: Bundle, drawings: Path, tmp_path: Path
+) -> None:
+    lines = (drawings / "metadata.csv").read_text().splitlines()[:9]
+    (drawings / "metadata.csv").write_text("\n".join(lines) + "\n")
+    refused = edgepatent(
+        "bundle", "words", tiny_bundle.folder, "--data", drawings, "--out", tmp_path / "made",
+        status=1,
+    )  # fmt: skip
+    assert "8 titles are too few" in refused.stderr.splitlines()[-1]
+    assert not (tmp_path / "made").exists()
