@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from edgepatent_runtime.bundle import Bundle, BundleInfo, write_info
 from edgepatent_runtime.collection import Collection
-from edgepatent_runtime.collection.graph import GRAPH_CANDIDATES, choose_leading, held
+from edgepatent_runtime.collection.graph import SAMPLE_CANDIDATES, choose_leading, held
 from edgepatent_runtime.collection.nearest import Reach, nearest
 from edgepatent_runtime.record import ImageRef, Record
 from edgepatent_runtime.search import ranking
@@ -122,8 +122,8 @@ def describe(embeddings: Floats, patents: npt.NDArray[Any]) -> list[str]:
         f"{np.median(ranked[:, 0]):.2f} / {np.median(ranked[:, 9]):.2f}",
         f"{variance[:64].sum() / variance.sum():.2f}",
         f"{intrinsic(20):.0f} / {intrinsic(100):.0f}",
-        f"{held(embeddings, 64, GRAPH_CANDIDATES):.3f}",
-        f"{choose_leading(embeddings, GRAPH_CANDIDATES)}",
+        f"{held(embeddings, 64, SAMPLE_CANDIDATES):.3f}",
+        f"{choose_leading(embeddings, SAMPLE_CANDIDATES)}",
     ]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from edgepatent_runtime.collection import signs
 from edgepatent_runtime.collection.entries import Derived
-from edgepatent_runtime.collection.graph import GRAPH_CANDIDATES, Graph, choose_leading
+from edgepatent_runtime.collection.graph import SAMPLE_CANDIDATES, Graph, choose_leading
 from edgepatent_runtime.collection.vectors import Floats, Rows, Vectors
 from edgepatent_runtime.progress import Progress
 
@@ -85,7 +85,7 @@ def extend_graph(
         grown = Graph.load(folder / old.file, old.basis, old.rows, old.digest)
     if grown is None:
         sample = rows.read(_sample(rows.count)) @ rotation
-        dimensions = choose_leading(sample, GRAPH_CANDIDATES)
+        dimensions = choose_leading(sample, SAMPLE_CANDIDATES)
         grown = Graph.empty(dimensions, rows.count)
     lead = rotation[:, : grown.leading]
     progress("building the graph", grown.count, rows.count)

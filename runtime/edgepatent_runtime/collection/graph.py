@@ -20,8 +20,15 @@ try:
 except ImportError:  # a source package everywhere: a machine without a compiler has none
     hnswlib = None
 
-GRAPH_CANDIDATES = 200
-"""So many candidates a search asks the graph for; all of them are then scored exactly."""
+GRAPH_CANDIDATES = 500
+"""So many candidates a search asks the graph for; all of them are then scored exactly.
+
+Where nothing near is stored (a new design, most shards of several) leading dimensions order what is
+far but roughly: of the ten nearest 200 candidates held .978 in a shard of 25,000, 500 hold .993.
+"""
+
+SAMPLE_CANDIDATES = 200
+"""So many candidates must hold the nearest in a sample: fewer, since that lies less densely."""
 
 _LINKS = 16
 _EF_BUILD = 120
