@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from edgepatent_runtime import names
-from edgepatent_runtime.collection import schema, seal
+from edgepatent_runtime.collection import handles, schema, seal
 from edgepatent_runtime.collection.schema import MIGRATIONS
 from edgepatent_runtime.errors import CollectionError
 
@@ -73,9 +73,14 @@ def _never_committed(journal: Path) -> bool:
 
 def read_only(path: Path, *, alone: bool) -> sqlite3.Connection:
     """A connection that reads; ``alone`` the file as it is, without writing anything beside it."""
-    options = "immutable=1" if alone else "mode=ro"
-    uri = f"{path.absolute().as_uri()}?{options}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
+    return _connect(path, "?immutable=1" if alone else "?mode=ro", timeout=30)
+
+
+def _connect(path: Path, options: str = "", timeout: float = 5) -> sqlite3.Connection:
+    return handles.Connection(
+        path.absolute().as_uri() + options, path=path, uri=True, isolation_level=None,
+        check_same_thread=False, timeout=timeout,
+    )  # fmt: skip
 
 
 class Connection:
@@ -90,6 +95,8 @@ class Connection:
         self._held: seal.Held | None = None
         # Which catalog at rest is read as it is; None where SQLite looks out for a writer.
         self._mark: tuple[object, ...] | None = None
+        # What the file was when it was opened as it is though nobody keeps writers from it.
+        self._seen: tuple[object, ...] | None = None
         if write:
             self.sql = self._open(self._connect_writer, empty=True)
         else:
@@ -127,14 +134,14 @@ class Connection:
         return sql
 
     def _connect_writer(self) -> sqlite3.Connection:
-        uri = self.path.absolute().as_uri()
-        sql = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        sql = _connect(self.path)
         sql.execute("PRAGMA trusted_schema = OFF")
         sql.execute("PRAGMA journal_mode = WAL")
         sql.execute("PRAGMA synchronous = FULL")
         return sql
 
     def _connect_reader(self) -> sqlite3.Connection:
+        self._seen = None
         if self._held:
             sql = read_only(self.path, alone=True)
         else:
@@ -143,10 +150,12 @@ class Connection:
                 sql.execute("SELECT 1 FROM sqlite_schema").fetchone()
             except sqlite3.OperationalError:
                 sql.close()
-                # A folder that cannot be written holds no shared memory file for the log. Where
-                # there is no log either, nothing is missing from the main file.
+                # A folder that we cannot write holds no shared memory file for the log. Where
+                # there is no log either, nothing is missing from the main file; but somebody who
+                # can write may come, and nothing tells him of us: `end` looks whether he did.
                 if not self.path.is_file() or seal.has_log(self.path):
                     raise
+                self._seen = self._look()
                 sql = read_only(self.path, alone=True)
         # Nothing that a foreign catalog defines may call what has effects outside it.
         sql.execute("PRAGMA trusted_schema = OFF")
@@ -195,6 +204,8 @@ class Connection:
                 f"there is no index in {self.path.parent}: make one with "
                 "edgepatent index add SOURCE"
             )
+        if self._changed():
+            return self._written_meanwhile()
         return CollectionError(f"{self.path} cannot be used ({error})")
 
     def migrate(self) -> None:
@@ -219,10 +230,10 @@ class Connection:
         empty, until a writer brings the catalog up to date.
         Raises `CollectionError`, `sqlite3.Error`.
         """
-        self.end()
+        self._roll_back()
         before = self._mark
         self._hold()
-        if self._mark != before:
+        if self._mark != before or self._seen is not None:
             self.sql.close()
             self.sql = self._open(self._connect_reader)
         self.sql.execute("BEGIN")
@@ -230,10 +241,32 @@ class Connection:
             schema.stand_in(self.sql, self.version())
 
     def end(self) -> None:
-        """End the open transaction, if there is one, and forget what it changed."""
+        """End the open transaction, if there is one, and forget what it changed.
+
+        Raises `CollectionError` where a writer came meanwhile whom nothing could tell to wait.
+        """
+        asked = self.sql.in_transaction
+        self._roll_back()
+        if asked and self._changed():
+            raise self._written_meanwhile()
+
+    def _roll_back(self) -> None:
         if self.sql.in_transaction:
             self.sql.execute("ROLLBACK")
         self._release()
+
+    def _changed(self) -> bool:
+        return self._seen is not None and self._look() != self._seen
+
+    def _look(self) -> tuple[object, ...]:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return ()
+        return status.st_ino, status.st_size, status.st_mtime_ns, seal.has_log(self.path)
+
+    def _written_meanwhile(self) -> CollectionError:
+        return CollectionError(f"{self.path.parent} was written while it was read: ask again")
 
     def _hold(self) -> None:
         self._held = seal.hold(self.path)

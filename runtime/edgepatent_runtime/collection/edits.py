@@ -2,8 +2,9 @@
 
 import os
 import sqlite3
+import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from edgepatent_runtime.collection.connection import NAME, read_only
 from edgepatent_runtime.collection.entries import Derived, File, State, Words, image_of, part_of
 from edgepatent_runtime.collection.patents import PatentEdits
 from edgepatent_runtime.collection.vectors import Floats, Rows
+from edgepatent_runtime.errors import CollectionError
 from edgepatent_runtime.record import Record
 
 
@@ -29,15 +31,39 @@ class Model:
     rotation: Floats
 
 
+# A log of so many pages is moved into the file.
+_PAGES = 1000
+
+
+def _watcher(path: Path) -> sqlite3.Connection:
+    """A connection to a catalog that only reads. Raises `CollectionError`."""
+    try:
+        watcher = read_only(path, alone=False)
+        watcher.execute("SELECT 1 FROM sqlite_schema").fetchone()
+    except sqlite3.Error as error:
+        raise CollectionError(f"{path} cannot be used ({error})") from error
+    return watcher
+
+
+def _leave(*connections: sqlite3.Connection | None) -> None:
+    for connection in connections:
+        if connection is not None:
+            connection.close()
+
+
 class Edits(PatentEdits):
     """The writer's connection to the catalog."""
 
     def __init__(self, folder: Path, *, name: str = NAME) -> None:
+        self._alone = seal.released(folder / name)
+        # While somebody reads the file as it is, the last to let go of it has to be one that cannot
+        # write: the last that can moves the log into the file, even where nobody closes it.
+        self._last = None if self._alone else _watcher(folder / name)
         super().__init__(folder, name=name)
+        self._left = weakref.finalize(self, _leave, self.sql, self._last)
         # 64 MB: content digests go into their index in random order, and it should stay in memory.
         self.sql.execute("PRAGMA cache_size = -65536")
-        self.sql.execute("PRAGMA wal_autocheckpoint = 0")
-        self._alone = False
+        self.sql.execute(f"PRAGMA wal_autocheckpoint = {_PAGES if self._alone else 0}")
 
     @contextmanager
     def failures(self) -> Iterator[None]:
@@ -72,7 +98,9 @@ class Edits(PatentEdits):
         """
         if not self._alone and seal.released(self.path):
             self._alone = True
-            self.sql.execute("PRAGMA wal_autocheckpoint = 1000")
+            if self._last is not None:
+                self._last.close()
+            self.sql.execute(f"PRAGMA wal_autocheckpoint = {_PAGES}")
         return self._alone
 
     def checkpoint(self) -> bool:
@@ -86,14 +114,8 @@ class Edits(PatentEdits):
 
     def close(self) -> None:
         """Close; the last connection moves the log into the file, but only where that may be."""
-        if self._alone or seal.released(self.path):
-            super().close()
-            return
-        # One that can only read and stays a moment longer: it is the last, and leaves the log.
-        with closing(read_only(self.path, alone=False)) as last:
-            with suppress(sqlite3.Error):
-                last.execute("SELECT 1 FROM sqlite_schema").fetchone()
-            super().close()
+        self._left()
+        super().close()
 
     # -- state
 

@@ -12,7 +12,6 @@ who still hold it are done (`released`): what it commits meanwhile is in the log
 
 import errno
 import fcntl
-import hashlib
 import os
 import zlib
 from contextlib import suppress
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edgepatent_runtime import faults, whole
+from edgepatent_runtime.collection import handles
 
 SEAL = "catalog.sha256"
 LIFTED = "catalog.sha256.lifted"
@@ -66,7 +66,7 @@ def has_log(catalog: Path) -> bool:
 
 def put(catalog: Path, generation: int) -> None:
     """Seal the catalog, whose log must have been checkpointed. Raises `OSError`."""
-    line = f"{generation} {_digest(catalog)}"
+    line = f"{generation} {handles.digest(catalog)}"
     whole.write(catalog.with_name(SEAL), f"{line} {zlib.crc32(line.encode())}\n".encode())
     faults.point("seal.put")
 
@@ -101,14 +101,9 @@ def broken(catalog: Path, generation: int) -> bool:
     seal = _read(catalog)
     if seal is None or seal[0] != generation:
         return False
-    changed = _digest(catalog) != seal[1]
+    changed = handles.digest(catalog) != seal[1]
     # A writer that came meanwhile has lifted it.
     return changed and _read(catalog) == seal
-
-
-def _digest(catalog: Path) -> str:
-    with catalog.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(catalog: Path) -> tuple[int, str] | None:
