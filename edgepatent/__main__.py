@@ -1,8 +1,12 @@
 """``edgepatent`` and ``python -m edgepatent``."""
 
+import atexit
+import gc
 import os
 import sys
+import threading
 from contextlib import suppress
+from typing import NoReturn
 
 from edgepatent.cli import run
 
@@ -14,6 +18,9 @@ def main() -> None:
         if 2 not in closed:
             os.write(2, b"edgepatent: standard output is closed: send it to /dev/null\n")
         sys.exit(1)
+    # Imports make many objects and hardly any garbage: 700 of them, the threshold of Python 3.11,
+    # had it looked for ninety times in a cold search, 19 ms.
+    gc.set_threshold(10_000)
     status = run()
     try:
         sys.stdout.flush()
@@ -22,7 +29,21 @@ def main() -> None:
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         status = 1
-    sys.exit(status)
+    _leave(status)
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process as it is: to take it apart, object by object, is 80 ms of a cold search.
+
+    What asked to be told of the end (the process that reads foreign files, among others) is told.
+    """
+    if threading.active_count() > 1:
+        # Somebody is still at work; Python waits for them.
+        sys.exit(status)
+    with suppress(OSError):
+        sys.stderr.flush()
+    atexit._run_exitfuncs()
+    os._exit(status)
 
 
 def _open_what_is_closed() -> list[int]:

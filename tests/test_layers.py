@@ -30,6 +30,7 @@ ROOMS = (
         "record",
         "arrays",
         "ordered",
+        "prepared",
         "onnx_rules",
         "faults",
         "parties",

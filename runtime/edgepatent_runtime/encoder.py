@@ -2,7 +2,9 @@
 
 import os
 from base64 import b85decode
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 # onnxruntime's Linux wheels since 1.29 send usage events unless this is set BEFORE the import;
 # switching telemetry off afterwards comes too late (a device id is written, a host resolved).
@@ -13,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from edgepatent_runtime import onnx_rules
+from edgepatent_runtime import onnx_rules, prepared
 from edgepatent_runtime.bundle import MODEL, Bundle
 from edgepatent_runtime.errors import BundleError, InputError
 
@@ -29,13 +31,54 @@ _PROBE = (
 
 
 def open_session(
-    model: bytes, *, threads: int = 1, overflows: bool = True
+    model: bytes, *, threads: int = 1, overflows: bool = True, keep: Path | None = None
 ) -> onnxruntime.InferenceSession:
     """An onnxruntime session on the CPU, with the settings that every model of ours needs.
 
-    ``overflows`` is False for a model whose weights are small enough for every kernel.
+    ``overflows`` is False for a model whose weights are small enough for every kernel; ``keep``
+    is where the optimised graph is written.
     Raises what onnxruntime raises for a model that it cannot run.
     """
+    options = _options(threads)
+    if keep is not None:
+        options.optimized_model_filepath = str(keep)
+    if overflows and saturates():
+        # Exact kernels, slower. Without them one INT8 file gave a cosine of .69 to its own
+        # answers on another processor. Not for all: where nothing saturates they only cost
+        # time (13 ms became 30 on a processor with VNNI).
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def open_kept(
+    model: bytes, digest: str, *, threads: int = 1, overflows: bool = True, ours: bool = False
+) -> onnxruntime.InferenceSession:
+    """The session of `open_session`, from the graph that an earlier one kept, where there is one.
+
+    ``digest`` is the SHA-256 of ``model``; one that is ``ours``, part of the program, is not looked
+    through. Raises `ValueError` for one that breaks `onnx_rules`, and what onnxruntime raises for
+    one that it cannot run.
+    """
+    kept = prepared.Kept(digest, onnxruntime.__version__, str(overflows))
+    graph = kept.find()
+    if graph is not None:
+        options = _options(threads)
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        try:
+            return onnxruntime.InferenceSession(
+                str(graph), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception:  # noqa: BLE001 -- whatever is wrong with it, the model is at hand
+            with suppress(OSError):
+                graph.unlink()
+    if not ours:
+        onnx_rules.require(model)
+    return kept.make(
+        lambda keep: open_session(model, threads=threads, overflows=overflows, keep=keep)
+    )
+
+
+def _options(threads: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -44,12 +87,7 @@ def open_session(
     options.add_session_config_entry("session.load_model_format", "ONNX")
     # Spinning threads would take the cores from the graph search and from other callers.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if overflows and saturates():
-        # Exact kernels, slower. Without them one INT8 file gave a cosine of .69 to its own
-        # answers on another processor. Not for all: where nothing saturates they only cost
-        # time (13 ms became 30 on a processor with VNNI).
-        options.add_session_config_entry("session.x64quantprecision", "1")
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return options
 
 
 @cache
@@ -82,14 +120,14 @@ class Encoder:
     def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
         self.bundle = bundle
         model = bundle.read(MODEL)
+        # Weights of 7 bits cannot overflow anywhere.
+        overflows = bundle.info.target != "x86"
         try:
-            onnx_rules.require(model)
+            self._session = open_kept(
+                model, bundle.info.files[MODEL], threads=threads, overflows=overflows
+            )
         except ValueError as error:
             raise BundleError(f"{bundle.folder}: its model is refused: {error}") from error
-        try:
-            # Weights of 7 bits cannot overflow anywhere.
-            overflows = bundle.info.target != "x86"
-            self._session = open_session(model, threads=threads, overflows=overflows)
         except Exception as error:
             raise BundleError(
                 f"{bundle.folder}: onnxruntime cannot load its model: {error}"

@@ -7,6 +7,7 @@ from PIL import Image
 from edgepatent_runtime.errors import DrawingError
 
 Page = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
 Box = tuple[int, int, int, int]
 
 # White around the ink, as a share of the finished drawing, on each side.
@@ -53,20 +54,16 @@ def normalise(gray: Page, size: int) -> Page:
     # A strip thinner than a cell is not filled up to one: of 1 × 8,000,000 pixels, that is 140 GB.
     down, across = (cell if length >= cell else 1 for length in part.shape)
     ink = 255 - _reduced(part, down, across).astype(np.float32)
-    rows = _area_weights(part.shape[0] / down, size, side / down)
-    columns = _area_weights(part.shape[1] / across, size, side / across)
-    drawn = rows @ ink @ columns.T
-    out: Page = (255.5 - drawn).clip(0, 255).astype(np.uint8)
-    return out
+    return _drawn(
+        ink, (part.shape[0] / down, part.shape[1] / across), size, side / down, side / across
+    )
 
 
 def beside(drawn: Page) -> Page:
     """A normalised drawing [S, S] as small in its frame as a figure is beside others on a sheet."""
     size = len(drawn)
-    weights = _area_weights(size, size, size / BESIDE)
     ink = 255 - drawn.astype(np.float32)
-    out: Page = (255.5 - weights @ ink @ weights.T).clip(0, 255).astype(np.uint8)
-    return out
+    return _drawn(ink, (size, size), size, size / BESIDE, size / BESIDE)
 
 
 def _reduced(part: Page, down: int, across: int) -> Page:
@@ -81,17 +78,34 @@ def _reduced(part: Page, down: int, across: int) -> Page:
     return np.asarray(Image.fromarray(whole).reduce((across, down)))
 
 
-def _area_weights(length: float, size: int, side: float) -> npt.NDArray[np.float32]:
-    """[size, ceil(length)]: the share of each target pixel that each source pixel covers.
+def _drawn(ink: Floats, lengths: tuple[float, float], size: int, high: float, wide: float) -> Page:
+    """Ink [H, W], of which ``lengths`` count, in the middle of a drawing [size, size].
 
-    The source, ``length`` pixels long, lies in the middle of a target of ``side`` source pixels;
-    outside is nothing.
+    The drawing is ``high`` pixels of ink high and ``wide`` of them wide.
+    """
+    averaged = _averaged(ink, lengths[0], size, high)
+    averaged = _averaged(np.ascontiguousarray(averaged.T), lengths[1], size, wide).T
+    out: Page = (255.5 - averaged).clip(0, 255).astype(np.uint8)
+    return out
+
+
+def _averaged(ink: Floats, length: float, size: int, side: float) -> Floats:
+    """[size, W]: rows of ink [ceil(length), W] by the share of each target row that they cover.
+
+    The source, ``length`` rows long, lies in the middle of a target of ``side`` source rows;
+    outside is nothing. A target row is the sum of the few source rows below it: a product with the
+    matrix of all shares, most of them 0, takes twice as long here, and more on a small board.
     """
     edges = np.arange(size + 1) * (side / size) - (side - length) / 2
-    source = np.arange(np.ceil(length))
-    overlap = np.minimum(edges[1:, None], source + 1) - np.maximum(edges[:-1, None], source)
-    weights: npt.NDArray[np.float32] = (overlap.clip(0) * (size / side)).astype(np.float32)
-    return weights
+    last = int(np.ceil(length)) - 1
+    first = np.floor(edges[:-1]).clip(0, last).astype(np.int64)
+    out = np.zeros((size, ink.shape[1]), np.float32)
+    for step in range(int(np.ceil(side / size)) + 1):
+        at = first + step
+        overlap = np.minimum(edges[1:], at + 1) - np.maximum(edges[:-1], at)
+        shares = np.where(at > last, 0, overlap.clip(0) * (size / side)).astype(np.float32)
+        out += shares[:, None] * ink[np.minimum(at, last)]
+    return out
 
 
 def ink_box(gray: Page) -> Box:

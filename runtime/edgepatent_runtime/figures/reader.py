@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edgepatent_runtime import bundle
+
 if TYPE_CHECKING:
     import onnxruntime
 
@@ -73,6 +75,7 @@ def _decoded(odds: npt.NDArray[np.float32]) -> Reading:
 @cache
 def _session() -> "onnxruntime.InferenceSession":
     # Only here: a page without rows of letters needs no network.
-    from edgepatent_runtime.encoder import open_session
+    from edgepatent_runtime.encoder import open_kept
 
-    return open_session(_MODEL.read_bytes())
+    model = _MODEL.read_bytes()
+    return open_kept(model, bundle.digest(model), ours=True)
