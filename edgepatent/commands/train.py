@@ -52,9 +52,11 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(min=0), help="The seed, instead of the recipe's.")
 @click.option(
     "--weights",
+    multiple=True,
     metavar="FILE|RUN|BUNDLE|timm",
     help="Initial weights of the backbone: a safetensors file, an earlier run, a bundle or the "
-    "word starter (read back: needs the export extra), or timm to download the pretrained ones.",
+    "word starter (read back: needs the export extra), or timm to download the pretrained ones. "
+    "Of several runs the mean is taken.",
 )
 @click.option(
     "--teacher",
@@ -88,7 +90,7 @@ def command(
     loss: str | None,
     epochs: int | None,
     seed: int | None,
-    weights: str | None,
+    weights: tuple[str, ...],
     teachers: tuple[str, ...],
     sweep_file: Path | None,
     resume: bool,
@@ -120,18 +122,18 @@ def command(
         recipe = load_recipe(recipe_name)
     else:
         recipe = begun.base if begun else Run.open(out).recipe
-    folded = weights == "starter" or bool(weights and (Path(weights) / "bundle.json").is_file())
+    folded = [w for w in weights if w == "starter" or (Path(w) / "bundle.json").is_file()]
     recipe = override(
         recipe,
         loss=loss,
         epochs=epochs,
         seed=seed,
-        weights=_read_back(weights) if weights and folded else weights,
+        weights=[_read_back(w) if w in folded else w for w in weights],
         teachers=teachers,
     )
     if folded and recipe.optimizer.epochs and not recipe.optimizer.freeze_bn:
         raise RecipeError(
-            f"the BatchNorm of {weights} is folded away: the recipe must set "
+            f"the BatchNorm of {folded[0]} is folded away: the recipe must set "
             "optimizer.freeze_bn = true"
         )
     specs = list(sources) or (begun.sources if begun else Run.open(out).data.sources)

@@ -46,7 +46,7 @@ from edgepatent_runtime.errors import ExportError
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Skipped
 from edgepatent_train.model import UnitParts
-from edgepatent_train.run import Run
+from edgepatent_train.run import Run, before
 
 TOOLS = ("edgepatent-export", "torch", "timm", "onnx", "onnxruntime", "optimum")
 
@@ -278,7 +278,7 @@ def _training(told: dict[str, Any]) -> dict[str, Any]:
     """What a bundle says of how its model was trained: no paths of the machine that did it."""
     licences = {named(source): terms for source, terms in told.get("licences", {}).items()}
     told = told | {"sources": [named(source) for source in told["sources"]], "licences": licences}
-    return told | {"earlier": _training(told["earlier"]) if told["earlier"] else {}}
+    return told | {"earlier": [_training(each) for each in before(told)]}
 
 
 @contextmanager

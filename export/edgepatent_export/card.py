@@ -8,6 +8,7 @@ from typing import Any
 from edgepatent_export.certify import Certificate, Side
 from edgepatent_export.drawings import HELD_OUT
 from edgepatent_runtime.bundle import BundleInfo
+from edgepatent_train.run import before
 
 # Licences of the weights that timm publishes for the backbones in our recipes.
 WEIGHTS_LICENCE = "Apache-2.0 as timm publishes them (see the backbone's own card)"
@@ -53,12 +54,15 @@ def _head(info: BundleInfo) -> str:
 
 
 def _training(info: BundleInfo) -> str:
-    training, earlier = info.training, info.training.get("earlier")
+    training, earlier = info.training, before(info.training)
     text = _told(training)
     if training.get("steps") == 0:
         text += " Only the last linear layer was fitted on them."
     if earlier:
-        text += f" The backbone comes from an earlier run: {_told(earlier)}"
+        comes = "comes from an earlier run"
+        if len(earlier) > 1:
+            comes = f"is the mean of those of {len(earlier)} earlier runs"
+        text += f" The backbone {comes}: {' '.join(dict.fromkeys(map(_told, earlier)))}"
     elif training.get("steps") == 0:
         text += " The backbone keeps its initial weights."
     return f"## Training\n\n{_wrapped(text)}"
@@ -79,12 +83,13 @@ def _data(info: BundleInfo, certificate: Certificate | None) -> str:
     """Every source once: what it was used for, and its terms where it went into the model."""
     used: dict[str, list[str]] = {}
     terms: dict[str, str] = {}
-    training, what = info.training, "training"
-    while training:
-        for source, times in Counter(training.get("sources", [])).items():
+    runs, what = [info.training], "training"
+    while runs:
+        for source, times in Counter(s for run in runs for s in run.get("sources", [])).items():
             used.setdefault(source, []).append(what + (f" ({times} times)" if times > 1 else ""))
-        terms |= _terms(training)
-        training, what = training.get("earlier") or {}, "training of the backbone"
+        for run in runs:
+            terms |= _terms(run)
+        runs, what = [each for run in runs for each in before(run)], "training of the backbone"
     if certificate:
         for source in certificate.calibration.get("sources", []):
             used.setdefault(source, []).append("calibration")
@@ -188,8 +193,8 @@ infringement."""
 
 def _licences(info: BundleInfo) -> str:
     training = info.training
-    while training.get("earlier"):
-        training = training["earlier"]
+    while runs := before(training):
+        training = runs[0]  # what is averaged has begun alike
     began = training.get("weights", "")
     weights = f"They began as `{began or info.backbone}`: {WEIGHTS_LICENCE}."
     if began == "random":

@@ -47,6 +47,23 @@ def test_terms_are_those_of_the_drawings_that_were_used() -> None:
     assert "Apache-2.0 as timm" not in text
 
 
+def test_a_mean_of_runs_names_the_drawings_of_each() -> None:
+    info = Bundle.starter().info
+    runs = [
+        {"sources": [f"synthetic:seed={s}"], "drawings": 10 * s, "patents": s, "steps": 4,
+         "loss": "supcon", "weights": "lite0.safetensors"}
+        for s in (1, 2)
+    ]  # fmt: skip
+    training = {"sources": ["plain"], "drawings": 3, "patents": 1, "steps": 0, "earlier": runs}
+    text = model_card(msgspec.structs.replace(info, training=training), None)
+    words = " ".join(text.split())
+    assert "is the mean of those of 2 earlier runs: 10 drawings of 1 designs" in words
+    assert "20 drawings of 2 designs; 4 steps with the loss supcon" in words
+    for s in (1, 2):
+        assert f"| `synthetic:seed={s}` | training of the backbone | not recorded" in text
+    assert "They began as `lite0.safetensors`" in words
+
+
 def test_a_refusal_and_what_stayed_in_float_are_told() -> None:
     side = Side({}, Latency(2.0, 3.0), 1000)
     certificate = Certificate(

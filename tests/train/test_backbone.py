@@ -187,6 +187,29 @@ def test_a_run_gives_its_backbone_to_the_next_at_another_size(tmp_path: Path) ->
     assert torch.equal(earlier.backbone(x), later.backbone(x))
 
 
+def test_several_runs_give_the_mean_of_their_backbones(tmp_path: Path) -> None:
+    states = []
+    for seed in range(3):
+        model = build_model(Recipe(ModelRecipe("test_efficientnet", size=64), seed=seed))
+        (tmp_path / str(seed)).mkdir()
+        save_weights(tmp_path / str(seed) / "model.safetensors", model.state_dict())
+        states.append(model.backbone.state_dict())
+    runs = tuple(str(tmp_path / str(seed)) for seed in range(3))
+    mean = build_backbone(ModelRecipe("test_efficientnet", size=64, weights=runs)).state_dict()
+    for name, value in mean.items():
+        if value.is_floating_point():
+            each = torch.stack([state[name] for state in states])
+            assert torch.allclose(value, each.mean(0), atol=1e-6), name
+    # Three random networks differ, or the mean would say nothing.
+    assert not torch.allclose(states[0]["conv_stem.weight"], mean["conv_stem.weight"], atol=1e-3)
+
+
+def test_only_runs_are_averaged(tmp_path: Path) -> None:
+    weights = (str(tmp_path), str(tmp_path / "w.safetensors"))
+    with pytest.raises(RecipeError, match="only runs can be averaged"):
+        build_backbone(ModelRecipe("test_efficientnet", size=64, weights=weights))
+
+
 def test_a_folder_that_is_no_run_gives_no_weights(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"model\.safetensors cannot be read"):
         build_backbone(ModelRecipe("test_efficientnet", size=64, weights=str(tmp_path)))

@@ -84,8 +84,9 @@ def test_a_name_that_does_not_exist_suggests_the_nearest() -> None:
 
 def test_overrides_leave_the_rest_alone() -> None:
     recipe = parse_recipe({"model": {"backbone": "x"}, "loss": {"tau": 0.3}}, "test")
-    changed = override(recipe, loss="supcon", epochs=0, seed=7, weights="w.safetensors")
+    changed = override(recipe, loss="supcon", epochs=0, seed=7, weights=["w.safetensors"])
     assert (changed.loss.name, changed.loss.tau) == ("supcon", 0.3)
     assert (changed.optimizer.epochs, changed.seed) == (0, 7)
     assert changed.model.weights == "w.safetensors"
+    assert override(recipe, weights=["a", "b"]).model.origins == ("a", "b")
     assert override(recipe) == recipe

@@ -69,10 +69,26 @@ def test_a_run_knows_the_run_that_its_backbone_comes_from(
     first = train(tiny(), records(folder), tmp_path / "first", sources=["here"])
     recipe = tiny(model={"weights": str(first.folder)}, optimizer={"epochs": 0})
     second = train(recipe, records(folder), tmp_path / "second", sources=["there"])
-    assert second.told()["earlier"] == first.told()
+    assert second.told()["earlier"] == [first.told()]
     assert (second.told()["steps"], first.told()["steps"]) == (0, 6)
     taken, given = second.model().state_dict(), first.model().state_dict()
     assert all(torch.equal(taken[k], given[k]) for k in given if k.startswith("backbone."))
+
+
+def test_a_mean_of_runs_has_seen_what_each_of_them_has(
+    designs: Designs, tiny: Tiny, tmp_path: Path
+) -> None:
+    every = records(designs())
+    thirds = [every[i * len(every) // 3 : (i + 1) * len(every) // 3] for i in range(3)]
+    begun = [
+        train(tiny(seed=i), thirds[i], tmp_path / str(i), sources=[f"set {i}"]) for i in (0, 1)
+    ]
+    recipe = tiny(model={"weights": [str(run.folder) for run in begun]}, optimizer={"epochs": 0})
+    told = (mean := train(recipe, thirds[2], tmp_path / "mean")).told()
+    assert told["weights"] == "0, 1"
+    assert [each["sources"] for each in told["earlier"]] == [["set 0"], ["set 1"]]
+    seen, first, second = (set(run.seen().hashes[32]) for run in (mean, *begun))  # type: ignore[union-attr]
+    assert first | second < seen
 
 
 def test_training_lowers_the_loss(designs: Designs, tiny: Tiny, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def build_backbone(recipe: ModelRecipe) -> nn.Module:
         hint = f"did you mean {close[0]}?" if close else "see timm.list_models()"
         raise RecipeError(f"timm has no model {name!r}: {hint}")
     # An earlier run's network has one channel already; pretrained ones look at RGB.
-    earlier = earlier_run(recipe)
+    earlier = earlier_runs(recipe)
     channels = 3 if recipe.weights and not earlier else 1
     backbone = _create(recipe, channels)
     if recipe.pool != "native":
@@ -51,7 +51,7 @@ def build_backbone(recipe: ModelRecipe) -> nn.Module:
         except (RuntimeError, AssertionError, ValueError) as error:
             raise _impossible(recipe, error) from error
     if recipe.weights and not earlier and recipe.weights != "timm":
-        _load(backbone, Path(recipe.weights))
+        _load(backbone, Path(recipe.origins[0]))
     if channels == 3:
         fold_to_paper_zero(backbone)
     else:
@@ -61,14 +61,21 @@ def build_backbone(recipe: ModelRecipe) -> nn.Module:
     if not recipe.squeeze_excite:
         replace(backbone, (SqueezeExcite, timm.layers.SEModule), nn.Identity)
     if earlier:
-        _load(backbone, earlier / WEIGHTS, "backbone.")
+        _load_mean(backbone, earlier)
     return backbone
 
 
-def earlier_run(recipe: ModelRecipe) -> Path | None:
-    """The folder of the run that ``recipe.weights`` names; None where it names none."""
-    folder = Path(recipe.weights)
-    return folder if recipe.weights and folder.is_dir() else None
+def earlier_runs(recipe: ModelRecipe) -> list[Path]:
+    """The folders of the runs that ``recipe.weights`` names; none where it names none.
+
+    Raises `RecipeError` for several origins that are not all runs.
+    """
+    folders = [Path(origin) for origin in recipe.origins]
+    runs = [folder for folder in folders if folder.is_dir()]
+    if runs != folders and len(folders) > 1:
+        other = next(folder for folder in folders if not folder.is_dir())
+        raise RecipeError(f"model.weights: only runs can be averaged, and {other} is none")
+    return runs
 
 
 def _create(recipe: ModelRecipe, channels: int) -> nn.Module:
@@ -125,6 +132,18 @@ def _load(backbone: nn.Module, file: Path, prefix: str = "") -> None:
             "of this name"
         )
     backbone.load_state_dict({k: v for k, v in weights.items() if k in own}, strict=False)
+
+
+def _load_mean(backbone: nn.Module, runs: Sequence[Path]) -> None:
+    """Load the mean of the backbones of some runs (Wortsman et al. 2022, uniform soup)."""
+    total: dict[str, Tensor] = {}
+    for run in runs:
+        _load(backbone, run / WEIGHTS, "backbone.")
+        for name, value in backbone.state_dict().items():
+            total[name] = total.get(name, torch.zeros_like(value)) + value
+    # A count of batches is whole and stays so; nothing hangs on it.
+    mean = {k: v / len(runs) if v.is_floating_point() else v // len(runs) for k, v in total.items()}
+    backbone.load_state_dict(mean)
 
 
 @torch.no_grad()

@@ -29,7 +29,9 @@ class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``dimensions`` those of the embedding.
 
     ``weights`` is empty (random initial weights), a safetensors file, the folder of an earlier run
-    whose backbone is taken over, or ``timm`` (download the pretrained weights of that name).
+    whose backbone is taken over, or ``timm`` (download the pretrained weights of that name). A list
+    of runs, trained from the same initial weights, gives the mean of their backbones (Wortsman et
+    al. 2022, model soups).
     ``pool`` is ``gem`` (generalised mean with exponent ``gem_p``, learned with
     ``learn_gem = true``), ``avg``, or ``native``: the backbone's own, for transformers with a class
     token or attention pooling.
@@ -46,7 +48,7 @@ class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backbone: str
     size: int = 224
     dimensions: int = 256
-    weights: str = ""
+    weights: str | tuple[str, ...] = ""
     pool: Literal["gem", "avg", "native"] = "gem"
     gem_p: float = 3.0
     taps: tuple[str, ...] = ()
@@ -56,6 +58,13 @@ class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     activation: Literal["own", "relu"] = "own"
     squeeze_excite: bool = True
     drop_path: float = 0.0
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """All that the initial weights come from; none where they are random."""
+        if isinstance(self.weights, str):
+            return (self.weights,) if self.weights else ()
+        return self.weights
 
 
 class LossRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -308,14 +317,14 @@ def override(
     loss: str | None = None,
     epochs: int | None = None,
     seed: int | None = None,
-    weights: str | None = None,
+    weights: Sequence[str] = (),
     teachers: Sequence[str] = (),
 ) -> Recipe:
     """The recipe with what the command line says instead, where it says something."""
     changes: dict[str, Any] = {
         "loss": {} if loss is None else {"name": loss},
         "optimizer": {} if epochs is None else {"epochs": epochs},
-        "model": {} if weights is None else {"weights": weights},
+        "model": {"weights": weights[0] if len(weights) == 1 else list(weights)} if weights else {},
         "distill": {"teachers": list(teachers)} if teachers else {},
     }
     if seed is not None:

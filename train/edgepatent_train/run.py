@@ -11,6 +11,7 @@ RUN/recipe.toml            every setting
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from edgepatent_runtime.seen import Seen
 from edgepatent_train.backbone import WEIGHTS
 from edgepatent_train.model import DrawingEncoder, build_model
 from edgepatent_train.outcome import Outcome, outcome
-from edgepatent_train.recipe import Recipe, parse_recipe
+from edgepatent_train.recipe import ModelRecipe, Recipe, parse_recipe
 
 RECIPE = "recipe.toml"
 DATA = "data.json"
@@ -36,7 +37,7 @@ BEST = "checkpoints/best.safetensors"
 
 class RunData(msgspec.Struct, frozen=True):
     """What a run was trained on. ``digest`` identifies records and labels, in order; ``earlier`` is
-    what the run that its backbone comes from says of itself (`Run.told`), empty without one;
+    what the runs that its backbone comes from say of themselves (`Run.told`), none without any;
     ``licences`` counts what each source says of its terms (`licences.licences`)."""
 
     sources: list[str]
@@ -44,7 +45,7 @@ class RunData(msgspec.Struct, frozen=True):
     patents: int
     held_out: list[str]
     digest: str
-    earlier: dict[str, Any] = {}
+    earlier: list[dict[str, Any]] | dict[str, Any] = []
     licences: dict[str, dict[str, int]] = {}
 
 
@@ -140,7 +141,7 @@ class Run:
             "scores": list(loss.scores),
             "seed": self.recipe.seed,
             "licences": data.licences,
-            "weights": _initial(self.recipe.model.weights),
+            "weights": _initial(self.recipe.model),
             "earlier": data.earlier,
         }
 
@@ -162,9 +163,16 @@ class Run:
         return model.eval()
 
 
-def _initial(weights: str) -> str:
+def before(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the runs that a backbone comes from say, given what its own run says (`Run.told`)."""
+    found = told.get("earlier") or []
+    # Versions that could take over one run only wrote it without a list.
+    return [found] if isinstance(found, dict) else found
+
+
+def _initial(recipe: ModelRecipe) -> str:
     """Where the backbone's initial weights came from, without folders of this machine."""
-    return Path(weights).name if weights else "random"
+    return ", ".join(Path(origin).name for origin in recipe.origins) or "random"
 
 
 def difference(old: Recipe, new: Recipe) -> str:

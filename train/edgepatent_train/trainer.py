@@ -21,7 +21,7 @@ from edgepatent_runtime.errors import TrainingError
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record, Skipped
 from edgepatent_runtime.seen import Seen, hashes
-from edgepatent_train.backbone import earlier_run
+from edgepatent_train.backbone import earlier_runs
 from edgepatent_train.checkpoint import (
     load_checkpoint,
     save_checkpoint,
@@ -255,14 +255,14 @@ class _Trainer:
         """Make the run folder; the recipe last, since it is what makes a folder a run."""
         main = self.accelerator.is_main_process
         if main:
-            earlier = earlier_run(self.recipe.model)
+            earlier = [Run.open(folder) for folder in earlier_runs(self.recipe.model)]
             data = RunData(
                 sources=sources,
                 drawings=len(self.drawings),
                 patents=len(np.unique(self.drawings.patent)),
                 held_out=sorted(self.lessons.held_patents),
                 digest=self.drawings.digest,
-                earlier=Run.open(earlier).told() if earlier else {},
+                earlier=[run.told() for run in earlier],
                 licences=licences(sources),
             )
             write_atomic(self.out / DATA, msgspec.json.encode(data))
@@ -273,8 +273,8 @@ class _Trainer:
         if main:
             write_atomic(self.out / RECIPE, dump_recipe(self.recipe).encode())
 
-    def _seen(self, earlier: Path | None) -> Seen:
-        """The drawings that the weights will come from: this run's, and those of one before it."""
+    def _seen(self, earlier: Sequence[Run]) -> Seen:
+        """The drawings that the weights will come from: this run's, and those of runs before it."""
         training = self.lessons.training
 
         def drawings() -> Iterator[npt.NDArray[np.uint8]]:
@@ -284,8 +284,10 @@ class _Trainer:
                 yield training.pixels(row)
 
         seen = Seen({self.recipe.model.size: hashes(drawings())})
-        before = Run.open(earlier).seen() if earlier else None
-        return seen.joined(before) if before else seen
+        for run in earlier:
+            before = run.seen()
+            seen = seen.joined(before) if before else seen
+        return seen
 
     def _take_up(self) -> None:
         """Go on from the last checkpoint."""
