@@ -94,8 +94,8 @@ def open_teacher(name: str) -> tuple[DrawingEncoder, int, bool]:
 def teach(names: Sequence[str], drawings: DrawingSet, progress: Progress) -> Floats:
     """The teachers' embeddings [N, T] of a drawing set, unit length.
 
-    Drawings are read again at each teacher's size. What a teacher (by the digest of its weights)
-    has said of a set of drawings is kept in the cache.
+    Drawings are read again where a teacher's size is another. What a teacher (by the digest of its
+    weights) has said of a set of drawings is kept in the cache.
     """
     parts = [_one(name, drawings, progress) for name in names]
     return np.concatenate(parts, axis=1) / np.float32(np.sqrt(len(parts)))
@@ -148,7 +148,10 @@ def _shrink(drawing: npt.NDArray[np.uint8]) -> Floats:
 
 def _one(name: str, drawings: DrawingSet, progress: Progress) -> Floats:
     model, size, whole = open_teacher(name)
-    at_size = drawing_set(drawings.records, size, Skipped(), progress)
+    # Of its own size they are there already, perhaps as a part of a larger set.
+    at_size = drawings
+    if drawings.pixels(0).shape[-1] != size:
+        at_size = drawing_set(drawings.records, size, Skipped(), progress)
     embeddings = remembered(embed_set if whole else pooled_features, model, at_size, progress)
     unit: Floats = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
     return unit
