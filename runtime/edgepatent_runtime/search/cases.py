@@ -56,9 +56,10 @@ def gather(
     patents, count = shown.patents, len(shown.patents)
     own = np.full(count, np.nan, np.float32)
     best = np.full((count, NEIGHBOURS), -np.inf, np.float32)
-    where = np.zeros((count, NEIGHBOURS), np.int64)
     if not count:
-        return Cases(best, where, own, np.zeros(0, np.int64))
+        return Cases(best, np.zeros((0, NEIGHBOURS), np.int64), own, np.zeros(0, np.int64))
+    # Where there are fewer, some row that is there: row 0 may be no drawing any more.
+    where = np.full((count, NEIGHBOURS), rows[0], np.int64)
     queries = moment.embeddings(shown.rows)
     place = np.zeros(int(rows.max()) + 1, np.int64)
     place[rows] = np.arange(len(rows))

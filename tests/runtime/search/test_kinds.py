@@ -5,6 +5,7 @@ import pytest
 
 from edgepatent_runtime.collection import Collection
 from edgepatent_runtime.errors import CollectionError
+from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.record import ImageRef, Record
 from edgepatent_runtime.search import kinds
 
@@ -106,3 +107,9 @@ def test_expected_calibration_error_by_hand():
     assert error([0.8, 0.8, 0.15, 0.15], [True, True, True, False]) == pytest.approx(
         0.5 * 0.2 + 0.5 * 0.35
     )
+
+
+def test_a_small_index_is_measured_when_its_first_drawing_is_gone(tmp_path, tiny_bundle):
+    with fill(tmp_path / "index", tiny_bundle, designs(20, spread=0.5)) as collection:
+        collection.remove(Filters(patents=("P00000",)))
+        assert kinds.measure([collection], 1).patents == 19
