@@ -101,7 +101,7 @@ fi
 # By path, never by name: what an index has under our names is somebody else's.
 # shellcheck disable=SC2086
 $pip install $offline --only-binary=:all: --find-links "$wheels" "$wheels"/edgepatent_*.whl \
-    "$(echo "$wheels"/edgepatent-*.whl)[pdf,web]" ||
+    "$(echo "$wheels"/edgepatent-*.whl)[pdf,web,sign]" ||
     fail "these wheels cannot be installed on $("$python" --version) and $(uname -m); what was installed before is as it was"
 # Of the program only: a damaged index must not stand in the way of the version that could mend it.
 EDGEPATENT_INDEX=$to/none "$to/$other/bin/edgepatent" doctor ||

@@ -32,7 +32,7 @@ def main() -> None:
     wheels.mkdir(parents=True, exist_ok=True)
     pip("wheel", "--no-deps", "--wheel-dir", wheels, *(ROOT / where for where in OURS))
     # By path, never by name: what an index has under our names is somebody else's.
-    ours = [f"{wheel}[pdf,web]" if wheel.name.startswith("edgepatent-") else wheel
+    ours = [f"{wheel}[pdf,web,sign]" if wheel.name.startswith("edgepatent-") else wheel
             for wheel in wheels.glob("edgepatent*.whl")]  # fmt: skip
     for machine in asked.machine or MACHINES:
         for python in asked.python or PYTHONS:

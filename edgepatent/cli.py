@@ -74,6 +74,7 @@ VERBS = {
     "compare": "Score every MODEL (a bundle, a run, the word starter) on the same drawings.",
     "train": "Fine-tune a backbone with the hierarchical contrastive loss.",
     "export": "Turn the training run RUN into a bundle.",
+    "update": "Bring indexes up to date by what differs: pack, apply, rollback.",
     "bundle": "Sign bundles and verify their signatures: key, sign, verify.",
 }
 

@@ -1,8 +1,9 @@
 """What the test of named kills runs in a process of its own: everything a writer does, killed.
 
-python kill_worker.py FOLDER BUNDLE OTHER once|always   prints each step and point it killed at
+python kill_worker.py FOLDER BUNDLE OTHER once|always [STEP…]   prints each step and point of a kill
 
-"once" kills at each point once, "always" whenever a step comes to one.
+"once" kills at each point once, "always" whenever a step comes to one; all steps unless some are
+named.
 Each kill happens in a fork, so that a process with all its imports costs milliseconds. ``OTHER``
 is a bundle of another space, for a rebuild.
 """
@@ -14,6 +15,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +30,11 @@ from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection, check, writer
 from edgepatent_runtime.collection.filters import Filters
 from edgepatent_runtime.encoder import Encoder
+from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.record import Skipped
 from edgepatent_runtime.sources import open_source
+from edgepatent_runtime.update.applying import apply, rollback
+from edgepatent_runtime.update.making import make
 
 DESIGNS, VIEWS = 40, 3
 RECORDS = records_of_designs(DESIGNS, VIEWS)
@@ -140,6 +145,37 @@ def steps(
         drawn(source)
         filled(index)
 
+    def pack(index: Path, change: Step) -> None:
+        """What was changed by ``change``, packed beside the index, which is as it was before."""
+        filled(index)
+        for name in ("changed", "pack"):
+            shutil.rmtree(index.with_name(name), ignore_errors=True)
+        shutil.copytree(index, index.with_name("changed"))
+        change(index.with_name("changed"))
+        make(index.with_name("changed"), index, index.with_name("pack"))
+
+    def packed(index: Path) -> None:
+        pack(index, week)
+
+    def packed_model(index: Path) -> None:
+        def replaced(index: Path) -> None:
+            shutil.rmtree(index)
+            with Collection.create(index, other) as collection:
+                collection.add_embeddings(RECORDS[30:], EMBEDDINGS[30:])
+
+        pack(index, replaced)
+
+    def update(index: Path) -> None:
+        apply(index.with_name("pack"), index)
+
+    def updated(index: Path) -> None:
+        packed(index)
+        update(index)
+
+    def back(index: Path) -> None:
+        with suppress(InputError):  # it is done, and nothing is left to do
+            rollback(index)
+
     return {
         "create": (none, create),
         "add": (filled, add),
@@ -151,11 +187,14 @@ def steps(
         "repair": (damaged, repair),
         "merge": (merged, merge),
         "week": (none, week),
+        "update": (packed, update),
+        "update model": (packed_model, update),
+        "rollback": (updated, back),
     }
 
 
 def content(index: Path) -> tuple[str, list[tuple[str, str]]] | None:
-    """What is stored: the space, and each drawing; None where there is no collection."""
+    """What is stored: its edition, and each drawing; None where there is no collection."""
     from edgepatent_runtime.collection.connection import exists
 
     if not exists(index):
@@ -164,7 +203,9 @@ def content(index: Path) -> tuple[str, list[tuple[str, str]]] | None:
         rows = taken.live_rows()
         taken.vectors.require(rows)
         stored = known.stored(rows.tolist())
-        return taken.state.space, sorted((s.record.patent_id, str(s.path)) for s in stored.values())
+        drawings = sorted((s.record.patent_id, str(s.path)) for s in stored.values())
+    with Collection.open(index) as collection:
+        return collection.edition().name, drawings
 
 
 def files_of(index: Path) -> list[str]:
@@ -213,7 +254,9 @@ def points_of(step: Step, index: Path, told: Path) -> list[str]:
     return list(json.loads(told.read_text()))
 
 
-def kill_everywhere(folder: Path, bundle: Bundle, other: Bundle, always: bool) -> None:
+def kill_everywhere(
+    folder: Path, bundle: Bundle, other: Bundle, always: bool, only: list[str]
+) -> None:
     """Kill each step at each point; afterwards all must be there, and the step can be done."""
     drawings = folder / "drawings"
     draw_patents(drawings, 6, 3)
@@ -221,6 +264,8 @@ def kill_everywhere(folder: Path, bundle: Bundle, other: Bundle, always: bool) -
     write_patents(sheets, 1)
     done: set[str] = set()
     for name, (prepare, step) in steps(drawings, sheets, bundle, other).items():
+        if only and name not in only:
+            continue
         fresh, index, told = folder / "fresh", folder / "index", folder / "told"
         shutil.rmtree(fresh, ignore_errors=True)
         assert in_fork(lambda: prepare(fresh)) == 0  # noqa: B023
@@ -263,5 +308,9 @@ if __name__ == "__main__":
     writer.EXACT_ROWS, writer.GRAPH_LAG = 50, 0
     np.seterr(all="raise", under="ignore")
     kill_everywhere(
-        Path(sys.argv[1]), Bundle(sys.argv[2]), Bundle(sys.argv[3]), sys.argv[4] == "always"
+        Path(sys.argv[1]),
+        Bundle(sys.argv[2]),
+        Bundle(sys.argv[3]),
+        sys.argv[4] == "always",
+        sys.argv[5:],
     )

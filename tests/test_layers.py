@@ -47,6 +47,7 @@ ROOMS = (
     ("filling",),
     ("index",),
     ("shards",),
+    ("update",),
     ("",),  # the package itself, which only names what it offers
 )
 FOLDERS = {name: ROOT / name.removeprefix("edgepatent_") for name in DISTRIBUTIONS[:-1]}

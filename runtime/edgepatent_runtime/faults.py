@@ -15,7 +15,7 @@ POINTS = (
     "encoded.written", "figures.stored",
     "catalog.changed", "catalog.committed", "catalog.checkpointed", "catalog.made", "catalog.named",
     "seal.lifted", "seal.released", "seal.put",
-    "old.removed",
+    "old.removed", "update.copied", "update.kept", "update.done",
     "whole.written", "whole.synced", "whole.renamed",
 )  # fmt: skip
 """Every point there is; a test holds the code to the list."""

@@ -171,7 +171,7 @@ class Index(Reader):
                         figures=getattr(source, "sheets", False) if figures is None else figures,
                         total=(totals or {}).get(source.spec),
                     )
-            self._finish(collection, progress, threads)
+            finish(collection, progress, threads)
         return result
 
     def remove(
@@ -193,7 +193,7 @@ class Index(Reader):
             raise InputError("name patents, locarno, since or before: nothing says what to forget")
         with self._writing() as collection:
             removed = collection.remove(filters)
-            self._finish(collection, progress)
+            finish(collection, progress)
         return removed
 
     def merge(
@@ -227,7 +227,7 @@ class Index(Reader):
             for other in others:
                 with reading(other) as collection:
                     result += target.merge(collection, progress, only)
-            self._finish(target, progress)
+            finish(target, progress)
         return result
 
     def rebuild(
@@ -260,18 +260,8 @@ class Index(Reader):
                     collection.rebuild(encoder, skipped, progress)
                 if figures:
                     added = collection.take_apart(encoder, skipped, progress)
-            self._finish(collection, progress, threads)
+            finish(collection, progress, threads)
         return added
-
-    @staticmethod
-    def _finish(store: Store, progress: Progress, threads: int = 0) -> None:
-        """What is due after changes, in the store and in what the index knows of itself."""
-        from edgepatent_runtime.search import measuring
-
-        store.finish(progress, threads)
-        measured = measuring.due(store, progress)
-        if measured is not None:
-            store.keep_calibration(measured)
 
     def _one(self) -> Store:
         """The one store that this is. Raises `InputError` for several, or one that is only read."""
@@ -312,6 +302,16 @@ class Index(Reader):
         folder = self._folder().folder
         with self._turn, Collection.open(folder, write=True) as collection:
             yield collection
+
+
+def finish(store: Store, progress: Progress = silent, threads: int = 0) -> None:
+    """What is due after changes, in the store and in what the index knows of itself."""
+    from edgepatent_runtime.search import measuring
+
+    store.finish(progress, threads)
+    measured = measuring.due(store, progress)
+    if measured is not None:
+        store.keep_calibration(measured)
 
 
 def _bundle(model: Bundle | Path | str) -> Bundle:

@@ -10,6 +10,7 @@ import shutil
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 _FORBIDDEN = frozenset("/\\:\x7f") | frozenset(map(chr, range(32)))
 _LONGEST = 255
@@ -39,16 +40,26 @@ def read(folder: Path, name: Name, limit: int) -> bytes:
 
     Raises `OSError`, also for a link, a pipe or a device in its place, and for a larger file.
     """
+    with opened(folder, name, limit) as file:
+        return file.read()
+
+
+def opened(folder: Path, name: Name, limit: int) -> BinaryIO:
+    """The same file, open for reading."""
     path = folder / name
     # Without blocking: to open a pipe would wait for whoever writes into it.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    file = os.fdopen(descriptor, "rb")
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
         if status.st_size > limit:
             raise OSError(errno.EFBIG, f"larger than {limit:,} bytes", str(path))
-        return file.read()
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def strange(folder: Path, *, write: bool) -> str | None:

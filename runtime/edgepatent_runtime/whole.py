@@ -56,10 +56,11 @@ def write(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def new_folder(path: Path, mode: int = 0o755) -> Iterator[Path]:
     """A folder that gets the name ``path`` when the block ends, synced with all it holds.
 
-    When it raises, and until then, nothing is there. Raises `OSError`.
+    ``mode`` says who may look into it. When it raises, and until then, nothing is there. Raises
+    `OSError`.
     """
     import shutil
     import tempfile
@@ -69,7 +70,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     )
     try:
         yield part
-        part.chmod(0o755)
+        part.chmod(mode)
         for inside in part.rglob("*"):
             if inside.is_dir():
                 sync_folder(inside)

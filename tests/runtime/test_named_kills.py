@@ -18,10 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 OF_COLLECTIONS = {point for point in faults.POINTS if not point.startswith("whole.")}
 
 
-def kill(bundle: Bundle, folder: Path, how: str) -> list[str]:
+def kill(bundle: Bundle, folder: Path, how: str, *steps: str) -> list[str]:
     """Kill at named points; "step point" for each kill that cost nothing."""
     other = write_tiny_bundle(folder / "other", seed=1)
-    command = [sys.executable, kill_worker.__file__, folder, bundle.folder, other.folder, how]
+    command = [sys.executable, kill_worker.__file__, folder, bundle.folder, other.folder]
+    command += [how, *steps]
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
@@ -30,6 +31,15 @@ def kill(bundle: Bundle, folder: Path, how: str) -> list[str]:
 def test_a_kill_at_any_named_point_costs_nothing(tiny_bundle: Bundle, tmp_path: Path) -> None:
     killed = kill(tiny_bundle, tmp_path, "once")
     assert {line.rpartition(" ")[2] for line in killed} >= OF_COLLECTIONS
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_an_update_killed_anywhere_leaves_the_old_or_the_new(
+    tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    steps = ("update", "update model", "rollback")
+    assert len(kill(tiny_bundle, tmp_path, "always", *steps)) >= 100
 
 
 @pytest.mark.slow

@@ -86,7 +86,7 @@ class Catalog(Connection):
         }
         listed = self.sql.execute("SELECT row, patent FROM drawings ORDER BY row")
         rows = np.fromiter((row for row, patent in listed if patent in kept), np.int64)
-        return self._existing(rows)
+        return self.existing(rows)
 
     def thumbnails(self) -> list[tuple[int, tuple[int, int]]]:
         """The row and place of every thumbnail, in the order they lie in their file."""
@@ -169,9 +169,9 @@ class Catalog(Connection):
             rows = np.fromiter((row for (row,) in found), np.int64)
         except (TypeError, ValueError) as error:
             raise self.damaged(f"a row number is none: {error}") from error
-        return self._existing(rows)
+        return self.existing(rows)
 
-    def _existing(self, rows: Rows) -> Rows:
+    def existing(self, rows: Rows) -> Rows:
         """``rows``, all of which exist. Raises `CollectionError` where one does not."""
         if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < self.state().rows:
             raise self.damaged("it names rows that do not exist")
@@ -217,7 +217,7 @@ class Catalog(Connection):
         )
         listed = self.checked(found.fetchall(), list[tuple[int, int]], "drawings")
         pairs = np.array(listed, np.int64).reshape(-1, 2)
-        return pairs[:, 0], self._existing(np.ascontiguousarray(pairs[:, 1]))
+        return pairs[:, 0], self.existing(np.ascontiguousarray(pairs[:, 1]))
 
     def rows_of(self, patents: Iterable[int]) -> dict[int, list[int]]:
         """All rows of each patent key, ascending."""
@@ -228,7 +228,7 @@ class Catalog(Connection):
             (msgspec.json.encode(list(patents)).decode(),),
         ).fetchall()
         listed = self.checked(found, list[tuple[int, int]], "drawings")
-        self._existing(np.array([row for row, _ in listed], np.int64))
+        self.existing(np.array([row for row, _ in listed], np.int64))
         for row, patent in listed:
             grouped.setdefault(patent, []).append(row)
         return grouped
@@ -254,7 +254,7 @@ class Catalog(Connection):
                 raise self.damaged(f"part of the drawing in row {one.row}: {error}") from error
             record = Record(
                 image, one.patent_id, one.locarno, one.klass, one.subclass, one.figure, one.view,
-                one.title, one.date, one.text, self._bibliography(one.bibliography),
+                one.title, one.date, one.text, self.bibliography(one.bibliography),
             )  # fmt: skip
             file = File(one.file, one.size, one.mtime_ns, one.digest)
             pointer = None
@@ -265,7 +265,7 @@ class Catalog(Connection):
             raise self.damaged("rows that are no drawings, or have no patent or file")
         return found
 
-    def _bibliography(self, json: str | None) -> Bibliography:
+    def bibliography(self, json: str | None) -> Bibliography:
         """What is stored of a front page."""
         if json is None:
             return NO_BIBLIOGRAPHY

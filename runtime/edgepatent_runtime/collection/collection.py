@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +33,7 @@ from edgepatent_runtime.record import ImageRef, Record, Skipped
 
 if TYPE_CHECKING:
     from edgepatent_runtime.collection.check import Problem
+    from edgepatent_runtime.collection.edition import Edition
     from edgepatent_runtime.collection.embedding import Encodes
     from edgepatent_runtime.collection.ingest import Added
 
@@ -97,8 +98,12 @@ class Collection:
         return cls(Path(folder), write=write, resident=resident)
 
     @classmethod
-    def create(cls, folder: Path | str, bundle: Bundle) -> "Collection":
+    def create(
+        cls, folder: Path | str, bundle: Bundle, rotation: Floats | None = None
+    ) -> "Collection":
         """Make an empty collection for the model ``bundle``, copy it in, and open it for writing.
+
+        Rows are kept under ``rotation`` [D, D], or under one of its own.
 
         Raises `CollectionError` where ``folder`` holds something else, `BundleError` where the
         bundle is damaged.
@@ -110,7 +115,7 @@ class Collection:
         require_inside(folder, write=True)
         lock = WriterLock(folder)
         try:
-            creation.create(folder, bundle)
+            creation.create(folder, bundle, rotation)
         finally:
             lock.release()
         return cls(folder, write=True, resident=False)
@@ -205,6 +210,13 @@ class Collection:
                 f"{self.folder} holds embeddings of another model (space {self.space[:12]}, not "
                 f"{space[:12]}): use its own model, or run edgepatent index rebuild --model"
             )
+
+    def edition(self, progress: Progress = silent) -> "Edition":
+        """What it holds, to be compared with others: see `edition.take`."""
+        from edgepatent_runtime.collection import edition
+
+        with self.reading() as (known, taken):
+            return edition.take(known, taken, progress)
 
     @contextmanager
     def moment(self) -> Iterator[Moment]:
@@ -339,6 +351,37 @@ class Collection:
         other.require_space(self.space)
         with self._writing() as writer, other.reading() as (known, taken):
             return merge.merge(writer, known, taken, progress, only)
+
+    def take_over(
+        self, other: "Collection", only: Callable[[str], bool], progress: Progress = silent
+    ) -> int:
+        """Copy patents of ``other`` in just as they are there: see `merge.take_over`."""
+        from edgepatent_runtime.collection import merge
+
+        other.require_space(self.space)
+        with (
+            self._writing() as writer,
+            other.reading() as (known, taken),
+            writer.undone_on_failure(),
+        ):
+            count = merge.take_over(writer, known, taken, progress, only)
+            writer.commit()
+        return count
+
+    def replace(
+        self,
+        gone: Set[str],
+        other: "Collection",
+        bundle: Bundle | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        """Forget patents and take over all of ``other``, in one step: see `replace.replace`."""
+        from edgepatent_runtime.collection.replace import replace
+
+        with self._writing() as writer, other.reading() as (known, taken):
+            replace(writer, gone, known, taken, bundle, progress)
+        self.space = self.writer.state.space
+        self.dimensions = self.writer.state.dimensions
 
     def rebuild(self, encoder: "Encodes", skipped: Skipped, progress: Progress = silent) -> int:
         """Encode all drawings again, with another model: see `rebuild.rebuild`."""

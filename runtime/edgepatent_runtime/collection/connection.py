@@ -30,8 +30,9 @@ def require_inside(folder: Path, *, write: bool) -> None:
     if not folder.exists():
         return  # whoever opens it says what to do
     try:
-        bundles = [path for path in folder.glob("bundle-*") if path.is_dir()]
-        for inside in (folder, *bundles):
+        parts = ("bundle-*", "rollback-*", "rollback-*/bundle-*")
+        inner = [path for part in parts for path in folder.glob(part) if path.is_dir()]
+        for inside in (folder, *inner):
             what = names.strange(inside, write=write)
             if what is not None:
                 raise CollectionError(

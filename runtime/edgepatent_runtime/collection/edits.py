@@ -13,6 +13,7 @@ import numpy as np
 
 from edgepatent_runtime import faults
 from edgepatent_runtime.collection import seal
+from edgepatent_runtime.collection.catalog import Catalog
 from edgepatent_runtime.collection.connection import NAME, read_only
 from edgepatent_runtime.collection.entries import Derived, File, State, Words, image_of, part_of
 from edgepatent_runtime.collection.patents import PatentEdits
@@ -182,6 +183,24 @@ class Edits(PatentEdits):
         )
         return int(added.lastrowid or 0)
 
+    def adopt_roots(self, other: Catalog) -> dict[str, int]:
+        """Take over the named roots of another catalog, as they are; by their folders there.
+
+        One whose name is known already is that one, wherever it lies.
+        """
+        self.begin()
+        adopted = {}
+        for key, *root in other.sql.execute("SELECT id, name, path, beside FROM roots").fetchall():
+            name, *_ = other.checked(root, tuple[Words, Words, Words], f"root {key}")
+            known = self.sql.execute("SELECT id FROM roots WHERE name = ?", (name,)).fetchone()
+            if known is None:
+                added = self.sql.execute(
+                    "INSERT INTO roots (name, path, beside) VALUES (?, ?, ?)", root
+                )
+                known = (added.lastrowid,)
+            adopted[other.folder_of(key)] = int(known[0])
+        return adopted
+
     def _beside(self, path: str) -> str:
         return os.path.relpath(path, self.path.parent.absolute()) if path else ""
 
@@ -337,4 +356,4 @@ class Edits(PatentEdits):
             else:
                 apart.add((file, part_of(msgspec.structs.replace(image, box=None))))
         rows = (row for sheet, row in whole.items() if sheet not in apart)
-        return self._existing(np.fromiter(rows, np.int64))
+        return self.existing(np.fromiter(rows, np.int64))

@@ -137,11 +137,22 @@ def commit(
     pictures: list[bytes | None],
 ) -> tuple[int, int]:
     """Store and commit rows [N] for ``jobs``: how many were stored, and how many replaced."""
+    counts = store(writer, jobs, rows, pictures)
+    writer.commit()
+    return counts
+
+
+def store(
+    writer: Writer,
+    jobs: list[Job],
+    rows: npt.NDArray[np.void],
+    pictures: list[bytes | None],
+) -> tuple[int, int]:
+    """What `commit` does, to be committed with what is still to come."""
     old = np.array([job.replaces for job in jobs if job.replaces is not None], np.int64)
     with writer.edits.failures():
         writer.put(rows, [(job.file, job.part, job.record) for job in jobs], pictures)
         writer.edits.remove_drawings(old)
-    writer.commit()
     return len(jobs), len(old)
 
 

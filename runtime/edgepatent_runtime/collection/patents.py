@@ -60,7 +60,7 @@ class PatentEdits(Catalog):
         found = self.sql.execute(
             "SELECT json FROM bibliographies WHERE patent = ?", (patent,)
         ).fetchone()
-        old = self._bibliography(found[0] if found else None)
+        old = self.bibliography(found[0] if found else None)
         new = record.bibliography.completed(old)
         if new == old:
             return

@@ -64,10 +64,8 @@ def take(folder: Path, catalog: Catalog, old: Snapshot | None, resident: bool) -
             net = old.graph
         else:
             net = Graph.load(folder / file, derived.basis or 0, derived.rows, derived.digest or "")
-    if old is not None and old.state.space == state.space:
-        rotation = old.rotation
-    else:
-        rotation = catalog.rotation()
+    # Another file of rows may be of another rotation, too.
+    rotation = old.rotation if old is not None and same else catalog.rotation()
     return Snapshot(state, rotation, vectors, catalog.dead(), words, mean, net, file, resident)
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -41,6 +42,9 @@ UNFINISHED = "rebuild.part"
 
 LOOKED_AT = "figures.part"
 """The file that lists the sheets which were taken apart, until the rows are rewritten."""
+
+UPDATE = "update.part"
+"""The folder in which an update is prepared, until it is part of the index."""
 
 _DEAD_SHARE = 0.2
 _BLOCK = 16_384
@@ -96,8 +100,12 @@ class Writer:
         except BaseException:
             self._lock.release()
             raise
-        self._rows: list[npt.NDArray[np.void]] = []
+        # Rows that were put and not committed: how many, and those of them not yet written.
         self._pending = 0
+        self._rows: list[npt.NDArray[np.void]] = []
+        # What goes once this transaction is committed, and what was before it where it began anew.
+        self._outdated: list[str] = []
+        self._before: tuple[State, Floats] | None = None
 
     def close(self) -> None:
         """Give up what is not committed, checkpoint, and let others write.
@@ -165,24 +173,31 @@ class Writer:
         self._rows.append(rows)
         self._pending += len(rows)
 
+    def flush(self) -> None:
+        """Write the rows that were put, ahead of `commit`: many need not wait in memory."""
+        if self._rows:
+            rows = np.concatenate(self._rows)
+            vectors.append(self.folder / self.state.vectors, rows, self.next_row - len(rows))
+            self._rows.clear()
+
     def commit(self) -> None:
         """Make everything put, changed and removed since the last commit exist, on the disk."""
         if not self.edits.sql.in_transaction:
             return
-        outdated = None
         try:
             total = self.next_row
             with self.edits.failures():
-                if self._rows:
-                    path = self.folder / self.state.vectors
-                    vectors.append(path, np.concatenate(self._rows), self.state.rows)
+                if self._pending:
+                    self.flush()
                     old = self.edits.derived("signs")
-                    rows = Vectors.open(path, self.state.dimensions, total)
+                    rows = Vectors.open(
+                        self.folder / self.state.vectors, self.state.dimensions, total
+                    )
                     new = derive.extend_signs(self.folder, rows, old)
                     self.edits.set_rows(self.state.vectors, total)
                     self.edits.set_derived("signs", new)
                     if old is not None and old.file != new.file:
-                        outdated = old.file
+                        self._outdated.append(old.file)
                     sync_folder(self.folder)
                 self.edits.commit()
                 self.edits.alone()
@@ -190,14 +205,19 @@ class Writer:
         except BaseException:
             self.rollback()
             raise
-        self._rows.clear()
+        outdated, self._outdated = self._outdated, []
+        self._before = None
         self._pending = 0
-        self._unlink(outdated)
+        self._unlink(*outdated)
 
     def rollback(self) -> None:
         """Forget everything since the last commit."""
         self._rows.clear()
         self._pending = 0
+        self._outdated.clear()
+        if self._before is not None:
+            self.state, self.rotation = self._before
+            self._before = None
         self.edits.rollback()
 
     @contextmanager
@@ -259,6 +279,16 @@ class Writer:
         Drawings that ``chunks`` leave out are removed. Who has the old file mapped keeps it.
         ``model`` says which model the new rows are embeddings of, if it is another one.
         """
+        with self.undone_on_failure():
+            self.begin_anew(chunks, model)
+            self.commit()
+
+    def begin_anew(
+        self,
+        chunks: Iterable[tuple[Rows, npt.NDArray[np.void]]],
+        model: Model | None = None,
+    ) -> None:
+        """What `rewrite` does, up to the commit: more can be put before it."""
         old = self.state
         name = vectors_name(int(re.sub(r"\D", "", old.vectors)) + 1)
         path = self.folder / name
@@ -271,35 +301,37 @@ class Writer:
             vectors.append(path, rows, total)
             kept.append(numbers)
             total += len(rows)
-        outdated: list[str | None] = [old.vectors, thumbnails.file_name(old.vectors)]
-        outdated += [UNFINISHED, LOOKED_AT]
-        try:
-            with self.edits.failures():
-                self.edits.begin()
-                keep = np.concatenate(kept)
-                self.edits.remove_drawings(np.setdiff1d(self.edits.live(), keep))
-                self._move_thumbnails(keep, name)
-                self.edits.renumber(keep)
-                self.edits.set_rows(name, total)
-                if model is not None:
-                    self.edits.set_model(model)
-                for kind in ("signs", "graph"):
-                    derived = self.edits.derived(kind)
-                    outdated.append(derived.file if derived else None)
-                    self.edits.set_derived(kind, None)
-                if total:
-                    fresh = Vectors.open(path, dimensions, total)
-                    self.edits.set_derived("signs", derive.extend_signs(self.folder, fresh, None))
-                sync_folder(self.folder)
-                self.edits.commit()
-                self.state = self.edits.state()
-                self.rotation = self.edits.rotation()
-        except BaseException:
-            self.rollback()
-            raise
-        self._unlink(*outdated)
-        if model is not None:
-            names.remove_folder(self.folder, old.bundle)
+        self._before = old, self.rotation
+        with self.edits.failures():
+            self.edits.begin()
+            keep = np.concatenate(kept)
+            self.edits.remove_drawings(np.setdiff1d(self.edits.live(), keep))
+            self._move_thumbnails(keep, name)
+            self.edits.renumber(keep)
+            self.edits.set_rows(name, total)
+            for kind in ("signs", "graph"):
+                derived = self.edits.derived(kind)
+                if derived is not None:
+                    self._outdated.append(derived.file)
+                self.edits.set_derived(kind, None)
+            if model is not None:
+                self.set_model(model)
+            self.state = msgspec.structs.replace(self.edits.state(), rows=0)
+        sync_folder(self.folder)
+        self._pending = total
+        self._outdated += [old.vectors, thumbnails.file_name(old.vectors), UNFINISHED, LOOKED_AT]
+
+    def set_model(self, model: Model) -> None:
+        """Say which model the rows are embeddings of: its copy replaces the one before.
+
+        It counts from the next commit on.
+        """
+        self._before = self._before or (self.state, self.rotation)
+        with self.edits.failures():
+            self.edits.begin()
+            self._outdated.append(self.edits.state().bundle)
+            self.edits.set_model(model)
+        self.rotation = model.rotation
 
     def _move_thumbnails(self, live: Rows, name: str) -> None:
         """Copy the thumbnails of living rows to the file that belongs to the vectors ``name``."""
@@ -349,18 +381,15 @@ class Writer:
             raise SpaceMismatchError(
                 f"{bundle.folder} is not the model that {self.folder} was made with"
             )
-        old = self.state.bundle
         copied = copy_in(bundle, self.folder, new_name(self.folder))
-        with self.edits.failures():
-            self.edits.begin()
-            self.edits.set_model(replace(copied, rotation=self.rotation))
-            self.commit()
-        names.remove_folder(self.folder, old)
+        self.set_model(replace(copied, rotation=self.rotation))
+        self.commit()
 
     def _unlink(self, *outdated: str | None) -> None:
         for name in outdated:
             if name:
-                names.remove_file(self.folder, name)
+                remove = names.remove_folder if _BUNDLES.fullmatch(name) else names.remove_file
+                remove(self.folder, name)
                 faults.point("old.removed")
 
     def _sweep(self) -> None:
@@ -378,5 +407,7 @@ class Writer:
                     names.remove_file(self.folder, path.name)
             elif _OWN_FILES.fullmatch(path.name):
                 names.remove_file(self.folder, path.name)
-            elif _BUNDLES.fullmatch(path.name) and path.name != self.state.bundle:
+            elif path.name == UPDATE or (
+                _BUNDLES.fullmatch(path.name) and path.name != self.state.bundle
+            ):
                 names.remove_folder(self.folder, path.name)
