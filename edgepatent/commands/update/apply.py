@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import index_option, json_option
+from edgepatent.options import json_option
+from edgepatent.places import index_option
 
 
 @click.command()
