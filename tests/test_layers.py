@@ -35,6 +35,7 @@ ROOMS = (
         "faults",
         "parties",
         "uspc",
+        "templates",
     ),
     ("seen", "connections", "wording"),
     ("metrics", "unusable", "whole", "workers", "filters", "embeddings_file", "bundle"),

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgepatent.comparison import Comparison, Difference
-from edgepatent.templates import template
 from edgepatent_runtime import metrics, whole
+from edgepatent_runtime.templates import template
 
 WIDTH = 240
 """Of a bar of 1, in the units of the page's drawings."""

@@ -9,10 +9,10 @@ from edgepatent.report.asked import in_words
 from edgepatent.report.document import HitEntry, hit_entry
 from edgepatent.report.page import data_uri, encode_png
 from edgepatent.report.table import in_percent
-from edgepatent.templates import template
 from edgepatent.watch import Seen, Watch
 from edgepatent.watching import Finding
 from edgepatent_runtime.search.results import Hit
+from edgepatent_runtime.templates import template
 
 # Longest side of a query's picture, in pixels.
 QUERY = 192

@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 from edgepatent.report.page import data_uri, encode_png
 from edgepatent.report.table import verdict
-from edgepatent.templates import template
 from edgepatent_runtime.search.results import Result
+from edgepatent_runtime.templates import template
 
 # Hits that are shown of each query, and the longest side of the query's picture.
 HITS, QUERY = 4, 160

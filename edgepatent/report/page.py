@@ -8,9 +8,9 @@ from io import BytesIO
 import numpy as np
 import numpy.typing as npt
 
-from edgepatent.templates import template
 from edgepatent_runtime.drawing.normal import ink_box
 from edgepatent_runtime.errors import DrawingError
+from edgepatent_runtime.templates import template
 
 # Longest sides in CSS pixels: what is compared is large, what belongs to it is smaller.
 LARGE = 720

@@ -69,7 +69,8 @@ def json(value: Any, status: int = 200) -> Response:
 
 def refused(error: str, status: int) -> Response:
     """The answer to a request that failed."""
-    return json(Refusal(error[:1].upper() + error[1:]), status)
+    # As it is: it may begin with the name of a file.
+    return json(Refusal(error), status)
 
 
 def png(data: bytes) -> Response:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from edgepatent_runtime import metrics
 from edgepatent_runtime.record import Skipped
+from edgepatent_train import trainer
 from edgepatent_train.curriculum import Curriculum
 from edgepatent_train.data import DrawingSet, drawing_set, read_records
 from edgepatent_train.embed import Floats, embed_set
@@ -155,7 +156,20 @@ def test_the_page_holds_every_picture_and_the_numbers_and_no_script(
     assert ('role="alert"' in page) == outcome.below_first
 
 
-def test_a_finished_run_is_drawn_again_and_a_full_disk_only_told(
+def test_a_finished_run_whose_report_stands_reads_no_drawing_again(
+    made: tuple[Run, Gathered, Curriculum], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made[0]
+    records = list(made[2].training.records) + list(made[2].held.records)
+    before = {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")}
+    monkeypatch.setattr(trainer, "drawing_set", None)
+    said: list[str] = []
+    train(run.recipe, records, run.folder, resume=True, report=True, notify=said.append)
+    assert said == [f"{run.folder} has finished already"]
+    assert {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")} == before
+
+
+def test_a_finished_run_without_a_report_is_drawn_and_a_full_disk_only_told(
     made: tuple[Run, Gathered, Curriculum], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from edgepatent_train.report import run_report
@@ -165,6 +179,7 @@ def test_a_finished_run_is_drawn_again_and_a_full_disk_only_told(
     records.sort(key=lambda record: str(record.image))
     page = run.folder / "report.html"
     first = page.read_bytes()
+    page.unlink()
 
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
@@ -174,8 +189,7 @@ def test_a_finished_run_is_drawn_again_and_a_full_disk_only_told(
         patch.setattr(run_report, "write_page", full)
         train(run.recipe, records, run.folder, resume=True, report=True, notify=said.append)
     assert "report.html cannot be written: No space left on device" in said[-1]
-    assert page.read_bytes() == first
-    page.unlink()
+    assert not page.exists()
     run_report.render(run)
     assert page.read_bytes() == first
 

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import hostile
 import httpx2 as httpx
 import misbehaviour
 import psutil
 import pytest
 from page_server import Server, serving
+from PIL import Image
 
 from edgepatent.web import bodies
 from edgepatent.web.reading import Reader
@@ -146,6 +148,15 @@ def test_a_wrong_question_gets_one_line(client: httpx.Client, path: str, says: s
     answer = client.get(path)
     assert answer.status_code == 422, answer.text
     assert says.lower() in answer.json()["error"].lower()
+
+
+@pytest.mark.parametrize("name", ["front.png", "front"])
+def test_a_refusal_leaves_the_name_of_a_file_as_it_is(client: httpx.Client, name: str) -> None:
+    blank = hostile.saved(Image.new("L", (80, 60), 255), "PNG")
+    sent = client.post("/api/images", content=blank, headers={"x-name": name}).json()
+    answer = client.get("/api/search", params={"image": sent["id"]})
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith(f"{name} cannot be searched with: blank page")
 
 
 def test_wrong_documents_are_refused(client: httpx.Client) -> None:

@@ -33,6 +33,7 @@ METRICS = "metrics.jsonl"
 MODEL = WEIGHTS
 LAST = "checkpoints/last.pt"
 BEST = "checkpoints/best.safetensors"
+REPORT = "report.html"
 
 
 class RunData(msgspec.Struct, frozen=True):

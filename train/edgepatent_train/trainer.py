@@ -48,6 +48,7 @@ from edgepatent_train.run import (
     METRICS,
     MODEL,
     RECIPE,
+    REPORT,
     Run,
     RunData,
     difference,
@@ -79,9 +80,9 @@ def train(
     Where the recipe mixes sources, ``records`` are those of each by its name (`read_mixture`).
     With ``resume`` goes on from the folder's last checkpoint, which must be of the same recipe
     and data. With ``report`` the finished run gets its page and pictures (`report`), also one that
-    had finished before. ``notify`` gets a line for everything worth knowing; ``skipped`` counts
-    drawings that cannot be used. Called by every process of an ``accelerate launch``, it trains
-    one model together.
+    had finished before without them. ``notify`` gets a line for everything worth knowing;
+    ``skipped`` counts drawings that cannot be used. Called by every process of an ``accelerate
+    launch``, it trains one model together.
 
     Raises `TrainingError` for data that cannot be trained on, a folder in use, a checkpoint of
     another recipe, a loss that is not finite, a full disk; `RecipeError` for an impossible recipe.
@@ -94,7 +95,7 @@ def train(
         _must_match(Run.open(out).recipe, recipe, out)
         if Run.open(out).finished:
             notify(f"{out} has finished already")
-            if not report:
+            if not report or (out / REPORT).is_file():
                 return Run.open(out)
     elif (out / RECIPE).exists():
         raise TrainingError(
@@ -142,7 +143,7 @@ def _report(
     """Write the report of a finished run, which is good without: a full disk is only told."""
     if accelerator.is_main_process:
         # Only here: matplotlib takes a second to import.
-        from edgepatent_train.report.run_report import REPORT, report
+        from edgepatent_train.report.run_report import report
 
         try:
             report(Run.open(out), lessons, device=str(accelerator.device), progress=progress)

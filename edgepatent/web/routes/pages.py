@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from edgepatent.templates import template
 from edgepatent.web.desk import Desk
 from edgepatent.web.operations import json, refused
 from edgepatent.web.security import is_loopback
+from edgepatent_runtime.templates import template
 
 # What the first paint needs; the rest is fetched when it is opened.
 MODULES = ("dom.js", "address.js", "api.js", "intake.js")

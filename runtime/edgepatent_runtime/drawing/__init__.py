@@ -13,11 +13,20 @@ among them.
 
 from pathlib import Path
 
-from edgepatent_runtime.drawing.files import Page, decode, decode_photograph, pages
+from edgepatent_runtime.drawing.files import Page, content, decode, decode_photograph, pages
 from edgepatent_runtime.drawing.normal import beside, normalise
 from edgepatent_runtime.errors import DrawingError
 
-__all__ = ["Page", "beside", "decode", "decode_photograph", "normalise", "pages", "read_drawing"]
+__all__ = [
+    "Page",
+    "beside",
+    "content",
+    "decode",
+    "decode_photograph",
+    "normalise",
+    "pages",
+    "read_drawing",
+]
 
 Box = tuple[int, int, int, int]
 

@@ -156,6 +156,12 @@ def _read_gray(file: IO[bytes]) -> Image.Image:
     return _turned(gray, orientation)
 
 
+def content(path: Path) -> bytes:
+    """The bytes of a file, for `decode`. Raises `DrawingError` where it would."""
+    with _open(path) as file, _explained(path):
+        return _all(file)
+
+
 def pages(source: Path | str | bytes) -> int:
     """How many pages a TIFF or PDF holds; 1 for every other image. Raises `DrawingError`."""
     with _open(source) as file:

@@ -73,8 +73,10 @@ def read(
     found = given.get(query.path, Path(query.path))
     if isinstance(found, list):
         return found
-    source = np.asarray(found, np.uint8) if isinstance(found, np.ndarray) else found
     try:
+        # Read once: what is decoded is what the digest is of.
+        data = drawing.content(found) if isinstance(found, Path) else found
+        source = np.asarray(data, np.uint8) if isinstance(data, np.ndarray) else data
         seen: list[tuple[Part, Page, str | None]] = []
         others = set()
         for part in parts(source, query, whole=whole):
@@ -93,14 +95,11 @@ def read(
             raise
         detail = f"{query} ({error.detail})" if error.detail else str(query)
         raise DrawingError(error.reason, detail) from error
-    if isinstance(source, Path):
-        source = source.read_bytes()
-    data = source.tobytes() if isinstance(source, np.ndarray) else source
-    sha256 = hashlib.sha256(data).hexdigest()
+    sha256 = hashlib.sha256(source.tobytes() if isinstance(source, np.ndarray) else source)
     return [
         View(
             name=str(part.query),
-            sha256=sha256,
+            sha256=sha256.hexdigest(),
             page=part.page,
             drawing=normal,
             weight=part.weight,

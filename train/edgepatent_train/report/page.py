@@ -3,12 +3,11 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from edgepatent_runtime.templates import template
 from edgepatent_train.checkpoint import write_atomic
 
 
@@ -48,16 +47,5 @@ class Page:
 
 def write_page(file: Path, page: Page) -> None:
     """Write ``page`` to ``file``, wholly or not at all. Raises `OSError`."""
-    write_atomic(file, _template().render(page=page).encode())
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("edgepatent_train.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("run.html.j2")
+    rendered = template("edgepatent_train.report", "run.html.j2").render(page=page)
+    write_atomic(file, rendered.encode())

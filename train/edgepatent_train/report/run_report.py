@@ -13,11 +13,10 @@ from edgepatent_train.checkpoint import write_atomic
 from edgepatent_train.curriculum import Curriculum
 from edgepatent_train.report.gathered import Gathered, Query, gather
 from edgepatent_train.report.page import Page, Section, Table, write_page
-from edgepatent_train.run import Run
+from edgepatent_train.run import REPORT, Run
 
 PICTURES = "pictures"
 FIGURES = "figures.json"
-REPORT = "report.html"
 AUGMENTED = 12
 
 

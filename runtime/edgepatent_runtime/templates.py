@@ -1,4 +1,7 @@
-"""Templates of the pages that people look at: every text in them is escaped."""
+"""Templates of the pages that people look at: every text in them is escaped.
+
+For the distributions that have such pages, and bring jinja2; a device has none.
+"""
 
 from functools import cache
 from typing import TYPE_CHECKING
