@@ -181,11 +181,9 @@ def _show(result: "Result", show: tuple[str, ...], previews: str) -> None:
         console.say(f"no hit: {why}")
         return
     columns, rows = hit_table(result, show)
-    if rows:
-        console.print_table(columns, rows)
+    console.print_table(columns, rows)
     if folded := len(result.folded):
-        more = "more hits are" if rows else "nearest designs are"
-        console.say(f"{folded} {more} no close match: --min-confidence 0 shows them")
+        console.say(f"{folded} more hits are no close match: --min-confidence 0 shows them")
     _print_previews(result, previews)
     turned = [
         f"{view.name} turned by {90 * view.quarters}°" for view in result.views if view.quarters

@@ -13,6 +13,8 @@ def in_words(request: Request) -> str:
         parts.append(f"like {request.like}")
     if request.text:
         parts.append(f"“{request.text}”")
+    if request.kin is not None:
+        parts.append(f"kin {request.kin:g}")
     named = (
         ("Locarno ", request.locarno),
         ("without Locarno ", request.not_locarno),

@@ -21,7 +21,7 @@ from edgepatent.report.page import (
     picture,
     thumbnail_picture,
 )
-from edgepatent.report.table import verdict
+from edgepatent.report.table import found_by, verdict
 from edgepatent_runtime import locarno, sources
 from edgepatent_runtime.errors import DrawingError
 from edgepatent_runtime.index import Index
@@ -72,6 +72,7 @@ def _facts(result: Result, index: Index) -> list[tuple[str, str]]:
     named = (
         ("Like", request.like),
         ("Words", request.text and f"{request.text} ({'ranked' if request.fuse else 'filter'})"),
+        ("Kin", "" if request.kin is None else f"{request.kin:g}"),
         ("Locarno", ", ".join(request.locarno)),
         ("Without Locarno", ", ".join(request.not_locarno)),
         ("Since", request.since),
@@ -127,6 +128,11 @@ def _queries(result: Result, index: Index) -> list[Picture]:
     ]
 
 
+def _found_by(hit: Hit) -> list[tuple[str, str]]:
+    """That a search for words found a hit by its look, as a fact about it."""
+    return [("Found by", found_by(hit))] if hit.found_by == "look" else []
+
+
 def _like(hit: Hit, result: Result) -> list[tuple[str, str]]:
     """The hits that are folded into one, as a fact about it."""
     copies = [other.patent_id for other in result.like(hit)]
@@ -146,7 +152,7 @@ def _card(hit: Hit, result: Result, decided: Decision | None) -> Card:
         title=hit.title,
         date=hit.date,
         index=hit.index if len(result.indexes) > 1 else None,
-        facts=[*_like(hit, result), *facts.listed(hit.bibliography)],
+        facts=[*_found_by(hit), *_like(hit, result), *facts.listed(hit.bibliography)],
         best=pictures[0],
         others=[place, *pictures[1:]] if place else pictures[1:],
         left_out=len(hit.drawings) - len(pictures),

@@ -8,7 +8,7 @@ from edgepatent import kept
 from edgepatent.report.asked import in_words
 from edgepatent.report.document import HitEntry, hit_entry
 from edgepatent.report.page import data_uri, encode_png
-from edgepatent.report.table import in_percent
+from edgepatent.report.table import found_by, in_percent
 from edgepatent.watch import Seen, Watch
 from edgepatent.watching import Finding
 from edgepatent_runtime.search.results import Hit
@@ -96,13 +96,16 @@ def lines(digest: DigestDocument) -> Iterator[str]:
         yield f"{watch.name}: {watch.asks}"
         for hit in watch.hits:
             facts = (hit.patent_id, hit.title, hit.locarno, hit.date)
-            yield f"  {in_percent(hit.verdict, hit.probability) or f'{hit.score:.3f}'}  " + (
-                "  ".join(filter(None, facts))
-            )
+            yield f"  {_measure(hit)}  " + "  ".join(filter(None, facts))
     if quiet:
         yield f"{quiet} of {len(digest.watches)} watches: nothing new"
     if not digest.watches:
         yield "no watches: edgepatent watch add NAME IMG"
+
+
+def _measure(hit: HitEntry) -> str:
+    """How good a hit is, as far as that can be told; of words, how they found it."""
+    return in_percent(hit.verdict, hit.probability) or found_by(hit) or f"{hit.score:.3f}"
 
 
 def render(findings: Sequence[Finding], digest: DigestDocument) -> str:
@@ -137,8 +140,9 @@ def _tile(hit: Hit) -> dict[str, object]:
     return {
         "patent_id": hit.patent_id,
         "title": hit.title or "",
-        "score": hit.score,
-        "verdict": in_percent(hit.verdict, hit.probability),
+        # Of words it is a rank, which says nothing beside other watches.
+        "score": None if hit.found_by else f"{hit.score:.3f}",
+        "verdict": in_percent(hit.verdict, hit.probability) or found_by(hit),
         "uri": None if png is None else data_uri(png),
         "facts": [fact for fact in (hit.locarno, hit.date, owner) if fact],
     }

@@ -34,6 +34,7 @@ class HitEntry(msgspec.Struct, frozen=True):
     design", "similar", "no close match"); both are null where the index cannot tell. ``like`` is
     the better hit that it is a near copy of, or of one family with; null for most. ``found_by``
     says how a search for words found it, "words" or "look"; null where an image alone did.
+    ``folded`` says whether it is folded away where people read: see `Result.folded`.
     ``bibliography`` holds what is known of it besides (see `edgepatent_runtime.record`).
     """
 
@@ -51,6 +52,7 @@ class HitEntry(msgspec.Struct, frozen=True):
     probability: float | None
     like: str | None
     found_by: str | None
+    folded: bool
 
 
 class SearchDocument(msgspec.Struct, frozen=True):
@@ -76,6 +78,7 @@ class SearchDocument(msgspec.Struct, frozen=True):
 def document(result: Result) -> SearchDocument:
     """A result as it is printed."""
     names = [view.name for view in result.views]
+    folded = {hit.rank for hit in result.folded}
     if result.request.like is not None:
         names.append(result.request.like)
     return SearchDocument(
@@ -85,7 +88,7 @@ def document(result: Result) -> SearchDocument:
         plan=result.answer.plan,
         searched=result.answer.searched,
         quarters=[view.quarters for view in result.views],
-        hits=[hit_entry(hit) for hit in result.hits],
+        hits=[hit_entry(hit, folded=hit.rank in folded) for hit in result.hits],
         timings_ms={name: round(value, 2) for name, value in result.timings_ms.items()},
         doubt=result.answer.doubt,
         notes=searched_with(result),
@@ -99,9 +102,11 @@ def no_drawings(views: Sequence[View]) -> list[str]:
 
 def searched_with(result: Result) -> list[str]:
     """What was made of the query, in a line each: pages chosen, sheets split, odd ones; of words,
-    those that were forgiven or that nobody knows.
+    those that were forgiven or that nobody knows. Also whether all that follows is far.
     """
     lines = [*result.answer.notes]
+    if result.nothing_close and result.request.min_confidence is None:
+        lines.append("no close match: these are the nearest designs")
     sheets = [view for view in result.views if view.of is None]
     if len(sheets) > len(result.request.queries):
         names = ", ".join(view.name for view in sheets)
@@ -122,7 +127,7 @@ def searched_with(result: Result) -> list[str]:
     return lines
 
 
-def hit_entry(hit: Hit) -> HitEntry:
+def hit_entry(hit: Hit, *, folded: bool = False) -> HitEntry:
     """A hit as it is printed."""
     return HitEntry(
         rank=hit.rank,
@@ -139,6 +144,7 @@ def hit_entry(hit: Hit) -> HitEntry:
         probability=None if hit.probability is None else round(hit.probability, 4),
         like=hit.like,
         found_by=hit.found_by,
+        folded=folded,
     )
 
 

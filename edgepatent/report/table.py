@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from textwrap import shorten
 
-from edgepatent.report.document import drawing_name
+from edgepatent.report.document import HitEntry, drawing_name
 from edgepatent.report.facts import FACTS
 from edgepatent.report.spreadsheet import Cell, Table
 from edgepatent_runtime import locarno
@@ -45,9 +45,9 @@ def in_percent(verdict: str | None, probability: float | None) -> str:
     return f"{verdict} {min(max(probability, 0.01), 0.99):.0%}"
 
 
-def found_by(hit: Hit) -> str:
+def found_by(hit: Hit | HitEntry) -> str:
     """How a search for words found a hit: by them, or by its look; "" where by an image alone."""
-    return {"words": "its words", "look": "its look", None: ""}[hit.found_by]
+    return {"words": "its words", "look": "its look"}.get(hit.found_by or "", "")
 
 
 def like(hit: Hit, result: Result) -> str:

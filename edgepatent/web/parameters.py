@@ -21,6 +21,7 @@ QUERY = {
     "fuse": "1: words rank beside the images instead of filtering",
     "top": f"how many hits, {MOST_HITS} at most",
     "by": "patent or drawing",
+    "kin": "from 0 (the same design) to 1 (other designs of its kind)",
     "any_rotation": "1: try each image in four turns",
     "anyway": "1: do not ask whether it looks like a drawing",
     "whole": "1: a sheet as it is, without its figures as views beside it",
@@ -62,6 +63,7 @@ def search(parameters: QueryParams, queries: tuple[Query, ...], hidden: frozense
         fuse=flag(parameters, "fuse"),
         top=min(whole(parameters, "top", 20), MOST_HITS),
         by="drawing" if by == "drawing" else "patent",
+        kin=_kin(parameters) if queries or parameters.get("like") else None,
         any_rotation=flag(parameters, "any_rotation"),
         anyway=flag(parameters, "anyway"),
         whole=flag(parameters, "whole"),
@@ -93,12 +95,25 @@ def address(request: Request, images: Mapping[str, Reference], matter: str) -> s
     pairs += [(name, getattr(request, name)) for name in ("like", "text", "since", "before")]
     flags = ("fuse", "any_rotation", "anyway", "whole", "not_itself")
     pairs += [(name, "1") for name in flags if getattr(request, name)]
+    if request.kin is not None:
+        pairs.append(("kin", f"{request.kin:g}"))
     if request.by != "patent":
         pairs.append(("by", request.by))
     lists = ("locarno", "applicants", "countries", "uspc")
     pairs += [(name, value) for name in lists for value in getattr(request, name)]
     asked = [(name, value) for name, value in pairs if value]
     return "/?" + urlencode([*asked, ("matter", matter)], safe=":,")
+
+
+def _kin(parameters: QueryParams) -> float | None:
+    """How much kin counts beside twins, 0 to 1. Raises `InputError` for anything else."""
+    text = parameters.get("kin")
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"kin is a number from 0 to 1, not {text[:20]!r}") from None
 
 
 def whole(parameters: QueryParams, name: str, default: int, *, least: int = 1) -> int:

@@ -200,7 +200,7 @@ def test_hits_that_are_no_close_match_are_folded_away(tab: Page, query: Path) ->
         for hit in document["hits"]:
             sure = {1: 0.997, 2: 0.3}.get(hit["rank"], 0.01)
             verdict = {1: "the same design", 2: "similar"}.get(hit["rank"], "no close match")
-            hit.update(probability=sure, verdict=verdict)
+            hit.update(probability=sure, verdict=verdict, folded=hit["rank"] > 2)
         route.fulfill(response=answer, json=document)
 
     tab.route("**/api/search?*", judged)

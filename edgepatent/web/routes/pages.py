@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from edgepatent.web.desk import Desk
 from edgepatent.web.operations import json, refused
 from edgepatent.web.security import is_loopback
+from edgepatent_runtime.search.asking import tells_kin
 from edgepatent_runtime.templates import template
 
 # What the first paint needs; the rest is fetched when it is opened.
@@ -27,6 +28,7 @@ def routes(desk: Desk, api: dict[str, object]) -> list[BaseRoute]:
         html = template("edgepatent.web", "page.html.j2").render(
             modules=MODULES,
             own=own,
+            kin=tells_kin(desk.index.bundle.info),
             holdings=held,
             room="search" if request.url.path == "/" else "other",
         )

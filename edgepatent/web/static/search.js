@@ -68,18 +68,16 @@ async function ask(question, state) {
 function draw(state) {
   const narrow = h("div", { class: "narrow" });
   parts.asking.replaceChildren(views(state), fold(), narrow);
-  parts.found.replaceChildren(status(state), chips(state), grid(state), folded(state), more(state));
+  parts.found.replaceChildren(status(state), chips(state), notes(), grid(state), folded(state), more(state));
 }
-
-const close = (hit) => hit.verdict !== "no close match";
 
 /** The hits that nobody need see: how many there are, and a way to them. */
 function folded(state) {
-  const count = answer.hits.filter((hit) => !close(hit)).length;
+  const count = answer.hits.filter((hit) => hit.folded).length;
   if (!count || unfolded) return h("div", { hidden: true });
   const shown = answer.hits.length - count;
   return h("div", { class: "folded" },
-    h("p", {}, `${shown ? `${number(count)} more` : `The nearest ${plural(count, "design")}`} ${count === 1 ? "is" : "are"} no close match.`),
+    h("p", {}, `${number(count)} more ${count === 1 ? "is" : "are"} no close match.`),
     button(count === 1 ? "Show it" : "Show them", () => {
       unfolded = true;
       draw(state);
@@ -107,9 +105,9 @@ function failed(error, state) {
 function status(state) {
   const what = state.by === "drawing" ? "drawing" : "design";
   const turned = answer.quarters.some(Boolean) ? ", turned to fit" : "";
-  const near = unfolded ? answer.hits.length : answer.hits.filter(close).length;
-  const text = h("p", {}, h("strong", {}, near || !answer.hits.length ? plural(near, what) : "No close match"),
-    ` ${near ? "of" : "among"} ${plural(answer.searched, "drawing")}, in ${Math.max(1, Math.round(answer.timings_ms.total))} ms${turned}`);
+  const near = answer.hits.filter((hit) => unfolded || !hit.folded).length;
+  const text = h("p", {}, h("strong", {}, plural(near, what)),
+    ` of ${plural(answer.searched, "drawing")}, in ${Math.max(1, Math.round(answer.timings_ms.total))} ms${turned}`);
   return h("div", { class: "status" }, h("h1", { class: "sr" }, "Designs found"), text,
     button("Classify", () => attempt(async () => (await import("./classify.js")).show(state)), {
       hidden: !state.image.length, title: "Which Locarno class is this?" }),
@@ -117,6 +115,11 @@ function status(state) {
       hidden: !(state.image.length || state.like) || state.fuse }),
     matter.picker(state),
     state.matter && button("Keep this search", () => attempt(() => matter.keepSearch(state)), { class: "main" }));
+}
+
+/** What was made of the question, a line each. */
+function notes() {
+  return h("div", { class: "quiet small", "data-notes": "", hidden: !answer.notes.length }, answer.notes.map((line) => h("p", {}, `${line[0].toUpperCase()}${line.slice(1)}.`)));
 }
 
 function chips(state) {
@@ -127,6 +130,7 @@ function chips(state) {
   if (state.since) chip(`from ${state.since}`, { since: null });
   if (state.before) chip(`before ${state.before}`, { before: null });
   for (const [name, label] of facets.NAMED) for (const value of state[name]) chip(`${label} ${value}`, { [name]: state[name].filter((one) => one !== value) });
+  if (state.kin && !["0", "1"].includes(state.kin)) chip(`Kin ${state.kin}`, { kin: null });
   if (state.text) chip(state.fuse ? `ranked with “${state.text}”` : `“${state.text}”`, { text: null, fuse: false });
   return h("ul", { class: "chips", "aria-label": "Filters", hidden: !list.length }, list);
 }
@@ -136,7 +140,7 @@ function grid(state) {
     return h("div", { class: "notice" }, h("p", {}, "No indexed drawing passes the filters."),
       h("div", { class: "row" }, button("Take all filters off", () => address.go({ locarno: [], since: null, before: null, index: [], applicants: [], countries: [], uspc: [], text: state.image.length || state.like ? null : state.text }))));
   }
-  const shown = unfolded ? answer.hits : answer.hits.filter(close);
+  const shown = answer.hits.filter((hit) => unfolded || !hit.folded);
   const list = h("ol", { class: "grid", "data-grid": "" }, shown.map((hit, place) => h("li", {}, card(hit, place, state))));
   list.addEventListener("keydown", (event) => walk(event, list, state));
   return list;
@@ -152,10 +156,11 @@ function card(hit, place, state) {
     class: `card${decided?.rating ? ` is-${decided.rating}` : ""}`,
     href: address.href({ ...state, design: hit.patent_id, figure: String(best.row) }),
     tabindex: place ? -1 : 0, "data-place": place,
-    "aria-label": `${hit.rank}. ${patent(hit.patent_id)}, ${hit.title ?? "untitled"}, ${figure(best)}${hit.verdict ? `, ${verdict(hit)}` : ""}${hit.score == null ? "" : `, score ${score(hit.score)}`}${decided?.rating ? `, rated ${decided.rating}` : ""}`,
+    "aria-label": `${hit.rank}. ${patent(hit.patent_id)}, ${hit.title ?? "untitled"}, ${figure(best)}${hit.verdict ? `, ${verdict(hit)}` : ""}${hit.found_by === "look" ? ", by its look" : ""}${hit.score == null ? "" : `, score ${score(hit.score)}`}${decided?.rating ? `, rated ${decided.rating}` : ""}`,
   },
     h("span", { class: "sheet" }, picture, state.by !== "drawing" && hit.drawings.length > 1 && h("span", { class: "many" }, `${hit.drawings.length} figures`)),
     hit.verdict && h("span", { class: "badge", "data-verdict": hit.verdict }, verdict(hit)),
+    hit.found_by === "look" && h("span", { class: "badge", "data-look": "", title: "It has no title: found by what it looks like" }, "by its look"),
     mark(decided),
     h("span", { class: "text" },
       h("span", { class: "line" }, h("span", { class: "id" }, patent(hit.patent_id)), h("span", { class: "num quiet" }, score(hit.score))),
@@ -183,7 +188,7 @@ function sharpen(picture, source) {
 
 function more(state) {
   const shown = Number(state.top ?? address.STEP);
-  return h("div", { class: "more" }, answer.hits.length >= shown && shown < 400 && (unfolded || answer.hits.every(close)) &&
+  return h("div", { class: "more" }, answer.hits.length >= shown && shown < 400 && (unfolded || !answer.hits.some((hit) => hit.folded)) &&
     button(`Show ${number(address.STEP)} more`, () => address.go({ top: String(shown + address.STEP) }, { replace: true })));
 }
 

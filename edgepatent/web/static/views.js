@@ -19,7 +19,18 @@ export function views(state) {
     h("div", { class: "row add-row" },
       state.image.length > 0 && button("+ Another view", () => intake.choose({ add: true }), { class: "add" }),
       !state.image.length && button("Search with an image", () => intake.choose(), { class: "add" })),
-    rotation, fuse);
+    rotation, fuse, kin(state));
+}
+
+// What people look for, and how much kin counts beside twins then; nothing is as the model was made.
+const KIN = [["the same design", "0"], ["both", null], ["other designs of its kind", "1"]];
+
+/** From the same design to its kind, where the model tells them apart. */
+function kin(state) {
+  const shown = document.body.dataset.kin === "yes" && (state.image.length > 0 || state.like);
+  return h("fieldset", { class: "steps", hidden: !shown }, h("legend", {}, "Look for"),
+    KIN.map(([label, value]) => h("label", { class: "switch" },
+      h("input", { type: "radio", name: "kin", checked: state.kin === value, onchange: () => address.go({ kin: value, top: null }) }), label)));
 }
 
 function view(reference, place, state) {

@@ -223,6 +223,14 @@ class Question:
         return np.stack(chosen), turned
 
 
+def tells_kin(model: BundleInfo) -> bool:
+    """Whether a model's embedding is of two parts, kin and twin, that can be weighed."""
+    parts = model.parts
+    told = sorted(place for part in parts.values() for place in part.dimensions)
+    apart = set(parts) == {"kin", "twin"} and all(part.weight > 0 for part in parts.values())
+    return apart and told == list(range(model.dimensions))
+
+
 def balance(model: BundleInfo, kin: float) -> Floats:
     """What to multiply a query [D] by for inner products of kin · cos_kin + (1 − kin) · cos_twin.
 
@@ -230,9 +238,7 @@ def balance(model: BundleInfo, kin: float) -> Floats:
     for a model that does not tell the two apart.
     """
     parts = model.parts
-    told = sorted(place for part in parts.values() for place in part.dimensions)
-    apart = set(parts) == {"kin", "twin"} and all(part.weight > 0 for part in parts.values())
-    if not apart or told != list(range(model.dimensions)):
+    if not tells_kin(model):
         raise InputError(
             "the model of the index does not tell kin from twins: search without --kin, or bring "
             "the index to one that does (edgepatent index rebuild --model)"

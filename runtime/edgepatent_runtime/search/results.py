@@ -171,11 +171,17 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def folded(self) -> list[Hit]:
         """The hits that are no close match, to be folded away where people read.
 
-        None where the request says how sure hits have to be.
+        None where the request says how sure hits have to be, and none where nothing is closer: the
+        nearest designs are then all that there is to see.
         """
-        if self.request.min_confidence is not None:
+        if self.request.min_confidence is not None or self.nothing_close:
             return []
         return [hit for hit in self._heads() if hit.verdict == "no close match"]
+
+    @property
+    def nothing_close(self) -> bool:
+        """Whether there are hits, and each of them is no close match."""
+        return bool(self.hits) and all(hit.verdict == "no close match" for hit in self.hits)
 
     @property
     def unfolded(self) -> list[Hit]:

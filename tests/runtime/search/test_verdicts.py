@@ -102,6 +102,28 @@ def test_hits_that_are_not_sure_enough_are_left_out(index: Index, embeddings: np
         index.search(text="chair", min_confidence=0.5)
 
 
+def test_where_nothing_is_close_the_nearest_are_not_folded(
+    index: Index, embeddings: np.ndarray
+) -> None:
+    near, far = 0, 0
+    for query in embeddings[KNOWN * VIEWS :: VIEWS]:
+        found = index.search(query)
+        verdicts = {hit.verdict for hit in found}
+        if verdicts == {"no close match"}:
+            assert found.nothing_close
+            assert found.folded == []
+            assert {hit.like for hit in found.unfolded} == {None}
+            far += 1
+        else:
+            assert not found.nothing_close
+            folded = {hit.verdict for hit in found.folded}
+            assert folded <= {"no close match"}
+            assert "no close match" not in {hit.verdict for hit in found.unfolded}
+            near += 1
+    assert far > 10
+    assert near + far > 20
+
+
 def test_words_have_no_verdict_and_fused_hits_have_that_of_the_image(
     index: Index, embeddings: np.ndarray
 ) -> None:
