@@ -19,30 +19,6 @@ def default_index() -> Path:
     return _data() / "index"
 
 
-class _Folder(click.Path):
-    """The folder of an index; an address is refused, instead of taken for a strange path."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path, file_okay=False)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """A path."""
-        if isinstance(value, str) and "://" in value:
-            self.fail("this goes with folders only, not with addresses", param, ctx)
-        return Path(os.fsdecode(super().convert(value, param, ctx)))
-
-
-index_option = click.option(
-    "--index",
-    envvar="EDGEPATENT_INDEX",
-    type=_Folder(),
-    default=default_index,
-    show_default="the user's data folder",
-    metavar="DIR",
-    help="The folder of the index; $EDGEPATENT_INDEX names another default.",
-)
-
-
 class _IndexName(click.ParamType[Path | str]):
     """The folder of an index or, with "://" in it, its address."""
 
@@ -54,46 +30,34 @@ class _IndexName(click.ParamType[Path | str]):
         """A path, or an address as it was written."""
         if isinstance(value, str) and "://" in value:
             return value
-        return _Folder().convert(value, param, ctx)
+        folder = click.Path(path_type=Path, file_okay=False).convert(value, param, ctx)
+        return Path(os.fsdecode(folder))
 
     def split_envvar_value(self, rv: str) -> list[str]:
         """Several folders, as in $PATH; an address stands alone, for it holds colons."""
         return [rv] if "://" in rv else rv.split(os.pathsep)
 
 
-store_option = click.option(
+_INDEX: dict[str, Any] = {
+    "envvar": "EDGEPATENT_INDEX",
+    "type": _IndexName(),
+    "show_default": "the user's data folder",
+    "metavar": "DIR|URL",
+}
+index_option = click.option(
     "--index",
-    envvar="EDGEPATENT_INDEX",
-    type=_IndexName(),
     default=default_index,
-    show_default="the user's data folder",
-    metavar="DIR|URL",
     help="The folder of the index, or postgresql://…; $EDGEPATENT_INDEX names another default.",
+    **_INDEX,
 )
-stores_option = click.option(
-    "--index",
-    "indexes",
-    envvar="EDGEPATENT_INDEX",
-    type=_IndexName(),
-    multiple=True,
-    default=lambda: [default_index()],
-    show_default="the user's data folder",
-    metavar="DIR|URL",
-    help="The folder of an index, or postgresql://…; repeat it to search several of one model at "
-    "once. $EDGEPATENT_INDEX names another default.",
-)
-
 indexes_option = click.option(
     "--index",
     "indexes",
-    envvar="EDGEPATENT_INDEX",
-    type=_Folder(),
     multiple=True,
     default=lambda: [default_index()],
-    show_default="the user's data folder",
-    metavar="DIR",
-    help="The folder of an index; repeat it to search several of one model at once. "
-    "$EDGEPATENT_INDEX names another default.",
+    help="The folder of an index, or postgresql://…; repeat it to search several of one model at "
+    "once. $EDGEPATENT_INDEX names another default.",
+    **_INDEX,
 )
 
 
@@ -152,8 +116,8 @@ matter_argument = click.argument("matter", callback=_matter, metavar="DIR|NAME")
 matter_indexes_option = click.option(
     "--index",
     "indexes",
-    type=_Folder(),
+    type=_IndexName(),
     multiple=True,
-    metavar="DIR",
+    metavar="DIR|URL",
     help="Where the designs are looked up; may be repeated. [default: where they were found]",
 )

@@ -29,7 +29,7 @@ Threshold = Literal["same", "similar", "any"]
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
-    """A request that is asked of what is new in ``indexes`` (folders).
+    """A request that is asked of what is new in ``indexes`` (folders, addresses).
 
     Shown are all new designs that are at least what ``threshold`` says; the best ``request.top``
     where that is "any", or where an index cannot tell. ``matter`` is the folder of the matter

@@ -8,7 +8,7 @@ import click
 from edgepatent import console
 from edgepatent.asking import request_options
 from edgepatent.options import threads_option
-from edgepatent.places import stores_option
+from edgepatent.places import indexes_option
 
 if TYPE_CHECKING:
     from edgepatent.report.overview import Row
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Leave out images whose answer lies in --out already and is younger than they are.",
 )
-@stores_option
+@indexes_option
 @request_options
 @threads_option
 def command(

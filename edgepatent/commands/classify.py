@@ -6,12 +6,12 @@ import click
 
 from edgepatent import console
 from edgepatent.options import json_option, threads_option
-from edgepatent.places import matter_option, stores_option
+from edgepatent.places import indexes_option, matter_option
 
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMG...")
-@stores_option
+@indexes_option
 @click.option(
     "--top",
     type=click.IntRange(min=1),

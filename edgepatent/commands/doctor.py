@@ -30,7 +30,7 @@ SPEED_RUNS = 25
 @index_option
 @json_option
 @click.pass_context
-def command(ctx: click.Context, model: str, index: Path, as_json: bool) -> None:
+def command(ctx: click.Context, model: str, index: Path | str, as_json: bool) -> None:
     """Check that model, index and machine are in order.
 
     Loads every library by itself and says what is missing and what it would bring. Runs the
@@ -159,17 +159,20 @@ def _telemetry() -> Check:
     )
 
 
-def _index(folder: Path) -> Iterator[Check]:
-    """The files of the index."""
-    from edgepatent_runtime.collection import Collection
+def _index(name: Path | str) -> Iterator[Check]:
+    """Everything that is stored in the index."""
+    from edgepatent_runtime.index import Index
+    from edgepatent_runtime.stores import exists, is_address
 
-    if not folder.exists():
-        yield Check("index", "note", f"none yet in {folder}; edgepatent index add SOURCE")
+    if not exists(name):
+        where = "the database" if is_address(name) else name
+        yield Check("index", "note", f"none yet in {where}; edgepatent index add SOURCE")
         return
-    with Collection.open(folder) as collection:
-        info = collection.info()
-        problems = collection.verify()
-    yield Check("index", "ok", f"{folder}: {info.drawings} drawings of {info.patents} patents")
+    with Index.open(name) as index:
+        info = index.info()
+        problems = index.verify()
+        called = index.name
+    yield Check("index", "ok", f"{called}: {info.drawings} drawings of {info.patents} patents")
     for problem in problems:
-        line = f"{problem.part}: {problem.what}; edgepatent index verify --repair --index {folder}"
+        line = f"{problem.part}: {problem.what}; edgepatent index verify --repair --index {called}"
         yield Check("index", "bad", line)

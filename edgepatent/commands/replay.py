@@ -22,7 +22,7 @@ def command(
     ctx: click.Context,
     file: Path,
     images: tuple[str, ...],
-    indexes: tuple[Path, ...],
+    indexes: tuple[Path | str, ...],
     threads: int,
     as_json: bool,
 ) -> None:

@@ -10,7 +10,7 @@ import click
 from edgepatent import console
 from edgepatent.asking import from_stdin, question_options
 from edgepatent.options import csv_option, json_option, threads_option, xlsx_option
-from edgepatent.places import matter_option, stores_option
+from edgepatent.places import indexes_option, matter_option
 
 if TYPE_CHECKING:
     from edgepatent.matter import Matter
@@ -46,7 +46,7 @@ class _Search(click.Command):
 
 
 @click.command(cls=_Search)
-@stores_option
+@indexes_option
 @question_options
 @threads_option
 @click.option(

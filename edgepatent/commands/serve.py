@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.places import matters_option, stores_option
+from edgepatent.places import indexes_option, matters_option
 
 
 @click.command()
-@stores_option
+@indexes_option
 @click.option("--port", default=8765, show_default=True, metavar="N", help="0 takes any free one.")
 @click.option(
     "--host",

@@ -14,6 +14,7 @@ from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.index import Index
 from edgepatent_runtime.search.request import Request
 from edgepatent_runtime.search.results import Result
+from edgepatent_runtime.stores import absolute
 
 FORMAT = 2
 """1: sheets were searched whole, of several pages the first, and a file never found itself."""
@@ -81,8 +82,7 @@ def file(result: Result, index: Index) -> FiledSearch:
     for store in index.stores:
         with store.moment() as moment:
             drawings, patents = moment.counts()
-            path = str(Path(store.name).absolute())
-            indexes.append(FiledIndex(path, moment.generation, drawings, patents))
+            indexes.append(FiledIndex(absolute(store.name), moment.generation, drawings, patents))
     queries, unlike = (
         tuple(
             msgspec.structs.replace(

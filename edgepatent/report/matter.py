@@ -42,7 +42,7 @@ def summary(matter: Matter) -> MatterSummary:
     return MatterSummary(info.title, str(matter.folder), info.created, *counts)
 
 
-def indexes(matter: Matter, named: Sequence[Path]) -> Sequence[Path]:
+def indexes(matter: Matter, named: Sequence[Path | str]) -> Sequence[Path | str]:
     """The indexes that are ``named``, or those that the matter's last search was of.
 
     Raises `InputError` where there are neither.
@@ -50,8 +50,8 @@ def indexes(matter: Matter, named: Sequence[Path]) -> Sequence[Path]:
     if named:
         return named
     for name in reversed(matter.searches()):
-        return [Path(index.path) for index in matter.search(name).indexes]
-    raise InputError(f"{matter.folder} holds no search: name the index of its designs, --index DIR")
+        return [index.path for index in matter.search(name).indexes]
+    raise InputError(f"{matter.folder} holds no search: name the index of its designs with --index")
 
 
 def page_content(matter: Matter, index: Index) -> PageContent:

@@ -18,7 +18,7 @@ from edgepatent.web.reading import Asked, Part, Reader
 from edgepatent_runtime.errors import DrawingError, InputError
 from edgepatent_runtime.index import Index
 from edgepatent_runtime.search.results import View
-from edgepatent_runtime.stores import is_address
+from edgepatent_runtime.stores import absolute
 
 R = TypeVar("R")
 
@@ -37,9 +37,7 @@ class Desk:
         self.index = Index.open(indexes, threads=threads, resident=True)
         # Each by itself, for what is said of one and done to one.
         self.each = [self.index.only([place]) for place in range(len(indexes))]
-        self.names = tuple(
-            str(one) if is_address(one) else str(Path(one).absolute()) for one in indexes
-        )
+        self.names = tuple(map(absolute, indexes))
         self._places = {store.name: place for place, store in enumerate(self.index.stores)}
         self.matters = matters
         self.images = Images()

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +61,7 @@ class _BitsDumper(Dumper):
 
 
 def name_of(url: str) -> str:
-    """What people call a database: its address without user and password.
+    """What people call a database: its address without a password, which leads to it all the same.
 
     Raises `InputError` where it is none.
     """
@@ -69,9 +69,12 @@ def name_of(url: str) -> str:
         known = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
         raise InputError(f"this is no address of a database: {error}") from None
-    port = f":{known['port']}" if known.get("port") else ""
-    host = quote(str(known.get("host") or ""), safe="")
-    return f"postgresql://{host}{port}/{quote(str(known.get('dbname') or ''), safe='')}"
+    told = {key: str(value) for key, value in known.items() if value and "password" not in key}
+    user, host, port, database = (told.pop(key, "") for key in ("user", "host", "port", "dbname"))
+    where = f"{quote(user, safe='')}@" if user else ""
+    where += quote(host, safe="") + (f":{port}" if port else "")
+    rest = f"?{urlencode(sorted(told.items()), quote_via=quote)}" if told else ""
+    return f"postgresql://{where}/{quote(database, safe='')}{rest}"
 
 
 def connect(url: str, *, write: bool) -> Connection:

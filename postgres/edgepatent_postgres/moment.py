@@ -1,6 +1,6 @@
 """What one question may ask of the database: all of it inside one transaction, of one state."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from edgepatent_postgres import words
 from edgepatent_postgres.connection import Bits, Connection, fragment
 from edgepatent_postgres.filters import where
 from edgepatent_runtime.collection import tally
-from edgepatent_runtime.collection.entries import DIGEST, image_of
+from edgepatent_runtime.collection.entries import DIGEST, image_of, part_of
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.record import NO_BIBLIOGRAPHY, Bibliography, Record
 from edgepatent_runtime.search.searchable import Floats, Rows
@@ -180,6 +180,11 @@ class Moment:
         cursor = self._connection.execute(fragment(statement), parameters or None, binary=True)
         return cursor.fetchall() if cursor.description else []
 
+    def stream(self, statement: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        """The same, row by row: for what may be too much at once. Ask nothing else meanwhile."""
+        with self._connection.cursor(binary=True) as cursor:
+            yield from cursor.stream(fragment(statement), parameters or None, binary=True)
+
     @property
     def generation(self) -> int:
         """A number that grows with every change."""
@@ -241,15 +246,33 @@ class Moment:
     def require(self, rows: Rows) -> None:
         """Nothing: PostgreSQL sees to its own pages."""
 
-    def rows_of(self, root: str, drawings: Sequence[tuple[str, str]]) -> list[int | None]:
-        """The row of each drawing, by its path below ``root`` and its part; None: there is none."""
+    def rows_of(self, root: str, drawings: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """The row of each of the drawings (path below ``root``, part) that is stored."""
+        paths, parts = [path for path, _ in drawings], [part for _, part in drawings]
         found = self.ask(
-            "SELECT path, part, row FROM drawings JOIN files ON files.id = file "
-            "WHERE root = %s AND path = ANY(%s)",
-            [root, [path for path, _ in drawings]],
+            "SELECT path, part, row FROM unnest(%s::text[], %s::text[]) AS wanted (path, part) "
+            "JOIN files USING (path) JOIN drawings USING (part) "
+            "WHERE root = %s AND file = files.id",
+            [paths, parts, root],
         )
-        rows = {(path, part): row for path, part, row in found}
-        return [rows.get(one) for one in drawings]
+        return {(path, part): row for path, part, row in found}
+
+    def figures_of(self, root: str, sheets: Iterable[tuple[str, Record]]) -> dict[int, Record]:
+        """The rows of the figures on stored sheets, as they are when the sheets are these."""
+        told = {(path, part_of(sheet.image)): sheet for path, sheet in sheets}
+        found = self.ask(
+            "SELECT path, part, figure, row FROM drawings JOIN files ON files.id = file "
+            "WHERE root = %s AND path = ANY(%s) AND part != ''",
+            [root, [path for path, _ in told]],
+        )
+        figures = {}
+        for path, part, number, row in found:
+            image = image_of("", part)
+            sheet = told.get((path, part_of(msgspec.structs.replace(image, box=None))))
+            if image.box is not None and sheet is not None:
+                image = msgspec.structs.replace(sheet.image, box=image.box)
+                figures[row] = msgspec.structs.replace(sheet, image=image, figure=number, view=None)
+        return figures
 
     def facts(self, rows: Sequence[int]) -> dict[int, Stored]:
         """What is known of the drawings at ``rows``."""

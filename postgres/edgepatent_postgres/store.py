@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psycopg
@@ -19,12 +20,15 @@ from edgepatent_runtime.collection.entries import part_of
 from edgepatent_runtime.collection.ingest import Added
 from edgepatent_runtime.connections import Connections
 from edgepatent_runtime.errors import SpaceMismatchError
-from edgepatent_runtime.filling import Filled
+from edgepatent_runtime.filling import Filled, StoredFile
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.names import Name
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import ImageRef, Record
 from edgepatent_runtime.search.searchable import Floats
+
+if TYPE_CHECKING:
+    from edgepatent_runtime.collection.check import Problem
 
 
 class PostgresStore(Filled):
@@ -172,28 +176,80 @@ class PostgresStore(Filled):
         with self._writing() as connection, writing.changing(connection) as change:
             return change.remove(change.matching(filters))
 
-    def known(self, root: str, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """Size in bytes and mtime in ns of those of ``paths`` below ``root`` that are stored."""
+    def known(self, root: str, paths: Sequence[str]) -> dict[str, StoredFile]:
+        """Those of the files ``paths`` below ``root`` that are stored."""
+        found = self._files("root = %s AND path = ANY(%s)", [root, list(paths)])
+        return {file.path: file for file in found}
+
+    def alike(self, digests: Sequence[bytes]) -> list[StoredFile]:
+        """The stored files of these contents."""
+        return self._files("digest = ANY(%s)", [list(digests)])
+
+    def _files(self, condition: str, parameters: list[Any]) -> list[StoredFile]:
         with self.moment() as moment:
             found = moment.ask(
-                "SELECT path, size, mtime_ns FROM files WHERE root = %s AND path = ANY(%s)",
-                [root, list(paths)],
+                f"SELECT root, path, size, mtime_ns, digest FROM files WHERE {condition} "
+                "ORDER BY id",
+                parameters,
             )
-        return {path: (size, mtime) for path, size, mtime in found}
+        return [StoredFile(*one) for one in found]
+
+    def holds(self, root: str, drawings: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of the drawings (path below ``root``, part) that are stored."""
+        with self.moment() as moment:
+            return set(moment.rows_of(root, drawings))
+
+    def below(self, root: str) -> Iterator[tuple[str, str]]:
+        """The path below ``root`` and the part of every drawing of there."""
+        with self.moment() as moment:
+            yield from moment.stream(
+                "SELECT path, part FROM drawings JOIN files ON files.id = file WHERE root = %s",
+                [root],
+            )
+
+    def move(self, moved: Sequence[tuple[StoredFile, StoredFile]]) -> None:
+        """Store that files of unchanged content lie elsewhere now, or were touched."""
+        with self._writing() as connection, writing.changing(connection) as change:
+            change.move(moved)
+
+    def forget(self, root: str, drawings: Sequence[tuple[str, str]]) -> int:
+        """Forget drawings, by path below ``root`` and part; how many those were."""
+        count = 0
+        with self._writing() as connection:
+            for start in range(0, len(drawings), writing.BLOCK):
+                with self.moment() as moment:
+                    rows = moment.rows_of(root, drawings[start : start + writing.BLOCK])
+                with writing.changing(connection) as change:
+                    count += change.remove(list(rows.values()))
+        return count
 
     def update(self, root: str, told: Sequence[tuple[str, Record]]) -> int:
-        """Bring what is known of stored drawings up to date; how many changed."""
+        """Bring what is known of stored drawings up to date; how many changed.
+
+        The figures of a sheet that changed change with it.
+        """
         with self.moment() as moment:
             rows = moment.rows_of(root, [(path, part_of(one.image)) for path, one in told])
-            facts = moment.facts([row for row in rows if row is not None])
-        changed = {}
-        for row, (_, record) in zip(rows, told, strict=True):
-            if row is not None and writing.tells_more(record, facts[row].record):
-                changed[row] = record
-        if changed:
+            facts = moment.facts(list(rows.values()))
+            changed = {}
+            for path, record in told:
+                row = rows.get((path, part_of(record.image)))
+                if row is not None and writing.tells_more(record, facts[row].record):
+                    changed[row] = path, record
+            new = {row: record for row, (_, record) in changed.items()}
+            if changed:
+                new |= moment.figures_of(root, changed.values())
+        if new:
             with self._writing() as connection, writing.changing(connection) as change:
-                change.update(changed)
+                change.update(new)
         return len(changed)
+
+    def verify(self, progress: Progress = silent) -> "list[Problem]":
+        """Everything that is wrong with what is stored: see `check.verify`."""
+        from edgepatent_postgres import check
+
+        with self.moment() as moment:
+            return check.verify(moment, self.bundle, progress)
 
     def keep_calibration(self, data: bytes) -> None:
         """Keep what `search.measuring` measured."""

@@ -19,6 +19,7 @@ from edgepatent_postgres.moment import EXACT_ROWS
 from edgepatent_runtime.collection import Collection, terms, thumbnails, vectors
 from edgepatent_runtime.collection.entries import part_of
 from edgepatent_runtime.collection.ingest import Added
+from edgepatent_runtime.filling import StoredFile
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.parties import folded
 from edgepatent_runtime.progress import Progress
@@ -291,6 +292,18 @@ class Change:
         touched = sorted({*(patent for (patent,) in before), *patents.values()})
         self._drop_patents(touched)
         self._index_words(touched)
+        self._changed = True
+
+    def move(self, moved: Sequence[tuple[StoredFile, StoredFile]]) -> None:
+        """Store that files lie elsewhere now, or were touched; not where another file lies now."""
+        for before, now in moved:
+            self._ask(
+                "UPDATE files SET root = %s, path = %s, size = %s, mtime_ns = %s "
+                "WHERE root = %s AND path = %s AND digest = %s AND NOT EXISTS (SELECT 1 FROM files "
+                "AS other WHERE other.root = %s AND other.path = %s AND other.id != files.id)",
+                [now.root, now.path, now.size, now.mtime_ns, before.root, before.path,
+                 before.digest, now.root, now.path],
+            )  # fmt: skip
         self._changed = True
 
     # -- removing

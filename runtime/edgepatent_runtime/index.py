@@ -103,7 +103,7 @@ class Index(Reader):
 
     def verify(self, progress: Progress = silent) -> "list[Problem]":
         """Everything that is wrong with the stored bytes; none is a sound index."""
-        return self._folder().verify(progress)
+        return self._one().verify(progress)
 
     # -- changing
 
@@ -214,7 +214,7 @@ class Index(Reader):
         @contextmanager
         def reading(other: "Index | Path | str") -> Iterator[Collection]:
             if isinstance(other, Index):
-                yield other._folder()
+                yield other._folder("merge the folders or shards that it was filled from")
             else:
                 with Collection.open(other) as collection:
                     yield collection
@@ -273,13 +273,16 @@ class Index(Reader):
             raise InputError(f"{store.name} can be searched, and nothing else")
         return cast(Store, store)
 
-    def _folder(self) -> "Collection":
-        """The one folder that this is. Raises `InputError` for several, or another store."""
+    def _folder(self, instead: str) -> "Collection":
+        """The one folder that this is. Raises `InputError` for several, or another store.
+
+        ``instead`` says what to do with another store.
+        """
         from edgepatent_runtime.collection import Collection
 
         store = self._one()
         if not isinstance(store, Collection):
-            raise InputError(f"{store.name} is no folder: this goes with folders only")
+            raise InputError(f"{store.name} is no folder, which this goes with: {instead}")
         return store
 
     @contextmanager
@@ -299,7 +302,10 @@ class Index(Reader):
     def _writing_folder(self) -> "Iterator[Collection]":
         from edgepatent_runtime.collection import Collection
 
-        folder = self._folder().folder
+        folder = self._folder(
+            "a database gives room back by itself; for another model, or for figures, add the "
+            "sources to a new one"
+        ).folder
         with self._turn, Collection.open(folder, write=True) as collection:
             yield collection
 

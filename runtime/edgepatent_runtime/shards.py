@@ -25,6 +25,7 @@ from edgepatent_runtime.index import Index
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record, Skipped
 from edgepatent_runtime.sources.source import Source
+from edgepatent_runtime.stores import is_address
 from edgepatent_runtime.whole import sync_folder
 
 MOST = 99_999
@@ -100,7 +101,7 @@ def embed(
     return _make(out, shard, model, fill)
 
 
-def split(index: Path, out: Path, of: int, progress: Progress = silent) -> dict[str, int]:
+def split(index: Path | str, out: Path, of: int, progress: Progress = silent) -> dict[str, int]:
     """Copy the index in a folder into ``of`` shards in ``out``; how many drawings each holds.
 
     Nothing is encoded again; shards that are there already stay, so that an interrupted call is
@@ -109,6 +110,8 @@ def split(index: Path, out: Path, of: int, progress: Progress = silent) -> dict[
     """
     if not 1 <= of <= MOST:
         raise InputError(f"{of} is no number of shards: give 1 to {MOST}")
+    if is_address(index):
+        raise InputError("only folders are split: split the one that the database was filled from")
     held = {}
     with Index.open(index) as whole:
         for shard in (Shard(number, of) for number in range(1, of + 1)):

@@ -17,6 +17,7 @@ from edgepatent_runtime.search.searchable import Floats, Searchable
 
 if TYPE_CHECKING:
     from edgepatent_runtime.collection import Collection
+    from edgepatent_runtime.collection.check import Problem
     from edgepatent_runtime.collection.collection import Info
     from edgepatent_runtime.collection.embedding import Encodes
     from edgepatent_runtime.collection.ingest import Added
@@ -80,6 +81,10 @@ class Store(Searchable, Protocol):
         """Forget all drawings that pass ``filters``; how many those were."""
         ...
 
+    def verify(self, progress: Progress = ...) -> "list[Problem]":
+        """Everything that is wrong with what is stored."""
+        ...
+
     def keep_calibration(self, data: bytes) -> None:
         """Keep what `search.measuring` measured."""
         ...
@@ -112,6 +117,11 @@ class Engine(Protocol):
 def is_address(name: Path | str) -> bool:
     """Whether an index is named by an address rather than by a folder."""
     return isinstance(name, str) and "://" in name
+
+
+def absolute(name: Path | str) -> str:
+    """The name of an index as it is understood from every folder: an address stays as it is."""
+    return str(name) if is_address(name) else str(Path(name).absolute())
 
 
 def engine(address: str) -> Engine:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from importlib import metadata
 from pathlib import Path
 from threading import Barrier
 from unittest.mock import patch
@@ -21,17 +22,20 @@ pytest.importorskip("edgepatent_postgres.store", reason="edgepatent[postgres] is
 
 import psycopg
 from bundles import write_tiny_bundle
+from PIL import Image
 from postgres_server import drop_database, new_database
 from psycopg import sql
+from sheet_files import write_patents
 
 from edgepatent.cli import run
 from edgepatent.report.document import document
 from edgepatent_postgres import writing
 from edgepatent_postgres.connection import name_of
 from edgepatent_postgres.store import PostgresStore
-from edgepatent_runtime import Index, stores
+from edgepatent_runtime import Index, filling, shards
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection
+from edgepatent_runtime.collection.ingest import Added
 from edgepatent_runtime.errors import (
     CollectionError,
     InputError,
@@ -134,10 +138,133 @@ def test_adding_again_stores_what_is_new_and_what_has_changed(
         assert (best.patent_id, best.drawings[0].score) == ("P0001", pytest.approx(1, abs=1e-3))
         assert index.remove(["P0001", "P0009"]) == 3
         assert len(index) == 2
-        with pytest.raises(InputError, match="goes with folders only"):
-            index.add(tmp_path, prune=True)
     ((files,),) = ask(url, "SELECT count(*) FROM edgepatent.files")  # type: ignore[misc]
     assert files == 4
+
+
+def test_a_folder_and_a_database_tell_the_same_of_what_became_of_files(
+    tiny_bundle: Bundle, url: str, tmp_path: Path
+) -> None:
+    drawings = tmp_path / "drawings"
+    draw_patents(drawings, 4, 2)
+    with (
+        Index.create(tmp_path / "index", tiny_bundle) as folder,
+        Index.ready(url, tiny_bundle) as database,
+    ):
+
+        def added(**options: bool) -> Added:
+            told = [one.add(drawings, threads=1, **options) for one in (folder, database)]
+            assert told[0] == told[1]
+            paths = [sorted(d.path for p in one for d in p.drawings) for one in (folder, database)]
+            assert paths[0] == paths[1]
+            return told[1]
+
+        assert added().added == 8
+        (drawings / "P0001" / "view0.png").rename(drawings / "P0001" / "front.png")
+        os.utime(drawings / "P0002" / "view0.png", ns=(1, 1))
+        again = added()
+        assert (again.renamed, again.unchanged, again.added) == (1, 7, 0)
+        # Touched and renamed files are known from then on.
+        assert added() == Added(unchanged=8)
+        (drawings / "P0000" / "view1.png").unlink()
+        assert added() == Added(unchanged=7)
+        assert added(prune=True) == Added(unchanged=7, removed=1)
+        drawings.rename(tmp_path / "elsewhere")
+        draw(drawings / "P0000" / "broken.png", 1)
+        (drawings / "P0000" / "broken.png").write_bytes(b"")
+        for one in (folder, database):
+            with pytest.raises(InputError, match=r"remove all 7 .* --allow-empty"):
+                one.add(drawings, prune=True, threads=1)
+        assert added(prune=True, allow_empty=True).removed == 7
+        assert len(database) == 0
+
+
+def test_all_pages_of_a_file_are_stored_however_many_blocks_they_take(
+    tiny_bundle: Bundle, url: str, tmp_path: Path
+) -> None:
+    pages = [Image.open(path).convert("L") for path in draw_patents(tmp_path / "drawn", 5, 1)]
+    drawings = tmp_path / "drawings"
+    (drawings / "P1").mkdir(parents=True)
+    pages[0].save(drawings / "P1" / "sheets.tif", save_all=True, append_images=pages[1:])
+    with patch.object(filling, "CHUNK", 2), Index.ready(url, tiny_bundle) as index:
+        assert index.add(drawings, threads=1).added == 5
+        assert index.add(drawings, threads=1, prune=True) == Added(unchanged=5)
+
+
+def test_figures_change_with_their_sheet_and_stay_when_others_are_pruned(
+    url: str, tmp_path: Path
+) -> None:
+    write_patents(tmp_path, 2)
+    with Index.ready(url) as index:
+        assert index.add(tmp_path, figures=True, threads=1).added == 8
+        lines = ["file_name,patent_id,title", "P1/sheet-1.png,P9,A folding stool"]
+        (tmp_path / "metadata.csv").write_text("\n".join(lines))
+        assert index.add(tmp_path, figures=True, threads=1, prune=True).updated == 1
+        assert len(index["P9"].drawings) == 3
+
+
+def test_what_is_damaged_in_a_database_is_named(
+    many: Collection, tiny_bundle: Bundle, url: str
+) -> None:
+    damages = {
+        "state": "UPDATE edgepatent.state SET drawings = drawings + 1",
+        "files": "INSERT INTO edgepatent.files (root, path, size, mtime_ns, digest) "
+        "VALUES ('', 'lost', 0, 0, '')",
+        "graph": "DROP INDEX edgepatent.drawings_signs",
+        "rows": "UPDATE edgepatent.drawings SET scale = 'nan' WHERE row = 7",
+        "signs": "UPDATE edgepatent.drawings SET signs = ~signs WHERE row = 8",
+        "thumbnails": "UPDATE edgepatent.drawings SET thumbnail = 'no' WHERE row = 9",
+        "model": "UPDATE edgepatent.bundle SET data = 'no' WHERE name = 'golden.npz'",
+    }
+    with (
+        patch.multiple(writing, SIGNED_ROWS=800, EXACT_ROWS=1000),
+        PostgresStore.create(url, tiny_bundle) as store,
+    ):
+        store.merge(many)
+        store.finish()
+        assert store.verify() == []
+    for damage in damages.values():
+        ask(url, damage)
+    with PostgresStore(url) as store:
+        found = {problem.part for problem in store.verify()}
+    assert found == damages.keys()
+    assert run(["index", "verify", "--index", url]) == 1
+
+
+def test_watches_matters_and_records_go_with_a_database(
+    drawings: Path,
+    url: str,
+    tiny_bundle: Bundle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("EDGEPATENT_WATCHES", str(tmp_path / "watches"))
+    secret = url.replace("edgepatent@", "edgepatent:secret@")
+    query = str(drawings / "P0003" / "view1.png")
+
+    def edgepatent(*arguments: object, status: int = 0) -> str:
+        assert run(list(map(str, arguments))) == status, capsys.readouterr().err
+        return capsys.readouterr().out
+
+    with Index.ready(url, tiny_bundle) as index:
+        index.add(drawings, threads=1)
+    matter, filed = tmp_path / "matter", tmp_path / "filed.json"
+    asked = ("search", query, "--index", secret, "--matter", matter, "--record", filed)
+    edgepatent(*asked)
+    edgepatent("replay", filed)
+    edgepatent("replay", filed, "--index", secret)
+    edgepatent("matter", "report", matter, "--html", tmp_path / "report.html")
+    edgepatent("watch", "add", "stools", query, "--index", secret, "--threshold", "any")
+    draw(tmp_path / "new" / "P0099" / "view0.png", 99)
+    with Index.open(url) as index:
+        index.add(tmp_path / "new", threads=1)
+    assert "P0099" in edgepatent("watch", "run", "--json")
+    assert "P0099" not in edgepatent("watch", "run", "--json")
+    edgepatent("replay", filed, status=1)
+    kept = [path for path in tmp_path.rglob("*.json") if path.is_file()]
+    assert len(kept) > 3
+    assert not [path for path in kept if b"secret" in path.read_bytes()]
 
 
 def test_candidates_by_signs_are_those_of_an_exact_search(
@@ -276,24 +403,30 @@ def test_a_reader_needs_no_more_than_to_read(
 
 
 def test_a_name_tells_no_password() -> None:
-    assert name_of("postgresql://me:secret@db.office:5433/designs?password=x") == (
-        "postgresql://db.office:5433/designs"
+    assert name_of("postgresql://me:secret@db.office:5433/designs?password=x&sslmode=require") == (
+        "postgresql://me@db.office:5433/designs?sslmode=require"
     )
 
 
 def test_an_engine_that_is_absent_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "entry_points", lambda **_: ())
+    monkeypatch.setattr(metadata, "entry_points", lambda **_: ())
     with pytest.raises(MissingExtraError, match=r"pip install 'edgepatent\[postgres\]'"):
         Index.open("postgresql://somewhere/designs")
     with pytest.raises(InputError, match="name a folder or postgresql"):
         Index.open("mysql://somewhere/designs")
 
 
-def test_what_only_folders_can_is_refused(tiny_bundle: Bundle, url: str) -> None:
+def test_what_only_folders_can_is_refused(tiny_bundle: Bundle, url: str, tmp_path: Path) -> None:
     with Index.ready(url, tiny_bundle) as index:
-        for call in (index.verify, index.rebuild):
-            with pytest.raises(InputError, match="no folder"):
-                call()
+        with pytest.raises(InputError, match=r"no folder, .* add the sources to a new one"):
+            index.rebuild()
+        with (
+            Index.create(tmp_path / "index", tiny_bundle) as folder,
+            pytest.raises(InputError, match=r"no folder, .* that it was filled from"),
+        ):
+            folder.merge(index)
+        with pytest.raises(InputError, match="only folders are split"):
+            shards.split(url, tmp_path / "shards", 2)
 
 
 def test_ranks_of_words_are_those_of_a_folder(
@@ -335,7 +468,8 @@ def test_the_command_line_adds_merges_and_searches(
     assert [(hit["rank"], hit["patent_id"]) for hit in found["hits"]] == wanted
     assert run(["index", "merge", str(folder), "--index", url]) == 0
     assert run(["index", "remove", "P0003", "--index", url]) == 0
-    assert run(["index", "verify", "--index", url]) == 2
+    assert run(["index", "verify", "--index", url]) == 0
+    assert run(["index", "verify", "--repair", "--index", url]) == 1
     with PostgresStore(url) as store:
         assert store.info().drawings == 14
 

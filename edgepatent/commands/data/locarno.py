@@ -19,7 +19,7 @@ from edgepatent.places import index_option
 )
 @index_option
 @json_option
-def command(code: str | None, uspc: str | None, index: Path, as_json: bool) -> None:
+def command(code: str | None, uspc: str | None, index: Path | str, as_json: bool) -> None:
     """Explain a Locarno code, or list them all.
 
     CODE may be written 06-01, 0601, 6-1, 06.01 or "LOC (13) Cl. 06-01"; a class alone (06) lists
@@ -58,7 +58,7 @@ def command(code: str | None, uspc: str | None, index: Path, as_json: bool) -> N
         console.say(f"{indent}{known}  {locarno.name(known) or '(no name at hand)'}")
 
 
-def _of_uspc(code: str, folder: Path, as_json: bool) -> None:
+def _of_uspc(code: str, folder: Path | str, as_json: bool) -> None:
     """The Locarno subclasses that go with a US class, most frequent first."""
     from edgepatent_runtime import locarno
     from edgepatent_runtime.index import Index

@@ -6,13 +6,13 @@ import click
 
 from edgepatent import console
 from edgepatent.options import all_threads_option, json_option, sources_argument
-from edgepatent.places import store_option
+from edgepatent.places import index_option
 from edgepatent_runtime.errors import InputError
 
 
 @click.command()
 @sources_argument
-@store_option
+@index_option
 @click.option(
     "--model",
     default=None,

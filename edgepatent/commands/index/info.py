@@ -6,11 +6,11 @@ import click
 
 from edgepatent import console
 from edgepatent.options import json_option
-from edgepatent.places import store_option
+from edgepatent.places import index_option
 
 
 @click.command()
-@store_option
+@index_option
 @json_option
 def command(index: Path | str, as_json: bool) -> None:
     """Tell what an index holds.

@@ -7,7 +7,7 @@ import click
 
 from edgepatent import console
 from edgepatent.options import json_option
-from edgepatent.places import store_option
+from edgepatent.places import index_option
 
 
 @click.command()
@@ -18,7 +18,7 @@ from edgepatent.places import store_option
     metavar="OTHER...",
     type=click.Path(path_type=Path, file_okay=False),
 )
-@store_option
+@index_option
 @json_option
 def command(others: tuple[Path, ...], index: Path | str, as_json: bool) -> None:
     """Copy the drawings of other indexes into one.

@@ -19,7 +19,9 @@ from edgepatent.places import index_option
 )
 @all_threads_option
 @json_option
-def command(index: Path, model: str | None, figures: bool, threads: int, as_json: bool) -> None:
+def command(
+    index: Path | str, model: str | None, figures: bool, threads: int, as_json: bool
+) -> None:
     """Make an index anew: compacted, encoded with another model, or with figures.
 
     Without --model and --figures the rows are copied to a new file without the removed ones, and

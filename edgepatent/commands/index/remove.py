@@ -6,12 +6,12 @@ import click
 
 from edgepatent import console
 from edgepatent.options import json_option
-from edgepatent.places import store_option
+from edgepatent.places import index_option
 
 
 @click.command()
 @click.argument("patents", nargs=-1, metavar="[PATENT_ID]...")
-@store_option
+@index_option
 @click.option("--locarno", multiple=True, metavar="CODE", help="Of this Locarno class or subclass.")
 @click.option("--since", metavar="DATE", help="Of this date or later (YYYY-MM-DD).")
 @click.option("--before", metavar="DATE", help="Of before this date (YYYY-MM-DD).")

@@ -26,7 +26,7 @@ from edgepatent.places import index_option
     help="Where the shards go, a folder each.",
 )
 @json_option
-def command(index: Path, shards: int, out: Path, as_json: bool) -> None:
+def command(index: Path | str, shards: int, out: Path, as_json: bool) -> None:
     """Copy an index into several, of different patents: the reverse of merge.
 
     All drawings of a patent go to one shard, the same that edgepatent embed --shard would put them

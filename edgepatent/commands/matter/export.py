@@ -26,7 +26,7 @@ def command(
     csv_file: Path | None,
     xlsx: Path | None,
     ids: Path | None,
-    indexes: tuple[Path, ...],
+    indexes: tuple[Path | str, ...],
 ) -> None:
     """Write the designs of a matter for other programs.
 

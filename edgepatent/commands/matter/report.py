@@ -18,7 +18,7 @@ from edgepatent.places import matter_argument, matter_indexes_option
     help="Where the page goes; any browser prints it as PDF.",
 )
 @matter_indexes_option
-def command(matter: Path, html: Path, indexes: tuple[Path, ...]) -> None:
+def command(matter: Path, html: Path, indexes: tuple[Path | str, ...]) -> None:
     """Write the report for the file: one page to look at and to print."""
     from edgepatent.matter import Matter
     from edgepatent.report import matter as papers

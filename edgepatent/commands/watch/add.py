@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def command(
     request: "Request",
     name: str,
-    indexes: tuple[Path, ...],
+    indexes: tuple[Path | str, ...],
     threshold: "Threshold",
     matter: Path | None,
     watches: Path,
@@ -47,14 +47,14 @@ def command(
     from edgepatent.matter import Matter
     from edgepatent.watch import Watch, Watches
     from edgepatent_runtime.index import Index
+    from edgepatent_runtime.stores import absolute
 
     given = from_stdin(request)
-    folders = tuple(str(folder.absolute()) for folder in indexes)
     generations = {}
-    with Index.open(folders) as index:
-        for folder, store in zip(folders, index.stores, strict=True):
+    with Index.open(indexes) as index:
+        for store in index.stores:
             with store.moment() as moment:
-                generations[folder] = moment.generation
+                generations[absolute(store.name)] = moment.generation
         index.search(msgspec.structs.replace(request, top=1), given=given)
     if matter is not None:
         Matter.create(matter)
@@ -63,7 +63,7 @@ def command(
         name=name,
         created=kept.now(),
         request=kept_watches.keep_queries(request, given),
-        indexes=folders,
+        indexes=tuple(generations),
         threshold=threshold,
         matter=None if matter is None else str(matter.absolute()),
     )

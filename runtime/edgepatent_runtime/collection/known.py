@@ -221,7 +221,7 @@ class Known:
             size, mtime = 0, 0
         else:
             status = Path(path).stat()
-            size, mtime = status.st_size, _representable(status.st_mtime_ns)
+            size, mtime = status.st_size, representable(status.st_mtime_ns)
         known = edits.files_at(root, relative)
         if known and (known[0].size, known[0].mtime_ns) == (size, mtime):
             return _Found(known[0], known[1:])
@@ -238,6 +238,6 @@ class Known:
         return _Found(edits.add_file(root, relative, size, mtime, digest), known)
 
 
-def _representable(nanoseconds: int) -> int:
+def representable(nanoseconds: int) -> int:
     """A time as SQLite holds it: a file of the year 2300 lies beyond its integers."""
     return max(-(1 << 63), min(nanoseconds, (1 << 63) - 1))
