@@ -107,8 +107,9 @@ class Wording:
 
     def place(self, text: str) -> Placed:
         """Where drawings of what ``text`` names lie, and which of its words no title had."""
-        bag = bags([text], len(self.rarity)) * self.rarity.astype(np.float32)
-        found = (unit(bag) @ self.codes.astype(np.float32) @ self.axes - self.offset)[0]
+        bag = unit(bags([text], len(self.rarity)) * self.rarity.astype(np.float32))[0]
+        there = np.flatnonzero(bag)
+        found = bag[there] @ self.codes[there].astype(np.float32) @ self.axes - self.offset
         length = float(np.linalg.norm(found))
         unknown = [word for word in _words(text) if not self._knows(word)]
         sure = length >= SURE * float(self.usual)

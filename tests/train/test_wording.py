@@ -8,7 +8,7 @@ from wordings import KINDS, THINGS, around, centres, fitted, titles
 
 from edgepatent_runtime.bundle import CARD, SIGNATURE, WORDS, Bundle
 from edgepatent_runtime.errors import BundleError, InputError
-from edgepatent_train.wording import fit, read_titles, with_words
+from edgepatent_train.wording import by_class, fit, read_titles, with_words
 
 D = 24
 
@@ -22,7 +22,7 @@ def test_classes_of_titles_without_drawings_teach_words_of_other_kinds() -> None
     drawn = around([title.split()[1] for title in titles()], D)
     called = [(title, str(THINGS.index(title.split()[1]))) for title in titles()]
     called += [(f"{kind} stool", "0") for kind in KINDS]
-    alone, told = fit(titles(), drawn), fit(titles(), drawn, called)
+    alone, told = fit(titles(), drawn), fit(titles(), drawn, by_class(called))
     assert alone.place("stool").direction is None
     direction = told.place("stool").direction
     assert direction is not None

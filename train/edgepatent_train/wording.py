@@ -8,6 +8,7 @@ there to the kin part of the drawings that have a title. Both are linear, and be
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -55,35 +56,55 @@ def _class(row: dict[str, str]) -> str:
     return known.strip()
 
 
-def fit(titles: Sequence[str], kin: Floats, classes: Titles = ()) -> Wording:
+class Taught(NamedTuple):
+    """What titles with classes teach: how rare each part of a title is [B], the map of titles to
+    their classes [B, C], and these titles.
+    """
+
+    rarity: npt.NDArray[np.float16]
+    to_class: Doubles
+    titles: list[str]
+
+    def weighed(self, titles: Sequence[str]) -> Doubles:
+        """Titles as bags [N, B] of unit length, rare parts weighing more."""
+        return unit(bags(list(titles)) * self.rarity.astype(np.float32)).astype(np.float64)
+
+
+def by_class(classes: Titles) -> Taught:
+    """The first ridge: from titles to the class of each."""
+    titles = [title for title, _ in classes]
+    taught = Taught(_rarity(titles), np.zeros((BINS, 0)), titles)
+    label = np.unique([klass for _, klass in classes], return_inverse=True)[1]
+    hot = one_hot(label.astype(np.int64))
+    return taught._replace(to_class=regression(taught.weighed(titles), hot, RIDGE))
+
+
+def _rarity(titles: Sequence[str]) -> npt.NDArray[np.float16]:
+    often = bags(list(titles)).sum(0)
+    rarity = np.where(often > 0, np.log((1 + len(titles)) / np.maximum(1 + often, 1)), 0)
+    return rarity.astype(np.float16)
+
+
+def fit(titles: Sequence[str], kin: Floats, taught: Taught | None = None) -> Wording:
     """The text side for drawings with ``titles`` [N], of which ``kin`` [N, K] is the kin part.
 
-    ``classes`` are further titles with a class each. Raises `InputError` where there are too few
-    titles to learn from.
+    ``taught`` is what further titles have told (`by_class`). Raises `InputError` where there are
+    too few titles to learn from.
     """
     if len(set(titles)) < FEWEST:
         raise InputError(
             f"{len(set(titles))} titles are too few to learn words from: it takes {FEWEST}, and "
             "serves with a thousand"
         )
-    others = [title for title, _ in classes]
-    there = bags(others or list(titles))
-    often = there.sum(0)
-    rarity = np.where(often > 0, np.log((1 + len(there)) / (1 + often)), 0).astype(np.float16)
-
-    def weighed(bag: Floats) -> Doubles:
-        return unit(bag * rarity.astype(np.float32)).astype(np.float64)
-
-    mine, theirs = weighed(bags(list(titles))), weighed(there)
-    to_class = np.zeros((BINS, 0))
-    if classes:
-        label = np.unique([klass for _, klass in classes], return_inverse=True)[1]
-        to_class = regression(theirs, one_hot(label.astype(np.int64)), RIDGE)
-    told = np.hstack([mine, mine @ to_class])
+    if taught is None:
+        taught = Taught(_rarity(titles), np.zeros((BINS, 0)), [])
+    mine, theirs = taught.weighed(titles), taught.weighed(taught.titles)
+    told = np.hstack([mine, mine @ taught.to_class])
     middle = told.mean(0)
     way = regression(told - middle, kin - kin.mean(0), RIDGE)
-    straight = way[:BINS] + to_class @ way[BINS:]
-    return _narrowed(straight, middle @ way, mine, theirs, rarity, known_words([*titles, *others]))
+    straight = way[:BINS] + taught.to_class @ way[BINS:]
+    known = known_words([*titles, *taught.titles])
+    return _narrowed(straight, middle @ way, mine, theirs, taught.rarity, known)
 
 
 def _narrowed(

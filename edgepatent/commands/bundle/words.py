@@ -55,6 +55,7 @@ def command(
     opened = open_bundle(bundle)
     opened.verify()
     classes = wording.read_titles(titles) if titles else []
+    taught = wording.by_class(classes) if classes else None
     skipped = Skipped()
     titled = (one for one in read_records(data, skipped) if (one.title or "").strip())
     with console.progress_bar() as progress:
@@ -62,7 +63,7 @@ def command(
         records, embeddings = encode_records(titled, model, skipped, progress)
     console.report_skipped(skipped)
     names = [one.title or "" for one in records]
-    fitted = wording.fit(names, embeddings[:, opened.info.kin], classes)
+    fitted = wording.fit(names, embeddings[:, opened.info.kin], taught)
     learned = f"{len(set(names)):,} titles of {len(names):,} drawings"
     if classes:
         learned += f", and {len(classes):,} titles with classes"

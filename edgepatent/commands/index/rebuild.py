@@ -25,7 +25,8 @@ def command(
     """Make an index anew: compacted, encoded with another model, or with figures.
 
     Without --model and --figures the rows are copied to a new file without the removed ones, and
-    signs and graph are made again. With --model every image must still be there; --figures says
+    signs and graph are made again. With --model every image must still be there, unless it is a
+    copy of the index's own model that knows words, say: then nothing is encoded. --figures says
     which sources are gone and takes the other sheets apart. Searches go on meanwhile, in what was
     there before. Interrupted, the same command goes on where it stopped.
     """

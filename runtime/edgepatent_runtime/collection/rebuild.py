@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edgepatent_runtime import faults
+from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import vectors
 from edgepatent_runtime.collection.embedding import Encodes, embed
 from edgepatent_runtime.collection.ingest import BATCH
 from edgepatent_runtime.collection.model import copy_in, new_name
 from edgepatent_runtime.collection.vectors import Rows
 from edgepatent_runtime.collection.writer import UNFINISHED, Writer
-from edgepatent_runtime.errors import CollectionError, DrawingError
+from edgepatent_runtime.errors import BundleError, CollectionError, DrawingError
 from edgepatent_runtime.progress import Progress
 from edgepatent_runtime.record import Record, Skipped
 from edgepatent_runtime.sources import plugins
@@ -30,9 +31,15 @@ def rebuild(writer: Writer, encoder: Encodes, skipped: Skipped, progress: Progre
     readers go on until then. What was encoded is kept, and the same rebuild begun again goes on
     from there. Every image must be there; those that cannot be decoded any more are counted in
     ``skipped`` and leave the collection. Raises `CollectionError` where images are missing.
+
+    Another copy of the collection's own model (one that knows words, one for another processor)
+    only takes the place of the one that is kept: embeddings are of its space already.
     """
     writer.commit()
     live = writer.edits.live()
+    if _is_another_copy(encoder.bundle, writer):
+        writer.replace_bundle(encoder.bundle)
+        return len(live)
     _require_images(writer, live)
     model = copy_in(encoder.bundle, writer.folder, new_name(writer.folder))
     encoded = _Encoded(writer, model.space, model.dimensions)
@@ -64,6 +71,16 @@ def rebuild(writer: Writer, encoder: Encodes, skipped: Skipped, progress: Progre
 
     writer.rewrite(encoded.chunks(live), model)
     return writer.state.rows
+
+
+def _is_another_copy(bundle: Bundle, writer: Writer) -> bool:
+    if bundle.info.space != writer.state.space:
+        return False
+    try:
+        return bundle.files != Bundle(writer.folder / writer.state.bundle).files
+    except BundleError:
+        # Damaged: whoever rebuilds wants all of it anew.
+        return False
 
 
 class _Encoded:

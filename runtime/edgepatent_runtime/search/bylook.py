@@ -30,8 +30,8 @@ def placed(stores: Sequence[Searchable], text: str) -> tuple[Floats | None, str 
     info, wording = next((pair for pair in told if pair[1] is not None), (None, None))
     if info is None or wording is None:
         return None, (
-            "designs without a title were not searched: the model of the index places no words "
-            "(edgepatent bundle words)"
+            "designs without a title were not searched: the model of the index knows no words "
+            "(see edgepatent bundle words; index rebuild --model takes them over)"
         )
     found = wording.place(text)
     unknown = named(found.unknown)

@@ -197,9 +197,26 @@ def test_a_model_without_words_says_so_where_it_matters(plain: Bundle, tmp_path:
         assert [hit.found_by for hit in found] == ["words", "words"]
         assert found.answer.plan == "words"
         assert len(found.answer.notes) == 1
-        assert "places no words" in found.answer.notes[0]
+        assert "knows no words" in found.answer.notes[0]
         index.remove([f"P{n:04d}" for n in range(48) if n % 3])
         assert index.search(text="chair").answer.notes == ()
+
+
+def test_an_older_index_takes_the_words_over_without_encoding(
+    learned: Bundle, plain: Bundle, tmp_path: Path
+) -> None:
+    """None of its images is there, and it need not be."""
+    with Index.create(tmp_path / "index", plain) as index:
+        index.add(records(), embeddings=embeddings(plain))
+        before = index.search(text="chair")
+        index.rebuild(learned)
+    with Index.open(tmp_path / "index") as index:
+        assert index.verify() == []
+        assert index.info().drawings == len(records())
+        found = index.search(text="chair")
+        assert [hit.patent_id for hit in found][:2] == [hit.patent_id for hit in before]
+        assert found[2].found_by == "look"
+        assert not (tmp_path / "index" / "bundle-000001").exists()
 
 
 def test_an_index_keeps_the_words_of_its_model(learned: Bundle, tmp_path: Path) -> None:
