@@ -1,14 +1,22 @@
-"""What folders of people's work (matters, watches) have in common: names, turns, the time."""
+"""What folders of people's work (matters, watches) have in common: names, files, turns, time."""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import filelock
+import msgspec
 
+from edgepatent_runtime import names
 from edgepatent_runtime.errors import InputError
+
+T = TypeVar("T")
+
+# No document of ours is larger.
+_MOST = 256 << 20
 
 # How long a change waits for another program's change: those take milliseconds.
 _PATIENCE_S = 10.0
@@ -24,6 +32,33 @@ def require_name(name: str, what: str) -> str:
             "can, 80 at most, a letter or digit first"
         )
     return name
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a document of ours.
+
+    Raises `FileNotFoundError`, and `InputError` for what cannot be read: also for a link, a pipe or
+    a device in its place, since people send each other such folders.
+    """
+    try:
+        return names.read(path.parent, names.Name(path.name), _MOST)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} cannot be read: {said}") from error
+
+
+def read(path: Path, kind: type[T]) -> T:
+    """A document of ours, as ``kind``.
+
+    Raises `FileNotFoundError`, and `InputError` for what cannot be read or is none.
+    """
+    data = content(path)
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, InputError) as error:
+        raise InputError(f"{path} is damaged: {error}") from error
 
 
 @contextmanager

@@ -87,11 +87,9 @@ class Matter:
         self._queries = KeptQueries(self.folder)
         path = self.folder / _INFO
         try:
-            self.info = msgspec.json.decode(path.read_bytes(), type=Info)
-        except OSError as error:
+            self.info = kept.read(path, Info)
+        except FileNotFoundError as error:
             raise InputError(f"there is no matter in {self.folder} ({error.strerror})") from error
-        except msgspec.DecodeError as error:
-            raise InputError(f"{path} is damaged: {error}") from error
         if self.info.format > FORMAT:
             raise InputError(f"{path} has format {self.info.format}: upgrade edgepatent")
 
@@ -163,13 +161,14 @@ class Matter:
 
     def _changes(self) -> Iterator[_Change]:
         try:
-            lines = (self.folder / _DECISIONS).read_bytes().split(b"\n")
+            lines = kept.content(self.folder / _DECISIONS).split(b"\n")
         except FileNotFoundError:
             return
         for line in lines:
             try:
                 yield msgspec.json.decode(line, type=_Change)
-            except msgspec.DecodeError:  # empty, or cut off by a crash
+            # Empty, or cut off by a crash.
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
                 continue
 
     # -- queries and searches
@@ -192,8 +191,8 @@ class Matter:
     def keep_search(self, record: FiledSearch) -> str:
         """Keep a search; the name it has from now on.
 
-        Queries that are the matter's own images are named relative to it, so that the folder can
-        be moved.
+        Its queries must be images that the matter keeps (`keep_queries`): they are named relative
+        to it, so that the folder can be moved.
         """
         asked = self._queries.relative(record.request)
         relative = msgspec.structs.replace(record, request=asked)
@@ -224,13 +223,10 @@ class Matter:
 
     def classified(self) -> "list[Classified]":
         """What drawings were classified as, oldest first. Raises `InputError` for damage."""
-        found = []
-        for path in sorted((self.folder / _CLASSIFIED).glob("*.json")):
-            try:
-                found.append(msgspec.json.decode(path.read_bytes(), type=Classified))
-            except msgspec.DecodeError as error:
-                raise InputError(f"{path} is damaged: {error}") from error
-        return found
+        return [
+            kept.read(path, Classified)
+            for path in sorted((self.folder / _CLASSIFIED).glob("*.json"))
+        ]
 
     def searches(self) -> list[str]:
         """The names of the searches, oldest first."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from edgepatent_runtime import whole
+from edgepatent_runtime import names, whole
+from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.search.request import Query, Request
 
 FOLDER = "queries"
@@ -47,7 +48,8 @@ class KeptQueries:
         """The image whose SHA-256 starts with the 32 digits ``digest``; None: not kept."""
         if not re.fullmatch("[0-9a-f]{32}", digest):
             return None
-        return next(iter(sorted((self.folder / FOLDER).glob(f"{digest}*"))), None)
+        found = sorted((self.folder / FOLDER).glob(f"{digest}*"))
+        return next((path for path in found if not path.is_symlink()), None)
 
     def relative(self, request: Request) -> Request:
         """The request as it is written: kept images are named relative to the folder."""
@@ -60,8 +62,26 @@ class KeptQueries:
         return self._with_paths(request, shorter)
 
     def absolute(self, request: Request) -> Request:
-        """The reverse of `relative`."""
-        return self._with_paths(request, lambda path: str(self.folder.absolute() / path))
+        """The reverse of `relative`. Raises `InputError` for an image that is not kept here.
+
+        A folder may come by mail: what it names elsewhere is not looked at.
+        """
+        folder = self.folder.absolute() / FOLDER
+
+        def inside(path: str) -> str:
+            place, _, name = path.rpartition("/")
+            try:
+                image = folder / names.Name(name)
+            except ValueError:
+                image = folder
+            if place != FOLDER or image == folder or image.is_symlink():
+                raise InputError(
+                    f"{self.folder} names a query image that it does not keep ({path!r}): search "
+                    "with it again"
+                )
+            return str(image)
+
+        return self._with_paths(request, inside)
 
     @staticmethod
     def _with_paths(request: Request, change: Callable[[str], str]) -> Request:

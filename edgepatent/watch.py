@@ -79,12 +79,12 @@ class Watches:
         """A watch. Raises `InputError` where there is none, or it is damaged or newer."""
         path = self._path(name)
         try:
-            watch = msgspec.json.decode(path.read_bytes(), type=Watch)
+            watch = kept.read(path, Watch)
         except FileNotFoundError:
             known = ", ".join(self.names()) or "none yet: edgepatent watch add NAME IMG"
             raise InputError(f"there is no watch {name!r} (there are: {known})") from None
-        except msgspec.DecodeError as error:
-            raise InputError(f"{path} is damaged: {error}") from error
+        if watch.name != name:
+            raise InputError(f"{path} is damaged: it is of the watch {watch.name!r}")
         if watch.format > FORMAT:
             raise InputError(f"{path} has format {watch.format}: upgrade edgepatent")
         return msgspec.structs.replace(watch, request=self._queries.absolute(watch.request))
@@ -113,13 +113,13 @@ class Watches:
         """How far each watch was asked. Raises `InputError` where the file is damaged."""
         path = self.folder / _SEEN
         try:
-            return msgspec.json.decode(path.read_bytes(), type=dict[str, Seen])
+            return kept.read(path, dict[str, Seen])
         except FileNotFoundError:
             return {}
-        except msgspec.DecodeError as error:
+        except InputError as error:
             raise InputError(
-                f"{path} is damaged ({error}): remove it, and watches start again from what is new "
-                "since a date: edgepatent watch run --since DATE"
+                f"{error}: remove it, and watches start again from what is new since a date: "
+                "edgepatent watch run --since DATE"
             ) from error
 
     def see(self, seen: Mapping[str, Seen]) -> None:

@@ -12,7 +12,9 @@ from edgepatent_runtime.errors import InputError
 
 
 @click.command()
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument(
+    "file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False, resolve_path=True)
+)
 @click.argument("images", nargs=-1, metavar="[IMG]...")
 @indexes_option
 @threads_option

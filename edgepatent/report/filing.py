@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from edgepatent import __version__
+from edgepatent import __version__, kept
 from edgepatent.report.document import drawing_name
 from edgepatent_runtime import whole
 from edgepatent_runtime.bundle import INFO, digest
@@ -128,14 +128,15 @@ def encode(filed: FiledSearch) -> bytes:
 def read(path: Path) -> FiledSearch:
     """Read a filed search. Raises `InputError` for what is none, or one of a newer format."""
     try:
-        document = msgspec.json.decode(path.read_bytes())
+        document = msgspec.json.decode(kept.content(path))
         if document["format"] == 1:
             _from_format_1(document["request"])
         filed = msgspec.convert(document, FiledSearch)
         folders = msgspec.convert(document["request"].get("indexes", []), list[str])
-    except OSError as error:
+    except FileNotFoundError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except (msgspec.DecodeError, RecursionError, LookupError, TypeError, AttributeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError, LookupError, TypeError,
+            AttributeError) as error:  # fmt: skip
         raise InputError(f"{path} is not a search record: {error}") from error
     if filed.format > FORMAT:
         raise InputError(f"{path} has record format {filed.format}: upgrade edgepatent")

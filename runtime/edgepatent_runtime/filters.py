@@ -108,8 +108,13 @@ def _code(text: str) -> str:
 
 def _added(since: int | str | None) -> int | str | None:
     """A generation (a number, or its digits up to seven) or an ISO date."""
-    if isinstance(since, int) or since is None:
+    if isinstance(since, int):
+        # What a store can count to.
+        if not 0 <= since < 1 << 63:
+            raise InputError(f"there is no generation {since}")
         return since
+    if since is None:
+        return None
     if since.isascii() and since.isdecimal() and len(since) < 8:
         return int(since)
     return _date(since)
