@@ -87,11 +87,14 @@ def alarm(message: str) -> None:
     click.secho(plain(message), fg="red", bold=True, err=True)
 
 
-def report_skipped(skipped: Skipped) -> None:
-    """Say on stderr how many inputs were skipped, one line a reason, with an example."""
+def report_skipped(skipped: Skipped, *, named: bool = True) -> None:
+    """Say on stderr how many inputs were skipped, one line a reason, with an example of each.
+
+    The example is left out unless ``named``.
+    """
     for reason, count in sorted(skipped.counts.items()):
-        example = plain(skipped.examples[reason][0])
-        say(f"skipped {count}: {plain(reason)} (e.g. {example})", err=True)
+        example = f" (e.g. {plain(skipped.examples[reason][0])})" if named else ""
+        say(f"skipped {count}: {plain(reason)}{example}", err=True)
 
 
 def _told(every: float) -> Progress:

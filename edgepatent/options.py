@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else."
 )
+quiet_option = click.option(
+    "--quiet",
+    is_flag=True,
+    help="For logs: say how many, and nothing of what was asked or found.",
+)
 sources_argument = click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 model_option = click.option(
     "--model",

@@ -7,7 +7,7 @@ import click
 
 from edgepatent import console
 from edgepatent.asking import request_options
-from edgepatent.options import threads_option
+from edgepatent.options import quiet_option, threads_option
 from edgepatent.places import indexes_option
 
 if TYPE_CHECKING:
@@ -42,12 +42,14 @@ if TYPE_CHECKING:
 @indexes_option
 @request_options
 @threads_option
+@quiet_option
 def command(
     request: "Request",
     folder: Path,
     out: Path,
     html: bool,
     only_new: bool,
+    quiet: bool,
     indexes: tuple[Path | str, ...],
     threads: int,
 ) -> None:
@@ -97,14 +99,15 @@ def command(
             if html:
                 pages.append(_page(out, file.name, result, index))
             progress("searching", number, len(files))
-    console.report_skipped(skipped)
+    console.report_skipped(skipped, named=not quiet)
     if not rows:
         raise InputError(f"no image in {folder} can be searched with")
     if html:
         from edgepatent.report import overview
 
         whole.write(out / "index.html", overview.render(pages).encode())
-    console.print_table(["query", "best hit", "score", "title"], rows)
+    if not quiet:
+        console.print_table(["query", "best hit", "score", "title"], rows)
     console.say(f"{len(rows)} results in {out}", err=True)
 
 

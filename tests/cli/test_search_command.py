@@ -287,6 +287,11 @@ def test_batch_writes_one_result_a_query(edgepatent, index, query, tmp_path, fir
     document = json.loads((tmp_path / "out" / "two.jpg.json").read_text())
     assert document["hits"][0]["score"] > 0.5
     assert "one.png" in done.stdout
+    # For logs, nothing of what was asked or found.
+    done = edgepatent("batch", folder, "--index", index, "--out", tmp_path / "out", "--quiet")
+    assert done.stdout == ""
+    assert "skipped 1: not an image" in done.stderr
+    assert not any(one in done.stderr for one in ("one.png", "two.jpg", "broken", "SYN"))
     # As it was spelled before, with filters and a line that names the verb.
     old = ("search", "--not-patent", first, "--batch", folder, f"--out={tmp_path / 'old'}")
     done = edgepatent(*old, EDGEPATENT_INDEX=str(index))

@@ -285,25 +285,19 @@ def test_the_units_run(
     program.chmod(0o755)
     (home / "edgepatent/weeks").mkdir(parents=True)
     shutil.copy(desk / "second.tar", home / "edgepatent/weeks/I20210112.tar")
-    texts = {}
-    for name in ("edgepatent-watch.service", "edgepatent-watch.timer"):
-        texts[name] = (UNITS / name).read_text().replace("%h", str(home))
-        (tmp_path / name).write_text(texts[name])
-    if shutil.which("systemd-analyze"):
-        verified = subprocess.run(
-            ["systemd-analyze", "verify", "--man=no", tmp_path / "edgepatent-watch.timer"],
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert not re.search("edgepatent-watch", verified.stderr), verified.stderr
-        assert verified.returncode == 0, verified.stderr
+    unit = (UNITS / "edgepatent-watch.service").read_text().replace("%h", str(home))
     assert run(["watch", "add", "chairs", "sketch.tif"]) == 0
-    commands = re.findall(r"^ExecStart=(.*)$", texts["edgepatent-watch.service"], re.MULTILINE)
+    commands = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
     assert len(commands) == 2
     for line in commands:
         done = subprocess.run(
             line.split(), capture_output=True, text=True, timeout=100, check=False
         )
         assert done.returncode == 0, done.stderr
+        if " watch run " in line:
+            # Who reads the log learns nothing of what is watched, nor what was found.
+            assert not re.search("chairs|sketch|USD", done.stdout + done.stderr)
+            assert f"1 watches: {len(ids(SECOND))} new designs" in done.stdout
     page = (home / "edgepatent/digest.html").read_text()
     assert all(one in page for one in ids(SECOND))
 

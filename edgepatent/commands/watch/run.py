@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edgepatent import console
-from edgepatent.options import json_option, threads_option
+from edgepatent.options import json_option, quiet_option, threads_option
 from edgepatent.places import watches_option
 
 
@@ -33,6 +33,7 @@ def _since(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 )
 @watches_option
 @threads_option
+@quiet_option
 @json_option
 @click.pass_context
 def command(
@@ -42,6 +43,7 @@ def command(
     html: Path | None,
     watches: Path,
     threads: int,
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Ask the watches of what came since they last ran.
@@ -70,11 +72,16 @@ def command(
     if as_json:
         console.print_json(document)
     else:
-        for line in digest.lines(document):
-            console.say(line)
+        if quiet:
+            console.say(f"{len(chosen)} watches: {document.designs} new designs")
+        else:
+            for line in digest.lines(document):
+                console.say(line)
         if html is not None and not document.designs:
             console.say(f"nothing new: {html} stays as it is", err=True)
-    for one in findings:
-        if one.problem is not None:
-            console.warn(f"{one.watch.name} was not asked: {one.problem}")
-    ctx.exit(1 if any(one.problem for one in findings) else 0)
+    failed = [one for one in findings if one.problem is not None]
+    if failed and quiet:
+        console.warn(f"{len(failed)} watches were not asked: edgepatent watch run says which")
+    for one in failed if not quiet else ():
+        console.warn(f"{one.watch.name} was not asked: {one.problem}")
+    ctx.exit(1 if failed else 0)
