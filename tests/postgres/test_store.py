@@ -2,12 +2,14 @@
 
 import json
 import os
+import pwd
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib import metadata
 from pathlib import Path
 from threading import Barrier
@@ -29,8 +31,8 @@ from sheet_files import write_patents
 
 from edgepatent.cli import run
 from edgepatent.report.document import document
-from edgepatent_postgres import writing
-from edgepatent_postgres.connection import name_of
+from edgepatent_postgres import schema, writing
+from edgepatent_postgres.connection import Connection, name_of
 from edgepatent_postgres.store import PostgresStore
 from edgepatent_runtime import Index, filling, shards
 from edgepatent_runtime.bundle import Bundle
@@ -345,6 +347,130 @@ def test_a_database_that_goes_away_loses_nothing_that_was_committed(
         assert 0 < there < 1500
         again = store.merge(many)
         assert (again.unchanged, again.added) == (there, 1500 - there)
+
+
+def test_an_add_goes_on_when_connections_break_and_stops_in_a_line_when_the_database_is_gone(
+    drawings: Path, tiny_bundle: Bundle, url: str
+) -> None:
+    def break_all(what: str, done: int, total: int | None) -> None:
+        if what == "indexing drawings":  # no question is being asked
+            ask(
+                url,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid != pg_backend_pid()",
+            )
+
+    with patch.object(filling, "CHUNK", 6), Index.ready(url, tiny_bundle) as index:
+        assert index.add(drawings, threads=1, progress=break_all).added == 16
+    lost = new_database()
+    with patch.object(filling, "CHUNK", 6), Index.ready(lost, tiny_bundle) as index:
+        gone = iter([lambda: drop_database(lost)])
+
+        def drop(what: str, done: int, total: int | None) -> None:
+            next(gone, lambda: None)()
+
+        with pytest.raises(CollectionError, match=r"cannot be reached \(.*does not exist"):
+            index.add(drawings, threads=1, progress=drop)
+
+
+def test_two_clients_that_add_the_same_drawings_store_them_once(
+    drawings: Path, tiny_bundle: Bundle, url: str
+) -> None:
+    Index.create(url, tiny_bundle).close()
+    start = Barrier(2)
+
+    def add(_: int) -> Added:
+        with Index.open(url) as index:
+            start.wait(30)
+            return index.add(drawings, threads=1)
+
+    with patch.object(filling, "CHUNK", 4), ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(add, range(2)))
+    assert sum(one.added for one in told) == 16
+    assert [one.added + one.unchanged for one in told] == [16, 16]
+    with PostgresStore(url) as store:
+        assert (store.info().drawings, store.verify()) == (16, [])
+
+
+def test_a_server_whose_disk_is_full_loses_nothing(many: Collection, tiny_bundle: Bundle) -> None:
+    room = Path(tempfile.mkdtemp(prefix="edgepatent-pg-room-", dir="/tmp"))
+    small = "edgepatent_test_small"
+    # The user that the server of these tests runs as, where root starts it.
+    owner = pwd.getpwnam("nobody").pw_uid
+    mount = ["mount", "-t", "tmpfs", "-o", f"size=32m,uid={owner}", "tmpfs", str(room)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        room.rmdir()
+        pytest.skip("only root can mount a small disk")
+    url = ""
+    try:
+        server = new_database()
+        try:
+            try:
+                ask(server, f"CREATE TABLESPACE {small} LOCATION '{room}'")
+            except psycopg.Error as error:
+                pytest.skip(f"the server cannot use a disk of this machine: {error}")
+            url = new_database()
+            name = url.rpartition("/")[2].partition("?")[0]
+            ask(server, f'ALTER DATABASE "{name}" SET TABLESPACE {small}')
+            ballast = room / "ballast"
+            with (
+                PostgresStore.create(url, tiny_bundle) as store,
+                patch.object(writing, "BLOCK", 100),
+            ):
+
+                def fill(what: str, done: int, total: int | None) -> None:
+                    if done > 300 and not ballast.exists():
+                        with ballast.open("wb", 0) as file, suppress(OSError):
+                            while True:
+                                file.write(bytes(4096))
+
+                with pytest.raises(CollectionError, match=r"no room left .* make room and run"):
+                    store.merge(many, fill)
+                there = store.info().drawings
+                assert 300 < there < 1500
+                assert store.verify() == []
+                ballast.unlink()
+                again = store.merge(many)
+                assert (again.unchanged, again.added) == (there, 1500 - there)
+                assert store.verify() == []
+        finally:
+            if url:
+                drop_database(url)
+            ask(server, f"DROP TABLESPACE IF EXISTS {small}")
+            drop_database(server)
+    finally:
+        subprocess.run(["umount", str(room)], check=True)
+        room.rmdir()
+
+
+def test_an_older_format_is_brought_up_to_date_by_who_writes(
+    many: Collection, tiny_bundle: Bundle, url: str
+) -> None:
+    PostgresStore.create(url, tiny_bundle).close()
+
+    def step(connection: Connection) -> None:
+        connection.execute("ALTER TABLE edgepatent.history ADD COLUMN note text")
+
+    def broken(connection: Connection) -> None:
+        connection.execute("ALTER TABLE edgepatent.history ADD COLUMN other text")
+        raise RuntimeError
+
+    with PostgresStore(url) as store:
+        with (
+            patch.multiple(schema, FORMAT=3, MIGRATIONS=(step, broken)),
+            pytest.raises(RuntimeError),
+        ):
+            store.remove(Filters(patents=("P0",)))
+        # All or nothing.
+        assert ask(url, "SELECT format FROM edgepatent.state") == [(1,)]
+        with patch.multiple(schema, FORMAT=2, MIGRATIONS=(step,)):
+            with pytest.raises(CollectionError, match=r"format 1, .* reads 2: whoever writes"):
+                PostgresStore(url)
+            assert store.merge(many).added == 1500
+            PostgresStore(url).close()
+    assert ask(url, "SELECT format FROM edgepatent.state") == [(2,)]
+    with pytest.raises(CollectionError, match="format 2, this version reads up to 1: upgrade"):
+        PostgresStore(url)
 
 
 def test_a_question_that_loses_its_connection_is_one_line_and_the_next_gets_another(
