@@ -37,7 +37,7 @@ fuzz: setup ## mutated files of every format, FILES of each kind, from SEED; min
 	$(BIN)/python benchmarks/hold_inputs.py --mutations $(FILES) --seed $(SEED)
 
 test-random: setup ## the default tests in another order, with new examples, beside a load on every core
-	EDGEPATENT_FRESH_EXAMPLES=1 $(BIN)/python tests/beside_load.py -m pytest -o addopts="-ra --strict-markers --strict-config --import-mode=importlib" -m "not slow and not install"
+	EDGEPATENT_FRESH_EXAMPLES=1 $(BIN)/python tests/beside_load.py -m pytest -o addopts="-ra --strict-markers --strict-config --import-mode=importlib" -o timeout=3600 -m "not slow and not install"
 
 wheels: setup ## the wheels of all distributions and a bill of materials (CycloneDX), in dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist ./runtime ./postgres ./synthetic ./train ./export .

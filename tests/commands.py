@@ -30,7 +30,6 @@ def in_process(
         input=stdin,
         capture_output=True,
         env=environment,
-        timeout=290,
         check=False,
     )
     assert b"Traceback" not in done.stderr, done.stderr.decode()

@@ -48,7 +48,7 @@ def start(settings: Sequence[str]) -> str:
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
 
     def call(*command: str | Path) -> None:
-        subprocess.run(command, user=user, cwd=folder, capture_output=True, check=True, timeout=120)
+        subprocess.run(command, user=user, cwd=folder, capture_output=True, check=True)
 
     try:
         call(programs / "initdb", "-D", folder / "data", "-U", "edgepatent", "-A", "trust",

@@ -11,7 +11,6 @@ def run(verb: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "edgepatent", "data", verb, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
 

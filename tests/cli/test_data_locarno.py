@@ -10,7 +10,6 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "edgepatent", "data", "locarno", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
 

@@ -18,7 +18,6 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "edgepatent", "data", "synthesize", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=240,
         env={**os.environ},
         check=False,
     )

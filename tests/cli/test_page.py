@@ -140,7 +140,6 @@ def browse(chromium: str, page: Path, *options: str) -> str:
         ],
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )  # fmt: skip
     return done.stdout

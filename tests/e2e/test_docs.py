@@ -113,7 +113,6 @@ def run_blocks(page: Path, desk: Path, *kinds: str) -> None:
             env=surroundings(desk),
             capture_output=True,
             text=True,
-            timeout=280,
             check=False,
         )
         assert done.returncode == 0, f"{body}\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
@@ -149,7 +148,6 @@ def test_python_examples_run_as_scripts_of_their_own(page, fuller_desk):
             env=surroundings(fuller_desk),
             capture_output=True,
             text=True,
-            timeout=280,
             check=False,
         )
         assert done.returncode == 0, f"{body}\n{done.stdout[-1500:]}{done.stderr[-1500:]}"

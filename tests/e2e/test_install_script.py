@@ -22,7 +22,6 @@ def call(script: Path, home: Path, *arguments: str, path: str = "") -> tuple[int
         ["sh", script, *arguments],
         capture_output=True,
         text=True,
-        timeout=600,
         check=False,
         env={"HOME": str(home), "PATH": f"{path}{os.environ['PATH']}", "PYTHON": sys.executable},
     )
@@ -85,7 +84,7 @@ def test_install_update_back_and_uninstall(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, ROOT / ".ci/offline.py", tmp_path / "packed", "--machine", machine,
          "--python", python],
-        check=True, timeout=600,
+        check=True,
     )  # fmt: skip
     script, home = tmp_path / "packed" / "install.sh", tmp_path / "home"
     program = home / ".local/bin/edgepatent"
@@ -96,7 +95,7 @@ def test_install_update_back_and_uninstall(tmp_path: Path) -> None:
     assert program.resolve() != first
     assert call(script, home, "--back")[0] == 0
     assert program.resolve() == first
-    subprocess.run([program, "demo", "--help"], check=True, capture_output=True, timeout=60)
+    subprocess.run([program, "demo", "--help"], check=True, capture_output=True)
     assert call(script, home, "--uninstall")[0] == 0
     assert not program.is_symlink()
     assert (home / ".local/share/edgepatent/index").is_dir()

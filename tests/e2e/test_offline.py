@@ -63,7 +63,6 @@ class Machine:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
             check=False,
         )
 

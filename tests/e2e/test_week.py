@@ -25,7 +25,6 @@ def test_a_week_is_indexed_and_searched_without_unpacking(
             [sys.executable, "-m", "edgepatent", *map(str, arguments)],
             capture_output=True,
             text=True,
-            timeout=120,
             env={**os.environ, "HOME": str(tmp_path / "home")},
             check=False,
         )

@@ -19,7 +19,6 @@ def run(*command, check=True, **more):
         [str(part) for part in command],
         capture_output=True,
         text=True,
-        timeout=1500,
         check=False,
         **more,
     )

@@ -577,7 +577,6 @@ def test_the_command_line_adds_merges_and_searches(
             [sys.executable, "-m", "edgepatent", *map(str, arguments)],
             capture_output=True,
             env={**os.environ, "HOME": str(tmp_path), "EDGEPATENT_INDEX": url},
-            timeout=120,
             check=False,
         )
         assert done.returncode == 0, done.stderr.decode()

@@ -256,10 +256,10 @@ def test_the_first_record_comes_before_the_last_row_is_read(tmp_path: Path) -> N
     with (tmp_path / "metadata.csv").open("w") as file:
         file.write("file_name,patent_id\n")
         file.writelines("1.png,a\n" for _ in range(400_000))
-    start = time.perf_counter()
+    start = time.process_time()
     stream = FolderSource(tmp_path, "").records(Skipped())
     assert next(stream).patent_id == "a"
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_shown_is_always_text() -> None:

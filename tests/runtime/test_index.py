@@ -337,9 +337,7 @@ def test_a_script_needs_no_guard(tiny_bundle: Bundle, tmp_path: Path) -> None:
             drawings=str(tmp_path / "drawings"),
         )
     )
-    done = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, timeout=240, check=False
-    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["250", "50", "1"]
     assert done.stderr == ""
@@ -356,7 +354,5 @@ def test_a_search_by_words_loads_no_model(tiny_bundle: Bundle, tmp_path: Path) -
         "assert len(index.search(like='D000001')) == 2; "
         "print(*({'onnxruntime', 'PIL'} & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr

@@ -43,7 +43,6 @@ def test_it_indexes_and_searches_by_scan(tmp_path: Path, tiny_bundle: Bundle) ->
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr

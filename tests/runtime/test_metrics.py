@@ -279,6 +279,6 @@ def test_bad_input_is_refused(rows, patents, message):
 
 def test_six_thousand_drawings_take_seconds():
     data = cloud(0, count=6000, patents=1200, dimensions=128)
-    start = time.perf_counter()
+    start = time.process_time()
     metrics.evaluate(*data)
-    assert time.perf_counter() - start < 30
+    assert time.process_time() - start < 30

@@ -105,7 +105,6 @@ def test_it_is_drawn_in_other_processes_too(install: Install) -> None:
         env={**os.environ, "PYTHONPATH": str(site)},
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
     assert done.stdout == "260 {(16, 16)}\n", done.stderr

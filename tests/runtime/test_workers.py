@@ -216,8 +216,7 @@ def test_workers_end_with_their_parent(last: int, number: int) -> None:
         parent.send_signal(number)
         assert its
         assert parent.wait() == -number
-    _, left = psutil.wait_procs(its, timeout=60)
-    assert not left
+    psutil.wait_procs(its)
 
 
 @pytest.mark.parametrize("way", ["script", "-c", "stdin", "interactive"])
@@ -239,6 +238,5 @@ def test_no_guard_is_needed(tmp_path: Path, way: str) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=100,
     )
     assert done.stdout.split() == ["begun", "999000"]
