@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -18,8 +19,14 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-PARTS = ("", "-export", "-train", "-synthetic", "-postgres", "-runtime")
-OURS = tuple(f"edgepatent{part}" for part in PARTS)
+ROOT = Path(__file__).resolve().parent.parent
+OURS = tuple(
+    sorted(
+        tomllib.loads(file.read_text("utf-8"))["project"]["name"]
+        for file in (ROOT / "pyproject.toml", *ROOT.glob("*/pyproject.toml"))
+    )
+)
+"""Every distribution of this repository: one a pyproject.toml."""
 
 
 def canonical(name: str) -> str:

@@ -17,6 +17,9 @@ def test_the_bill_names_what_we_stand_on_and_nothing_dangles(tmp_path: Path) -> 
     refs = {one["bom-ref"] for one in bill["components"]}
     names = {one["name"] for one in bill["components"]}
     assert {"edgepatent", "edgepatent-runtime", "numpy", "onnxruntime", "msgspec"} <= names
+    ours = [file.parent.name for file in ROOT.glob("*/pyproject.toml")]
+    assert len(ours) >= 5
+    assert {f"edgepatent-{name}" for name in ours} <= names
     assert "pytest" not in names
     for edge in bill["dependencies"]:
         assert {edge["ref"], *edge["dependsOn"]} <= refs
