@@ -61,13 +61,29 @@ def read(path: Path, kind: type[T]) -> T:
         raise InputError(f"{path} is damaged: {error}") from error
 
 
+def require_inside(folder: Path, *, write: bool) -> None:
+    """Raise `InputError` where something in ``folder`` leads out of it: see `names.strange`.
+
+    People send each other such folders, and a link would be written through.
+    """
+    try:
+        what = names.strange(folder, write=write)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror}") from error
+    if what is not None:
+        raise InputError(
+            f"{folder}: {what}: remove it, or bring back a copy (cp -RL follows links)"
+        )
+
+
 @contextmanager
 def turn(folder: Path, lock: str) -> Iterator[None]:
     """The one right to change ``folder``, by a file ``lock`` in it.
 
     The operating system takes it back from a program that dies. Raises `InputError` where another
-    one does not give it back.
+    one does not give it back, and where something in ``folder`` leads out of it.
     """
+    require_inside(folder, write=True)
     held = filelock.FileLock(folder / lock, timeout=_PATIENCE_S, mode=0o600)
     try:
         with held:

@@ -84,6 +84,7 @@ class Matter:
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
+        kept.require_inside(self.folder, write=False)
         self._queries = KeptQueries(self.folder)
         path = self.folder / _INFO
         try:

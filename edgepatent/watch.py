@@ -69,6 +69,7 @@ class Watches:
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
+        kept.require_inside(self.folder, write=False)
         self._queries = KeptQueries(self.folder)
 
     def names(self) -> list[str]:

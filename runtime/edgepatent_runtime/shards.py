@@ -136,6 +136,9 @@ def _make(out: Path, shard: Shard, model: Bundle, fill: Callable[[Index], Added]
     made = out / shard.name
     part, guard = out / f".{shard.name}.part", out / f".{shard.name}.lock"
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in (made, part, guard):
+        if path.is_symlink():
+            raise InputError(f"{path} is a link: remove it, or write to another folder with --out")
     _require_same_number(out, shard)
     try:
         with filelock.FileLock(guard, timeout=0):

@@ -159,3 +159,64 @@ def test_a_link_among_the_query_images_is_none(desk: Path, query: Path, tmp_path
     image.unlink()
     image.symlink_to(query)
     assert Matter(moved).query(image.stem) is None
+
+
+WRITES = {
+    "matters/case": (
+        ("search", "QUERY", "--matter", "case"),
+        ("classify", "QUERY", "--matter", "case"),
+        ("matter", "rate", "case", "SYN2", "--as", "noise"),
+    ),
+    "watches": (
+        ("watch", "add", "another", "QUERY"),
+        ("watch", "run"),
+        ("watch", "remove", "w"),
+    ),
+}
+
+
+@pytest.mark.parametrize("how", ["symlink", "hard link"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "matters/case/matter.lock", "matters/case/decisions.jsonl", "matters/case/queries",
+        "matters/case/searches", "matters/case/classifications",
+        "watches/watches.lock", "watches/seen.json", "watches/watches", "watches/queries",
+    ],
+)  # fmt: skip
+def test_nothing_is_written_through_a_link(
+    desk: Path,
+    query: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    how: str,
+) -> None:
+    for part in ("matters", "watches"):
+        shutil.copytree(desk / part, tmp_path / part)
+    monkeypatch.setenv("EDGEPATENT_MATTERS", str(tmp_path / "matters"))
+    monkeypatch.setenv("EDGEPATENT_WATCHES", str(tmp_path / "watches"))
+    inside, elsewhere = tmp_path / name, tmp_path / "elsewhere"
+    if inside.exists():
+        inside.rename(elsewhere)
+    else:
+        elsewhere.write_text("a line of mine\n")
+    if how == "symlink":
+        inside.symlink_to(elsewhere)
+    elif elsewhere.is_dir():
+        pytest.skip("a folder has no second name")
+    else:
+        inside.hardlink_to(elsewhere)
+
+    def contents() -> dict[Path, bytes]:
+        files = [elsewhere, *elsewhere.rglob("*")]
+        return {path: path.read_bytes() for path in files if path.is_file()}
+
+    before = contents()
+    for words in WRITES["watches" if name.startswith("watches") else "matters/case"]:
+        status = run([str(query) if word == "QUERY" else word for word in words])
+        err = capsys.readouterr().err
+        assert (status, len(err.splitlines())) == (1, 1), err
+        assert "remove it, or bring back a copy" in err
+    assert contents() == before

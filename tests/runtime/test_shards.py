@@ -211,6 +211,23 @@ def test_an_interrupted_shard_has_no_name_and_is_gone_on_with(
     assert content(tmp_path / shard.name).keys() == content(made / shard.name).keys()
 
 
+@pytest.mark.parametrize("name", ["{}", ".{}.part", ".{}.lock"])
+def test_no_shard_is_made_through_a_link(
+    source: Source, tiny_bundle: Bundle, tmp_path: Path, name: str
+) -> None:
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    out.mkdir()
+    if name.endswith("lock"):
+        elsewhere.write_text("mine")
+    else:
+        elsewhere.mkdir()
+    shard = Shard(1, 2)
+    (out / name.format(shard.name)).symlink_to(elsewhere)
+    with pytest.raises(InputError, match="is a link: remove it"):
+        shards.embed([source], shard, out, tiny_bundle, threads=1)
+    assert elsewhere.read_text() == "mine" if elsewhere.is_file() else not list(elsewhere.iterdir())
+
+
 def test_two_runs_of_one_shard_do_not_meet(
     source: Source, tiny_bundle: Bundle, tmp_path: Path
 ) -> None:
