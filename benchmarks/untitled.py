@@ -42,10 +42,10 @@ from edgepatent_runtime.search.results import Answer
 from edgepatent_train.wording import by_class, fit, read_titles, with_words
 
 UNRELATED = (
-    "zebra", "quarterly revenue", "Stuhl", "asdfgh", "democracy", "jazz", "photosynthesis",
-    "marketing strategy", "blockchain", "purple", "happy birthday", "Regenschirm", "jurisprudence",
-    "tomato soup", "president", "algorithm", "lorem ipsum dolor", "kjhg", "love",
-    "insurance contract", "gravity", "hello world", "elephant", "biology",
+    "zebra", "quarterly revenue", "Stuhl", "asdfgh", "democracy", "xylophone jazz",
+    "photosynthesis", "marketing strategy", "blockchain", "purple", "happy birthday",
+    "Regenschirm", "jurisprudence", "tomato soup", "president", "algorithm", "lorem ipsum dolor",
+    "kjhg", "love", "insurance contract", "gravity", "hello world", "elephant", "biology",
 )  # fmt: skip
 TOP = 10
 RUNS = 9
@@ -373,6 +373,16 @@ HEADER = """# Words → designs without a title
 Made by `python benchmarks/untitled.py report`, whose head says how. `words.npz` of the starter
 takes {:.0f} kB. Drawings and titles of `uspto-2007` in four folds by sibling group, about 200
 designs each; neither the kin part of the head nor the words have learned from the fold asked.
+
+Own design: the one that is called so, when asked by its title. Its class: of the first ten others,
+those of the class of what is called so; a title that is not placed counts as nothing found.
+
+So a text is placed from half of the usual length on: below it finds a third as often, and few of 24
+things that are no products pass. Designs whose titles match come first: titles say the class far
+better than looks do, and reciprocal ranks gain nothing by mixing. Only designs without a title are
+ranked by look: where all are, those that somebody's title has named otherwise stand in the way of
+what is sought (.311 for .389), though more of the ten are of its class, since the pool is twice as
+large. Costs are processor time of the command, the median of nine in turns.
 """
 
 

@@ -3,7 +3,7 @@
 A text is a bag of hashed words, pairs of words and groups of three and four letters, rare ones
 weighing more; a linear map leads from there to the kin part of embeddings (`bundle.kin`). A bundle
 carries it as ``words.npz``, half a megabyte; `edgepatent_train.wording` fits it to titles and their
-drawings. ``benchmarks/kin_words.md`` measures what it finds.
+drawings. ``benchmarks/untitled.md`` measures what it finds.
 """
 
 import io
@@ -24,7 +24,7 @@ BINS = 8192
 
 SURE = 0.5
 """A text is placed where its map is at least so long, of what titles usually have: words that
-nothing is known of stay near the origin (`benchmarks/kin_words.md`)."""
+nothing is known of stay near the origin (`benchmarks/untitled.md`)."""
 
 _MOST_BYTES = 1 << 26
 _SHORTEST = 3
