@@ -6,7 +6,7 @@ PACKAGES := edgepatent runtime/edgepatent_runtime postgres/edgepatent_postgres s
 PYPROJECTS := pyproject.toml runtime/pyproject.toml postgres/pyproject.toml synthetic/pyproject.toml train/pyproject.toml export/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-random fuzz wheels offline audit test-slow test-install check format docs demo clean
+.PHONY: help setup memory test test-random fuzz wheels offline audit test-slow test-install check format docs demo clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -35,6 +35,9 @@ fuzz: setup ## mutated files of every format, FILES of each kind, from SEED; min
 	$(BIN)/python benchmarks/decoding.py fuzz --files $(FILES) --seed $(SEED)
 	EDGEPATENT_FRESH_EXAMPLES=1 EDGEPATENT_FUZZ_FILES=$(FILES) EDGEPATENT_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/runtime/test_sources_hostile.py -k many -m slow
 	$(BIN)/python benchmarks/hold_inputs.py --mutations $(FILES) --seed $(SEED)
+
+memory: setup ## peaks of memory against their budgets, a million rows included; half an hour
+	$(BIN)/python benchmarks/device.py small
 
 test-random: setup ## the default tests in another order, with new examples, beside a load on every core
 	EDGEPATENT_FRESH_EXAMPLES=1 $(BIN)/python tests/beside_load.py -m pytest -o addopts="-ra --strict-markers --strict-config --import-mode=importlib" -o timeout=3600 -m "not slow and not install"

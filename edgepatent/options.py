@@ -50,9 +50,9 @@ xlsx_option = click.option(
 MOST_THREADS = 256
 threads_option = click.option(
     "--threads",
-    type=click.IntRange(1, MOST_THREADS),
-    default=1,
-    show_default=True,
+    type=click.IntRange(0, MOST_THREADS),
+    default=0,
+    show_default="as bench --save found, else 1",
     metavar="N",
     help="Cores that the model may use.",
 )
@@ -60,7 +60,7 @@ all_threads_option = click.option(
     "--threads",
     type=click.IntRange(0, MOST_THREADS),
     default=0,
-    show_default="all",
+    show_default="as bench --save found, else all",
     metavar="N",
     help="Cores that the model and the graph may use.",
 )

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edgepatent_runtime.bundle import GOLDEN, MODEL, Bundle, BundleInfo, digest, write_info
+from edgepatent_runtime.bundle import FLOATS, GOLDEN, MODEL, Bundle, BundleInfo, digest, write_info
 from edgepatent_runtime.encoder import Encoder
 
 SIZE = 32
@@ -82,4 +83,13 @@ def write_tiny_bundle(
     embeddings = Encoder(Bundle(folder)).encode(drawings)
     np.savez(folder / GOLDEN, drawings=drawings, embeddings=embeddings)
     write_info(folder, info)
+    return Bundle(folder)
+
+
+def with_floats(folder: Path, **changed: object) -> Bundle:
+    """The tiny bundle in ``folder`` as one in 8 bits (in name) that has floats beside it."""
+    bundle = Bundle(folder)
+    (folder / FLOATS).write_bytes(bundle.read(MODEL))
+    fields = {"precision": "int8", "also": {"fp32": str(FLOATS)}, **changed}
+    write_info(folder, msgspec.structs.replace(bundle.info, **fields))
     return Bundle(folder)

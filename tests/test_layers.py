@@ -39,6 +39,7 @@ ROOMS = (
     ),
     ("seen", "connections", "wording"),
     ("metrics", "unusable", "whole", "workers", "filters", "embeddings_file", "bundle"),
+    ("device",),
     ("drawing", "encoder", "signature", "gallery"),
     ("figures",),
     ("sources",),

@@ -1,7 +1,7 @@
 """``edgepatent bench``: how fast encoding and search are on this machine."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -15,9 +15,12 @@ from edgepatent.options import json_option, model_option, open_bundle
 from edgepatent.places import index_option
 
 if TYPE_CHECKING:
+    from edgepatent.spent import Spent
+    from edgepatent.trial import Row
     from edgepatent_runtime.bundle import Bundle
 
 QUERIES = 20
+_INDEXED = 64
 
 
 class Timing(msgspec.Struct, frozen=True):
@@ -40,14 +43,33 @@ class Timing(msgspec.Struct, frozen=True):
     metavar="N",
     help="How often each step is timed.",
 )
+@click.option(
+    "--compare",
+    is_flag=True,
+    help="Time every format of the model, threads and batches, and say which are best here.",
+)
+@click.option(
+    "--save", is_flag=True, help="With --compare: use what is best from now on, on this machine."
+)
 @json_option
-def command(model: str, index: Path | str, runs: int, as_json: bool) -> None:
+def command(
+    model: str, index: Path | str, runs: int, compare: bool, save: bool, as_json: bool
+) -> None:
     """Measure encoding and search on this machine.
 
     Wall time in milliseconds, median and 95th percentile: decoding a sheet, encoding one drawing
     with one thread and with all, each search plan over the index where there is one, and a whole
     search in a process of its own. Close other programs first.
+
+    With --compare: each format that the model comes in (export --both brings two), 1 to all
+    threads, batches; searching and indexing in processes of their own with their peak of memory;
+    temperature and what slows the board down, where it tells.
     """
+    if save and not compare:
+        raise click.UsageError("--save goes with --compare: nothing else is measured to be saved")
+    if compare:
+        _compare(open_bundle(model), index, runs, save, as_json)
+        return
     from edgepatent_runtime.stores import exists
 
     timings = [_decoding(runs), *_encoding(open_bundle(model), runs)]
@@ -162,3 +184,114 @@ def _cold(index: Path | str) -> Timing:
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
         return _timed("edgepatent search, a new process", 5, step)
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """A whole command in a process of its own; ``megabytes`` is the peak of its memory."""
+
+    what: str
+    seconds: float
+    megabytes: float | None
+
+
+def _compare(bundle: "Bundle", index: Path | str, runs: int, save: bool, as_json: bool) -> None:
+    from edgepatent import board, trial
+    from edgepatent_runtime import device
+    from edgepatent_runtime.bundle import MODEL
+    from edgepatent_runtime.stores import exists
+
+    before = board.state()
+    rows = trial.run(bundle, runs, lambda line: console.say(line, err=True))
+    warm = _searching(index, runs) if exists(index) else []
+    chosen = trial.recommended(rows)
+    if save:
+        device.save(bundle.info.files[MODEL], chosen)
+    # After saving: what is saved is what they use.
+    whole = list(_whole(bundle, index))
+    after = board.state()
+    if as_json:
+        console.print_json(
+            {
+                "machine": os.uname().machine,
+                "model": bundle.info.name,
+                "formats": rows,
+                "search": warm,
+                "commands": whole,
+                "before": before,
+                "after": after,
+                "recommended": chosen,
+                "saved": str(device.file()) if save else None,
+            }
+        )
+        return
+    _print_formats(rows)
+    for timing in warm:
+        console.say(f"{timing.what}: {timing.median_ms:.2f} ms")
+    for one in whole:
+        memory = "" if one.megabytes is None else f", {one.megabytes:.0f} MB at most"
+        console.say(f"{one.what}: {one.seconds:.2f} s{memory}")
+    console.say(f"board: {before}; afterwards {after}")
+    if after.limits:
+        console.warn("the board held itself back: cool it or give it more power, measure again")
+    elif after.past:
+        console.warn(f"since it started, at some time: {', '.join(after.past)}")
+    console.say(
+        f"best here: {chosen.precision}, --threads {chosen.threads} for a search; "
+        f"{chosen.adding} threads and {chosen.batch} at once for index add"
+    )
+    if save:
+        console.say(f"used from now on (saved in {device.file()}; remove it to go back)")
+    else:
+        console.say("--save uses it from now on", err=True)
+
+
+def _print_formats(rows: "list[Row]") -> None:
+    columns = ["format", "MB", "threads", "batch", "ms", "drawings/s", "golden cosine"]
+    console.print_table(
+        columns,
+        [
+            [
+                row.format if row.kernels == "right" else f"{row.format}, {row.kernels} kernels",
+                f"{row.megabytes:.1f}",
+                str(row.threads),
+                str(row.batch),
+                f"{row.ms:.1f}",
+                f"{row.a_second:.0f}",
+                f"{row.cosine:.4f}",
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _whole(bundle: "Bundle", index: Path | str) -> Iterator[Whole]:
+    """Search from cold, where there is an index, and indexing, into one that is thrown away."""
+    import tempfile
+
+    from PIL import Image
+
+    from edgepatent.spent import spent
+    from edgepatent_runtime.stores import exists
+
+    with tempfile.TemporaryDirectory() as scratch:
+        drawings = Path(scratch) / "drawings"
+        drawings.mkdir()
+        golden = bundle.golden[0][:, 0]
+        for number in range(_INDEXED):
+            # Turned, so that no two are the same file.
+            turned = Image.fromarray(golden[number % len(golden)]).rotate(number, fillcolor=255)
+            turned.save(drawings / f"{number}.png")
+        made = Path(scratch) / "index"
+        add = ["index", "add", str(drawings), "--index", str(made), "--model", str(bundle.folder)]
+        took = spent(add)
+        yield Whole(f"index add of {_INDEXED} drawings, a new process", *_fields(took))
+        sheet = Path(scratch) / "sheet.tif"
+        sheet.write_bytes(_sheet())
+        searched = index if exists(index) else made
+        search = ["search", str(sheet), "--index", str(searched), "--json", "--anyway"]
+        took = min((spent(search) for _ in range(3)), key=lambda one: one.seconds)
+        yield Whole("search, a new process (best of 3)", *_fields(took))
+
+
+def _fields(took: "Spent") -> tuple[float, float | None]:
+    return took.seconds, took.megabytes

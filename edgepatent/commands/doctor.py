@@ -101,6 +101,7 @@ def _bundle(model: str) -> Iterator[Check]:
     )
     yield _golden(bundle)
     yield _speed(bundle)
+    yield _saved(bundle)
     yield _telemetry()
 
 
@@ -147,6 +148,22 @@ def _speed(bundle: "Bundle") -> Check:
     best = min(threads for threads, ms in medians.items() if ms <= 1.1 * min(medians.values()))
     listed = ", ".join(f"{ms:.1f} ms on {threads}" for threads, ms in medians.items())
     return Check("speed", "ok", f"one drawing: {listed} threads; best is --threads {best}")
+
+
+def _saved(bundle: "Bundle") -> Check:
+    """What `bench --compare --save` has set for this model."""
+    from edgepatent_runtime import device
+    from edgepatent_runtime.bundle import MODEL
+
+    saved = device.setting(bundle.info.files[MODEL])
+    if saved is None:
+        return Check("setting", "note", "none yet; edgepatent bench --compare --save measures one")
+    return Check(
+        "setting",
+        "ok",
+        f"{saved.precision}, {saved.threads} threads for a search, {saved.adding} and "
+        f"{saved.batch} drawings at once for index add (saved in {device.file()})",
+    )
 
 
 def _telemetry() -> Check:

@@ -21,6 +21,12 @@ from edgepatent_runtime.record import Skipped
 )
 @click.option("--int8", is_flag=True, help="Quantise to 8 bits, and certify it against FP32.")
 @click.option(
+    "--both",
+    is_flag=True,
+    help="As --int8, with the FP32 model beside it: edgepatent bench --compare --save finds out "
+    "which is faster on a device.",
+)
+@click.option(
     "--data",
     multiple=True,
     metavar="SOURCE",
@@ -69,6 +75,7 @@ def command(
     run: Path,
     out: Path,
     int8: bool,
+    both: bool,
     data: tuple[str, ...],
     evaluate: tuple[str, ...],
     max_drop: float,
@@ -103,7 +110,8 @@ def command(
         bundle = export(
             Run.open(run),
             out,
-            int8=int8,
+            int8=int8 or both,
+            both=both,
             data=data,
             evaluate=evaluate,
             max_drop=max_drop,
@@ -122,7 +130,8 @@ def command(
         return
     info = bundle.info
     size = (bundle.folder / "model.onnx").stat().st_size
-    console.say(f"{out}: {info.precision}, {size / 1e6:.1f} MB, space {info.space[:12]}")
+    formats = " and ".join(bundle.models)
+    console.say(f"{out}: {formats}, {size / 1e6:.1f} MB, space {info.space[:12]}")
     if info.certificate:
         _print_certificate(info.certificate)
     console.say(f"next: edgepatent index add SOURCE --model {out}")

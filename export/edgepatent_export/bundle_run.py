@@ -33,6 +33,7 @@ from edgepatent_export.target import Target
 from edgepatent_runtime import whole
 from edgepatent_runtime.bundle import (
     CARD,
+    FLOATS,
     FORMAT,
     GOLDEN,
     MODEL,
@@ -56,6 +57,7 @@ def export(
     out: Path,
     *,
     int8: bool = False,
+    both: bool = False,
     data: Sequence[str] = (),
     evaluate: Sequence[str] = (),
     max_drop: float = 0.005,
@@ -75,7 +77,8 @@ def export(
     calibration drawings where nothing else helps. Where INT8 is refused, `ExportError` is raised
     with the numbers, or, with ``keep_going``, the FP32 bundle is written with the refused
     certificate in it. With ``report`` the run's report gets pictures of FP32 beside INT8, also
-    where INT8 is refused.
+    where INT8 is refused. With ``both`` the bundle of an INT8 model holds the FP32 one beside it,
+    for devices on which that is faster; not where the two are too far apart to share a space.
     ``notify`` is told what a person should know on the way.
 
     The folder takes its final name only when it is complete. Raises `ExportError` also where
@@ -154,6 +157,12 @@ def export(
         if is_int8 and certificate is not None and certificate.cosine_min < CLOSE:
             # Too far from the FP32 model to share a collection with it.
             space = own_space(space, chosen)
+            if both:
+                notify(
+                    f"the bundle holds INT8 alone: with a cosine of {certificate.cosine_min:.3f} "
+                    f"to FP32, below {CLOSE}, the two cannot share an index"
+                )
+                both = False
         info = BundleInfo(
             format=FORMAT,
             name=out.name,
@@ -169,12 +178,15 @@ def export(
                 "python": platform.python_version(),
             },
             files={},
+            also={"fp32": str(FLOATS)} if both and is_int8 else {},
             parts={} if kin is None else _parts(turned(axes, kin), run.recipe.kin.weight),
             training=_training(run.told()),
             certificate=None if certificate is None else msgspec.to_builtins(certificate),
         )
         drawings = golden_drawings(recipe.size)
         (folder / MODEL).write_bytes(chosen)
+        if info.also:
+            (folder / FLOATS).write_bytes(fp32)
         np.savez_compressed(
             folder / GOLDEN, drawings=drawings, embeddings=certify.embed(chosen, drawings)
         )

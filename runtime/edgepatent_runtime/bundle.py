@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 INFO = Name("bundle.json")
 MODEL = Name("model.onnx")
+FLOATS = Name("model-fp32.onnx")
+"""The same model in 32-bit floats, in a bundle that was exported with both."""
 GOLDEN = Name("golden.npz")
 CARD = Name("MODEL_CARD.md")
 SEEN = Name("seen.npz")
@@ -53,8 +55,9 @@ class BundleInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     ``space`` is the digest of the FP32 weights and the axes: bundles of one run share it,
     and embeddings may be compared only within it. ``files`` maps each file's name to its SHA-256.
     ``certificate`` is what export measured (see `edgepatent_export.certify`), None for a bundle
-    made without ``--int8``. ``parts`` tells kin from twin where the embedding is of two parts: an
-    inner product is the sum of those of the parts, weighed.
+    made without ``--int8``. ``also`` names the files of other precisions of the same model, by
+    precision, where their embeddings lie in the same space. ``parts`` tells kin from twin where
+    the embedding is of two parts: an inner product is the sum of those of the parts, weighed.
     """
 
     format: Annotated[int, msgspec.Meta(ge=1)]
@@ -69,6 +72,7 @@ class BundleInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     versions: dict[str, _Words]
     files: Annotated[dict[str, _Digest], msgspec.Meta(max_length=_FILES)]
     parts: dict[str, Part] = {}
+    also: Annotated[dict[str, str], msgspec.Meta(max_length=4)] = {}
     training: dict[str, Any] = {}
     certificate: dict[str, Any] | None = None
 
@@ -111,6 +115,8 @@ class Bundle:
             self.files = {Name(name): sha256 for name, sha256 in self.info.files.items()}
         except (ValueError, RecursionError) as error:
             raise BundleError(f"{self.folder / INFO} is damaged: {error}") from error
+        if not set(self.info.also.values()) <= set(self.files):
+            raise BundleError(f"{self.folder / INFO} is damaged: it names a model that it lacks")
         if INFO in self.files or SIGNATURE in self.files:
             raise BundleError(f"{self.folder / INFO} is damaged: it lists itself")
 
@@ -163,6 +169,11 @@ class Bundle:
                 "copy the bundle again"
             )
         return data
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The files of the model by precision, the one that is meant by default first."""
+        return {self.info.precision: MODEL, **self.info.also}
 
     def verify(self) -> None:
         """Check every listed file. Raises `BundleError` for the first one missing or changed."""

@@ -5,6 +5,7 @@ from base64 import b85decode
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 # onnxruntime's Linux wheels since 1.29 send usage events unless this is set BEFORE the import;
 # switching telemetry off afterwards comes too late (a device id is written, a host resolved).
@@ -15,12 +16,18 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from edgepatent_runtime import onnx_rules, prepared
+from edgepatent_runtime import device, onnx_rules, prepared
 from edgepatent_runtime.bundle import MODEL, Bundle
 from edgepatent_runtime.errors import BundleError, InputError
 
 Drawings = npt.NDArray[np.uint8]
 Embeddings = npt.NDArray[np.float32]
+
+BATCH = 4
+"""So many drawings are encoded at once: each takes 8 MB meanwhile, and more are no faster."""
+
+Kernels = Literal["right", "fast", "exact"]
+"""Which kernels multiply in 8 bits: those that give right answers here, or either kind."""
 
 
 # y = MatMulInteger(x uint8 [4, 16], w int8 [16, 16]) as an ONNX model; a test builds it anew.
@@ -31,18 +38,23 @@ _PROBE = (
 
 
 def open_session(
-    model: bytes, *, threads: int = 1, overflows: bool = True, keep: Path | None = None
+    model: bytes,
+    *,
+    threads: int = 1,
+    overflows: bool = True,
+    kernels: Kernels = "right",
+    keep: Path | None = None,
 ) -> onnxruntime.InferenceSession:
     """An onnxruntime session on the CPU, with the settings that every model of ours needs.
 
-    ``overflows`` is False for a model whose weights are small enough for every kernel; ``keep``
-    is where the optimised graph is written.
+    ``overflows`` is False for a model whose weights are small enough for every kernel; ``kernels``
+    other than the right ones are for measuring; ``keep`` is where the optimised graph is written.
     Raises what onnxruntime raises for a model that it cannot run.
     """
     options = _options(threads)
     if keep is not None:
         options.optimized_model_filepath = str(keep)
-    if overflows and saturates():
+    if kernels == "exact" or (kernels == "right" and overflows and saturates()):
         # Exact kernels, slower. Without them one INT8 file gave a cosine of .69 to its own
         # answers on another processor. Not for all: where nothing saturates they only cost
         # time (13 ms became 30 on a processor with VNNI).
@@ -51,7 +63,13 @@ def open_session(
 
 
 def open_kept(
-    model: bytes, digest: str, *, threads: int = 1, overflows: bool = True, ours: bool = False
+    model: bytes,
+    digest: str,
+    *,
+    threads: int = 1,
+    overflows: bool = True,
+    kernels: Kernels = "right",
+    ours: bool = False,
 ) -> onnxruntime.InferenceSession:
     """The session of `open_session`, from the graph that an earlier one kept, where there is one.
 
@@ -59,7 +77,7 @@ def open_kept(
     through. Raises `ValueError` for one that breaks `onnx_rules`, and what onnxruntime raises for
     one that it cannot run.
     """
-    kept = prepared.Kept(digest, onnxruntime.__version__, str(overflows))
+    kept = prepared.Kept(digest, onnxruntime.__version__, str(overflows), kernels)
     graph = kept.find()
     if graph is not None:
         options = _options(threads)
@@ -74,7 +92,9 @@ def open_kept(
     if not ours:
         onnx_rules.require(model)
     return kept.make(
-        lambda keep: open_session(model, threads=threads, overflows=overflows, keep=keep)
+        lambda keep: open_session(
+            model, threads=threads, overflows=overflows, kernels=kernels, keep=keep
+        )
     )
 
 
@@ -83,6 +103,9 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # It would reserve all that a run needs once more, as one piece: 12 MB for a drawing, 120 for
+    # sixteen, and nothing gained in time.
+    options.enable_mem_pattern = False
     # Never its own format, which `onnx_rules` cannot read.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     # Spinning threads would take the cores from the graph search and from other callers.
@@ -112,19 +135,45 @@ class Encoder:
     """Encodes normalised drawings with the model of a bundle.
 
     Safe to share between threads. ``threads`` is how many cores one call may use; several
-    callers at once are best served with 1.
+    callers at once are best served with 1. 0 is what was saved for one drawing at a time on this
+    machine (see `device`), else 1; so is the ``precision`` where none is named, else the bundle's
+    own.
 
-    Raises `BundleError` where the model file is damaged or onnxruntime cannot run it.
+    Raises `BundleError` where the model file is damaged or onnxruntime cannot run it, or where the
+    bundle has no model of that precision.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        threads: int = 1,
+        precision: str | None = None,
+        kernels: Kernels = "right",
+    ) -> None:
         self.bundle = bundle
-        model = bundle.read(MODEL)
+        saved = device.setting(bundle.info.files[MODEL])
+        if saved is not None:
+            threads = threads or saved.threads
+            if precision is None and saved.precision in bundle.models:
+                precision = saved.precision
+        self.batch = BATCH if saved is None else saved.batch
+        self.precision = precision or bundle.info.precision
+        if self.precision not in bundle.models:
+            raise BundleError(
+                f"{bundle.folder} has no {self.precision} model: export the run again with --both"
+            )
+        name = bundle.models[self.precision]
+        model = bundle.read(name)
         # Weights of 7 bits cannot overflow anywhere.
         overflows = bundle.info.target != "x86"
         try:
             self._session = open_kept(
-                model, bundle.info.files[MODEL], threads=threads, overflows=overflows
+                model,
+                bundle.info.files[name],
+                threads=threads or 1,
+                overflows=overflows,
+                kernels=kernels,
             )
         except ValueError as error:
             raise BundleError(f"{bundle.folder}: its model is refused: {error}") from error
@@ -157,8 +206,10 @@ class Encoder:
                 f"[N,{info.dimensions}]: export the run again"
             )
 
-    def encode(self, drawings: Drawings, *, batch: int = 16) -> Embeddings:
+    def encode(self, drawings: Drawings, *, batch: int | None = None) -> Embeddings:
         """Embed drawings [N, S, S] or [N, 1, S, S] as uint8 → [N, D] float32 of unit length.
+
+        ``batch`` of them at once: as many as was saved for this machine, else `BATCH`.
 
         S is the bundle's ``size``; paper is 255, ink 0. Raises `InputError` for other shapes.
         """
@@ -171,6 +222,7 @@ class Encoder:
                 f"got {drawings.dtype} {list(drawings.shape)}"
             )
         out = np.empty((len(drawings), self.bundle.info.dimensions), np.float32)
+        batch = batch or self.batch
         for start in range(0, len(drawings), batch):
             part = drawings[start : start + batch]
             try:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgepatent_runtime.collection.check import Problem
     from edgepatent_runtime.collection.collection import Info
     from edgepatent_runtime.collection.ingest import Added
+    from edgepatent_runtime.encoder import Encoder
     from edgepatent_runtime.search.searchable import Floats
     from edgepatent_runtime.sources.source import Source
 
@@ -155,9 +156,7 @@ class Index(Reader):
                     progress=progress,
                 )
             elif sources:
-                from edgepatent_runtime.encoder import Encoder
-
-                encoder = Encoder(collection.bundle, threads=threads or os.cpu_count() or 1)
+                encoder = _adding(collection.bundle, threads)
                 for source in sources:
                     result += collection.add(
                         source.records(skipped),
@@ -252,10 +251,8 @@ class Index(Reader):
             if model is None and not figures:
                 collection.compact(progress)
             else:
-                from edgepatent_runtime.encoder import Encoder
-
                 bundle = collection.bundle if model is None else _bundle(model)
-                encoder = Encoder(bundle, threads=threads or os.cpu_count() or 1)
+                encoder = _adding(bundle, threads)
                 if model is not None:
                     collection.rebuild(encoder, skipped, progress)
                 if figures:
@@ -322,3 +319,16 @@ def finish(store: Store, progress: Progress = silent, threads: int = 0) -> None:
 
 def _bundle(model: Bundle | Path | str) -> Bundle:
     return model if isinstance(model, Bundle) else Bundle.named(model)
+
+
+def _adding(bundle: Bundle, threads: int) -> "Encoder":
+    """The model that encodes what is added, on ``threads`` cores.
+
+    0 is what was saved for this machine (see `device`), else all of them.
+    """
+    from edgepatent_runtime import device
+    from edgepatent_runtime.bundle import MODEL
+    from edgepatent_runtime.encoder import Encoder
+
+    saved = device.setting(bundle.info.files[MODEL])
+    return Encoder(bundle, threads=threads or (saved and saved.adding) or os.cpu_count() or 1)

@@ -36,7 +36,14 @@ def test_fp32_and_int8_bundles_of_a_run_share_their_drawings(
 ) -> None:
     fp32 = export(run, tmp_path / "fp32", data=DATA)
     int8 = export(
-        run, tmp_path / "int8", data=DATA, evaluate=EXAM, int8=True, max_drop=0.5, report=True
+        run,
+        tmp_path / "int8",
+        data=DATA,
+        evaluate=EXAM,
+        int8=True,
+        both=True,
+        max_drop=0.5,
+        report=True,
     )
     for bundle in (fp32, int8):
         bundle.verify()
@@ -51,7 +58,13 @@ def test_fp32_and_int8_bundles_of_a_run_share_their_drawings(
     assert certificate["accepted"]
     assert certificate["evaluation"] == {"sources": list(EXAM), "drawings": 60, "patents": 20}
     assert certificate["calibration"]["drawings"] == 60
-    assert (fp32.info.space == int8.info.space) == (certificate["cosine_min"] >= 0.99)
+    shared = certificate["cosine_min"] >= 0.99
+    assert (fp32.info.space == int8.info.space) == shared
+    # What lies in another space is not handed out as the same model.
+    assert list(int8.models) == (["int8", "fp32"] if shared else ["int8"])
+    if shared:
+        floats = Encoder(int8, precision="fp32").encode(drawings)
+        np.testing.assert_array_equal(floats, Encoder(fp32).encode(drawings))
     with_torch = run.model()
     import torch
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgepatent_runtime import faults
+from edgepatent_runtime.collection import pages
 from edgepatent_runtime.collection.vectors import Floats, Rows
 
 Words = npt.NDArray[np.uint64]
@@ -68,6 +69,7 @@ def distances(words: Words, query: Words) -> npt.NDArray[np.uint16]:
         # Column by column: numpy sums a short last axis ten times slower.
         for column in range(1, counts.shape[1]):
             part += counts[:, column]
+        pages.give_back(words)
     return out
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgepatent_runtime import faults
+from edgepatent_runtime.collection import pages
 from edgepatent_runtime.errors import CollectionError
 
 HEADER = 64
@@ -84,6 +85,10 @@ def append(path: Path, rows: npt.NDArray[np.void], start: int) -> None:
     faults.point("vectors.synced")
 
 
+# Less than one row in so many is few, and they lie far apart.
+_FAR = 16
+
+
 class Vectors:
     """Rows of a file, mapped for reading."""
 
@@ -140,10 +145,20 @@ class Vectors:
 
     def read(self, numbers: Rows) -> Floats:
         """The vectors [N, D] stored as rows ``numbers`` [N]."""
-        rows = self.rows[numbers]
+        rows = self._rows(numbers)
         vectors: Floats = rows["codes"].astype(np.float32)
         vectors *= rows["scale"][:, None]
         return vectors
+
+    def _rows(self, numbers: Rows) -> npt.NDArray[np.void]:
+        """A copy of the rows ``numbers`` [N]; pages of rows that lie far apart are given back."""
+        if len(numbers) * _FAR > self.count:
+            return self.rows[numbers]
+        out = np.empty(len(numbers), self.rows.dtype)
+        for start in range(0, len(numbers), pages.FEW):
+            out[start : start + pages.FEW] = self.rows[numbers[start : start + pages.FEW]]
+            pages.give_back(self.rows)
+        return out
 
     def scores(self, queries: Floats, numbers: Rows | None = None) -> Floats:
         """Inner products [V, N] of ``queries`` [V, D] with rows ``numbers`` [N], or with all.
@@ -154,7 +169,7 @@ class Vectors:
         out = np.empty((len(queries), count), np.float32)
         for start in range(0, count, 8192):
             stop = min(start + 8192, count)
-            rows = self.rows[start:stop] if numbers is None else self.rows[numbers[start:stop]]
+            rows = self.rows[start:stop] if numbers is None else self._rows(numbers[start:stop])
             np.matmul(queries, rows["codes"].astype(np.float32).T, out=out[:, start:stop])
             out[:, start:stop] *= rows["scale"]
         # A scale that is no number is damage: such a row comes first, so that it is reported.
@@ -162,7 +177,7 @@ class Vectors:
 
     def damaged(self, numbers: Rows) -> Rows:
         """Which of ``numbers`` [N] have a checksum that does not match."""
-        rows = self.rows[numbers]
+        rows = self._rows(numbers)
         wrong: npt.NDArray[np.bool_] = checksums(rows, numbers) != rows["crc"]
         return numbers[wrong]
 
