@@ -2,11 +2,13 @@
 
     python benchmarks/kin.py run --work DIR [--run NAME=RUN]... [--bundle NAME=FOLDER]...
     python benchmarks/kin.py report --work DIR [--out benchmarks/kin_tables.md]
+    python benchmarks/kin.py backbones --work DIR
 
 ``run`` computes features at 320 pixels of frozen lite0 and of backbones that have seen no real
 patent (WORK/backbone of recipes/starter.sh), and the embeddings that bundles give; a file for each
 and for each set, and it goes on where it was stopped. ``report`` fits heads in closed form and
-scores what it finds, table by table, each kept once it is made.
+scores what it finds, table by table, each kept once it is made. ``backbones`` puts networks under
+the starter's head side by side: of one size, or a small one beside a large one.
 
 Scored on `uspto-2007`: four folds by sibling group (about 200 drawings), every drawing against all
 others of its fold, those of its own sibling group left out: the head that is scored has seen no
@@ -40,6 +42,7 @@ from edgepatent_train.losses import ContrastiveLoss
 from edgepatent_train.model import build_model
 from edgepatent_train.recipe import LossRecipe, Recipe, load_recipe
 from edgepatent_train.ridge import fit_ridge, one_hot, standardising
+from edgepatent_train.run import Run
 from edgepatent_train.split import held_out
 from edgepatent_train.whiten import Doubles, discriminate, within
 
@@ -52,8 +55,8 @@ KIN, TWIN = HEAD.kin.dimensions, HEAD.model.dimensions - HEAD.kin.dimensions
 REPEATED = 2
 WEIGHTS = (0.0, 0.15, 0.3, 0.5, 0.7, 1.0)
 FROZEN = Network(HEAD.model.backbone, HEAD.model.size, HEAD.model.taps)
-# Features of the last maps and of the three taps.
-WIDTHS = (1280, 160, 224, 384)
+# Features of the last maps and of the taps, by how many they are: lite0, MobileNetV3-small.
+WIDTHS = {sum(w): w for w in ((1280, 160, 224, 384), (576, 48, 80, 96, 192))}
 Head = Callable[[Floats], Floats]
 Embed = Callable[[npt.NDArray[np.uint8]], Floats]
 Mask = npt.NDArray[np.bool_]
@@ -153,13 +156,14 @@ class KinBench(Bench):
 
     def white(self, found: dict[str, Floats], real: str) -> Doubles | None:
         """The map of features after which what differs within a patent is white."""
-        return within(*self.taught(found, real), WIDTHS)[1]
+        features, patents = self.taught(found, real)
+        return within(features, patents, WIDTHS[features.shape[1]])[1]
 
     def twin(self, found: dict[str, Floats], real: str) -> Head:
         """The discriminative head on synthetic designs and one of the real sets."""
         features, patents = self.taught(found, real)
         head = nn.Linear(features.shape[1], TWIN)
-        discriminate(head, features, patents, WIDTHS)
+        discriminate(head, features, patents, WIDTHS[features.shape[1]])
         return lambda features: applied(head, features)
 
     # scores
@@ -207,7 +211,7 @@ class KinBench(Bench):
 
     def networks(self) -> list[str]:
         """Those whose heads are fitted here: features, not embeddings."""
-        return [n for n in self.names() if self.found(n)[PATENTS].shape[1] == sum(WIDTHS)]
+        return [n for n in self.names() if self.found(n)[PATENTS].shape[1] in WIDTHS]
 
     def embeddings(self) -> dict[str, dict[str, Floats]]:
         """What bundles give for each set; of one with a part for kin, also along --kin."""
@@ -223,6 +227,40 @@ class KinBench(Bench):
                         s: unit(z * np.sqrt(balance).astype(np.float32)) for s, z in found.items()
                     }
         return given
+
+    def backbones(self) -> list[str]:
+        """Networks under the starter's head, beside the first of them that is not frozen."""
+        lines = [
+            f"| network, w = {HEAD.kin.weight} | class mAP | − half-way | R@1 | subclass mAP "
+            "| − half-way | R@1 | same patent, sheets | − half-way | R@1 |",
+            "|---" * 10 + "|",
+        ]
+        scored = {name: self.under_head(name) for name in self.networks()}
+        first = next(scores for name, scores in scored.items() if not name.startswith("frozen"))
+        for name, scores in scored.items():
+            cells = [name]
+            for mine, other, level in zip(
+                scores, first, ("class", "subclass", "patent"), strict=True
+            ):
+                gain = "" if mine is other else ahead(mine, other, level)
+                found = np.nanmean(mine.measures[level]["recall_1"])
+                cells += [shown(mine, level), gain, f"{found:.3f}"]
+            lines.append("| " + " | ".join(cells) + " |")
+        return lines
+
+    def under_head(self, name: str) -> tuple[QueryScores, QueryScores, QueryScores]:
+        """Of a network: class and subclass over all folds, and the same patent on sheets."""
+        found, every, w = self.found(name), ("image", "title", "labels"), HEAD.kin.weight
+        x, sheets = found[PATENTS], found[PAINTED]
+        white, twin = self.white(found, GRANTS), self.twin(found, GRANTS)
+        kin = []
+        for test in self.tests:
+            part = self.kin(x, ~test, every, white=white)(x)
+            kin.append(self.kin_queries(mixed(part, twin(x), w), test))
+        full = self.kin(x, self.group >= 0, every, white=white)
+        both = mixed(full(sheets), twin(sheets), w)
+        pooled = joined(kin)
+        return pooled, pooled, score_embeddings(both, self.records(PAINTED))
 
     def targets(self) -> list[str]:
         """What the kin part may learn from."""
@@ -295,7 +333,7 @@ class KinBench(Bench):
         found = self.found(self.networks()[-1])
         features, patents = self.taught(found, GRANTS)
         begun = nn.Linear(features.shape[1], KIN + TWIN)
-        discriminate(begun, features, patents, WIDTHS)
+        discriminate(begun, features, patents, WIDTHS[features.shape[1]])
         lines = ["| loss | kin | ± over seeds, class | same patent, sheets |", "|---|---|---|---|"]
         lines.append(
             f"| none: as begun | {self.kin_scores(lambda f: applied(begun, found[PATENTS]))} "
@@ -463,6 +501,12 @@ what follows from them. Three figures are class mAP / class R@1 / subclass mAP, 
 mAP / R@1. The head of the former starter has seen all sheets, so that its same-patent score says
 nothing; no other head has seen what it is scored on.
 """
+SIDE_BY_SIDE = """# Kin: backbones side by side
+
+Made by `python benchmarks/kin.py backbones`: every network under a head that is fitted as the
+starter's is, on 260 synthetic designs, `uspto-grants` and, for kin, three of four folds of
+`uspto-2007`, in float. Points of mAP with 95 % intervals over patents; differences are paired.
+"""
 # τ of each was the best of .05, .1, .2 in benchmarks/losses.md
 LOSSES = {
     "InfoNCE": LossRecipe(name="infonce"),
@@ -487,17 +531,30 @@ def mixed(kin: Floats, twin: Floats, w: float) -> Floats:
 
 def numbers(found: Sequence[QueryScores]) -> Numbers:
     """Means over the queries of all folds."""
-    pooled = {
-        (level, what): np.concatenate([f.measures[level][what] for f in found])
-        for level in LEVELS
-        for what in ("map", "recall_1")
-    }
-    quoted = (("class", "map"), ("class", "recall_1"), ("subclass", "map"))
-    return Numbers(*(float(np.nanmean(pooled[level, what])) for level, what in quoted))
+    pooled = joined(found).measures
+    kin, finer = pooled["class"], pooled["subclass"]
+    quoted = (kin["map"], kin["recall_1"], finer["map"])
+    return Numbers(*(float(np.nanmean(values)) for values in quoted))
+
+
+def joined(found: Sequence[QueryScores]) -> QueryScores:
+    """The queries of several sets, no patent of which is in two of them."""
+    before = np.cumsum([0, *(f.patent.max() + 1 for f in found)])
+    return QueryScores(
+        np.concatenate([f.patent + n for f, n in zip(found, before, strict=False)]),
+        {
+            level: {
+                what: np.concatenate([f.measures[level][what] for f in found])
+                for what in ("map", "recall_1")
+            }
+            for level in LEVELS
+        },
+        np.concatenate([f.ndcg_10 for f in found]),
+    )
 
 
 def main() -> None:
-    parser = command_line(__file__, __doc__, ["run", "report"])
+    parser = command_line(__file__, __doc__, ["run", "report", "backbones"])
     parser.add_argument("--run", action="append", default=[], metavar="NAME=RUN")
     parser.add_argument("--bundle", action="append", default=[], metavar="NAME=FOLDER")
     parser.set_defaults(out=Path(__file__).with_name("kin_tables.md"))
@@ -507,10 +564,17 @@ def main() -> None:
     if options.what == "report":
         options.out.write_text(bench.tables(), "utf-8")
         return
+    if options.what == "backbones":
+        bench.open()
+        lines = [SIDE_BY_SIDE, *bench.backbones()]
+        options.out.with_name("kin_backbones.md").write_text("\n".join(lines) + "\n", "utf-8")
+        return
     networks: dict[str, Embed] = {"frozen lite0": partial(pooled, bench.model(FROZEN))}
     for each in options.run:
         name, _, folder = each.partition("=")
-        model = build_model(Recipe(msgspec.structs.replace(HEAD.model, weights=folder)))
+        own = Run.open(folder).recipe.model
+        larger = msgspec.structs.replace(own, size=HEAD.model.size, weights=folder)
+        model = build_model(Recipe(larger))
         networks[name] = partial(pooled, model.eval())
     bench.compute(networks, SETS)
     bundles = dict(each.split("=", 1) for each in options.bundle)

@@ -71,7 +71,7 @@ VERBS = {
     "data": "Look at, unpack or make drawings: scan, figures, synthesize, deeppatent2, locarno.",
     "embed": "Write the embeddings of drawings to a .npy file.",
     "evaluate": "Score a model's retrieval at patent, subclass and class level.",
-    "compare": "Score every MODEL (a bundle, a run, the word starter) on the same drawings.",
+    "compare": "Score every MODEL (a bundle, a run, starter, starter-small) on the same drawings.",
     "train": "Fine-tune a backbone with the hierarchical contrastive loss.",
     "export": "Turn the training run RUN into a bundle.",
     "update": "Bring indexes up to date by what differs: pack, apply, rollback.",

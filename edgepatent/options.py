@@ -22,7 +22,7 @@ model_option = click.option(
     default="starter",
     show_default=True,
     metavar="MODEL",
-    help="A bundle, a run (needs the train extra), or the word starter.",
+    help="A bundle, a run (needs the train extra), or a name: starter, starter-small.",
 )
 scored_option = click.option(
     "--data",

@@ -26,7 +26,7 @@ def command(
     threads: int,
     as_json: bool,
 ) -> None:
-    """Score every MODEL (a bundle, a run, the word starter) on the same drawings.
+    """Score every MODEL (a bundle, a run, starter, starter-small) on the same drawings.
 
     Each is compared with the first one, query by query: differences are in points (hundredths),
     with paired 95 % bootstrap intervals over patents, so that what is hard for both cancels out.

@@ -84,12 +84,13 @@ def _machine() -> Iterator[Check]:
 def _bundle(model: str) -> Iterator[Check]:
     """The digests of a bundle, and its golden drawings on this processor."""
     from edgepatent.options import open_bundle
+    from edgepatent_runtime.bundle import STARTERS
 
     try:
         bundle = open_bundle(model)
         bundle.verify()
     except EdgepatentError as error:
-        advice = "pip install --force-reinstall edgepatent-runtime" if model == "starter" else ""
+        advice = "pip install --force-reinstall edgepatent-runtime" if model in STARTERS else ""
         yield Check("model", "bad", f"{error}{f' ({advice})' if advice else ''}")
         return
     info = bundle.info

@@ -9,6 +9,7 @@ import click
 from edgepatent import console
 from edgepatent.console import print_json, progress_bar, report_skipped
 from edgepatent.options import json_option
+from edgepatent_runtime.bundle import INFO, STARTERS
 from edgepatent_runtime.errors import MissingExtraError, RecipeError
 from edgepatent_runtime.record import Skipped
 
@@ -54,8 +55,8 @@ if TYPE_CHECKING:
     "--weights",
     multiple=True,
     metavar="FILE|RUN|BUNDLE|timm",
-    help="Initial weights of the backbone: a safetensors file, an earlier run, a bundle or the "
-    "word starter (read back: needs the export extra), or timm to download the pretrained ones. "
+    help="Initial weights of the backbone: a safetensors file, a run, a bundle, starter or "
+    "starter-small (read back: needs the export extra), or timm to download the pretrained ones. "
     "Of several runs the mean is taken.",
 )
 @click.option(
@@ -122,7 +123,7 @@ def command(
         recipe = load_recipe(recipe_name)
     else:
         recipe = begun.base if begun else Run.open(out).recipe
-    folded = [w for w in weights if w == "starter" or (Path(w) / "bundle.json").is_file()]
+    folded = [w for w in weights if w in STARTERS or (Path(w) / INFO).is_file()]
     recipe = override(
         recipe,
         loss=loss,

@@ -161,6 +161,11 @@ def _convolutions(proto: onnx.ModelProto) -> dict[str, tuple[Array, Array]]:
             found: Array = numpy_helper.to_array(constants[name]).astype(np.float32)
             return found
         node = makers.get(name)
+        # Of a layer that stayed in float: stored in 8 bits, multiplied by their scale.
+        if node is not None and node.op_type == "Cast":
+            return value(node.input[0])
+        if node is not None and node.op_type == "Mul":
+            return value(node.input[0]) * value(node.input[1])
         if node is None or node.op_type != "DequantizeLinear":
             raise ValueError(f"the weight {name} is computed")
         codes, scale, *zero = (numpy_helper.to_array(constants[each]) for each in node.input)

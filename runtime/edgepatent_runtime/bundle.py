@@ -28,6 +28,8 @@ CARD = Name("MODEL_CARD.md")
 SEEN = Name("seen.npz")
 WORDS = Name("words.npz")
 SIGNATURE = Name("bundle.json.sig")
+STARTERS = ("starter", "starter-small")
+"""The bundles that come with the runtime, by the names that stand for them."""
 
 MOST_PIXELS = 4096
 MOST_DIMENSIONS = 65_536
@@ -121,10 +123,10 @@ class Bundle:
             raise BundleError(f"{self.folder / INFO} is damaged: it lists itself")
 
     @classmethod
-    def starter(cls) -> "Bundle":
-        """The bundle that comes with the runtime."""
+    def starter(cls, name: str = STARTERS[0]) -> "Bundle":
+        """The bundle that comes with the runtime; ``name`` is one of `STARTERS`."""
         # Some installers link every file of a package: its model is where the links lead.
-        return cls((Path(__file__).parent / "starter" / INFO).resolve().parent)
+        return cls((Path(__file__).parent / name / INFO).resolve().parent)
 
     def description(self) -> bytes:
         """``bundle.json`` as it lies there. Raises `BundleError` where it cannot be read."""
@@ -138,8 +140,8 @@ class Bundle:
 
     @classmethod
     def named(cls, model: Path | str) -> "Bundle":
-        """The bundle in a folder, or the starter for the word "starter"."""
-        return cls.starter() if model == "starter" else cls(model)
+        """The bundle in a folder, or for a name of `STARTERS` the one that comes with it."""
+        return cls.starter(str(model)) if model in STARTERS else cls(model)
 
     def signature(self) -> bytes | None:
         """``bundle.json.sig``, if there is one: see `signature`. Raises `BundleError`."""

@@ -56,9 +56,9 @@ class Index(Reader):
     ) -> "Index":
         """Make an empty index in a new or empty folder, and open it.
 
-        ``model`` is a bundle, its folder, or "starter"; the index keeps a copy of it. Raises
-        `CollectionError` where the folder holds something (an index, too), `BundleError` for a
-        damaged bundle.
+        ``model`` is a bundle, its folder, or the name of one that comes with the runtime; the index
+        keeps a copy of it. Raises `CollectionError` where the folder holds something (an index,
+        too), `BundleError` for a damaged bundle.
         """
         if is_address(folder):
             engine(str(folder)).create(str(folder), _bundle(model)).close()

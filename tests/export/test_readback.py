@@ -12,7 +12,7 @@ from tiny_networks import SIZE
 from edgepatent_export.calibrate import expose
 from edgepatent_export.onnx_model import INPUT
 from edgepatent_export.readback import as_run, read_backbone
-from edgepatent_runtime.bundle import MODEL, SEEN, Bundle, BundleInfo, write_info
+from edgepatent_runtime.bundle import MODEL, SEEN, STARTERS, Bundle, BundleInfo, write_info
 from edgepatent_runtime.encoder import Drawings, open_session
 from edgepatent_runtime.errors import ExportError
 from edgepatent_runtime.seen import Seen, hashes
@@ -53,8 +53,9 @@ def test_fp32_comes_back_as_it_was(
         torch.testing.assert_close(backbone.forward_features(x), expected, rtol=1e-3, atol=1e-4)
 
 
-def test_the_starter_comes_back_but_for_rounding() -> None:
-    bundle = Bundle.starter()
+@pytest.mark.parametrize("name", STARTERS)
+def test_a_starter_comes_back_but_for_rounding(name: str) -> None:
+    bundle = Bundle.starter(name)
     drawings, _ = bundle.golden
     proto = onnx.load_model_from_string(bundle.read(MODEL))
     last = [node for node in proto.graph.node if node.name.startswith("backbone.")][-1]

@@ -10,6 +10,7 @@ from edgepatent_runtime.bundle import (
     GOLDEN,
     INFO,
     MODEL,
+    STARTERS,
     Bundle,
     BundleInfo,
     digest,
@@ -94,11 +95,15 @@ def test_unknown_fields_of_a_later_version_are_ignored(folder: Path) -> None:
     assert Bundle(folder).info.name == "x"
 
 
-def test_the_starter_is_small_and_computes_what_was_certified() -> None:
-    starter = Bundle.starter()
+@pytest.mark.parametrize(
+    ("name", "bytes_at_most"), [(STARTERS[0], 5_000_000), (STARTERS[1], 2_000_000)]
+)
+def test_a_starter_is_small_and_computes_what_was_certified(name: str, bytes_at_most: int) -> None:
+    starter = Bundle.named(name)
     starter.verify()
+    assert starter.info.name == name
     assert {MODEL, GOLDEN, CARD} <= set(starter.info.files)
-    assert sum(f.stat().st_size for f in starter.folder.iterdir()) <= 5_000_000
+    assert sum(f.stat().st_size for f in starter.folder.iterdir()) <= bytes_at_most
     assert starter.info.precision == "int8"
     assert starter.info.certificate is not None
     assert starter.info.certificate["accepted"]

@@ -17,7 +17,8 @@ from edgepatent_runtime.errors import InputError
     "--model",
     default=None,
     metavar="MODEL",
-    help="A bundle or the word starter, for a new index. [default: the index's own, or starter]",
+    help="A bundle, starter or starter-small, for a new index. "
+    "[default: the index's own, or starter]",
 )
 @click.option(
     "--metadata",
