@@ -51,6 +51,17 @@ def test_a_bundle_learns_words_and_finds_drawings_without_a_title(
     assert {hit["found_by"] for hit in found["hits"]} == {"look"}
     assert found["notes"] == ["the model does not know 'quarzy': other words decide"]
     assert {drawing["score"] for hit in found["hits"] for drawing in hit["drawings"]} == {None}
+    page = tmp_path / "page.html"
+    edgepatent("search", "--index", index, "--text", "guitar", "--html", page)
+    assert "<dt>Found by</dt><dd>its look</dd>" in page.read_text()
+    # What comes later is watched for by its look as well.
+    watches = ("--watches", tmp_path / "watches")
+    edgepatent("watch", "add", "guitars", "--text", "guitar", "--index", index, *watches)
+    assert "nothing new" in edgepatent("watch", "run", *watches).stdout
+    draw(drawings / "new" / "1.png", 3)
+    edgepatent("index", "add", drawings, "--index", index)
+    told = edgepatent("watch", "run", *watches).stdout
+    assert "  its look  new" in told
 
 
 def test_too_few_titles_are_refused_in_one_line(
