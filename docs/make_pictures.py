@@ -8,10 +8,16 @@ import tempfile
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
+from edgepatent_runtime.drawing import product
 from edgepatent_synthetic import render
+from edgepatent_synthetic.backdrop import Kind
 from edgepatent_synthetic.contact import contact_sheet
+from edgepatent_synthetic.design import Catalogue
+from edgepatent_synthetic.draw import Draw
+from edgepatent_synthetic.photograph import photographer, take
 
 DOCS = Path(__file__).parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -33,6 +39,47 @@ def sheets() -> Image.Image:
         for view in range(3)
     ]
     return Image.fromarray(contact_sheet(pages, columns=9, cell=180))
+
+
+def photographs() -> Image.Image:
+    """A photograph of each of 24 designs."""
+    taken = [_photograph(3 * number + 1, number) for number in range(24)]
+    return _rows([_fitted(one, 150) for one in taken], 8).quantize(128)
+
+
+def contours() -> Image.Image:
+    """Four photographs, what is left of each, and the contours that are searched with."""
+    rows = []
+    wanted: tuple[tuple[int, Kind], ...] = (
+        (41, "gradient"), (74, "plain"), (12, "white"), (38, "cluttered")
+    )  # fmt: skip
+    for number, kind in wanted:
+        taken = _photograph(number, 2, kind)
+        drawn = product.drawn(np.asarray(taken.convert("L")))
+        rows += [taken, Image.fromarray(drawn.page), Image.fromarray(drawn.contours)]
+    return _rows([_fitted(one, 220) for one in rows], 6).quantize(128)
+
+
+def _photograph(number: int, turn: int, kind: Kind | None = None) -> Image.Image:
+    draw = Draw(7, number, turn)
+    mesh = Catalogue(7).design(number).mesh
+    return Image.fromarray(take(mesh, photographer(draw), draw, kind=kind))
+
+
+def _fitted(picture: Image.Image, cell: int) -> Image.Image:
+    """A picture in the middle of a white square."""
+    square = Image.new("RGB", (cell, cell), "white")
+    picture.thumbnail((cell - 8, cell - 8))
+    square.paste(picture, ((cell - picture.width) // 2, (cell - picture.height) // 2))
+    return square
+
+
+def _rows(cells: list[Image.Image], columns: int) -> Image.Image:
+    cell = cells[0].width
+    whole = Image.new("RGB", (columns * cell, -(-len(cells) // columns) * cell), "white")
+    for place, one in enumerate(cells):
+        whole.paste(one, (place % columns * cell, place // columns * cell))
+    return whole
 
 
 def report(browser: str) -> Image.Image:
@@ -128,6 +175,8 @@ def main() -> None:
     """Write all pictures beside this file."""
     families().save(DOCS / "synthetic-families.png", optimize=True)
     sheets().save(DOCS / "synthetic-sheets.png", optimize=True)
+    photographs().save(DOCS / "synthetic-photographs.png", optimize=True)
+    contours().save(DOCS / "contours.png", optimize=True)
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
         print(f"pictures of pages are left as they are: no browser ({', '.join(BROWSERS)})")

@@ -135,13 +135,21 @@ _REQUEST_OPTIONS = (
         help="Search with a sheet as it is, without its figures as views beside it.",
     ),
     click.option(
+        "--photo",
+        type=click.Choice(["auto", "product", "paper", "no"]),
+        default="auto",
+        show_default=True,
+        help="What the image is: a photograph of a product (searched as it is and by its "
+        "contours), at most one of a drawing on paper, or no photograph.",
+    ),
+    click.option(
         "--not-itself", is_flag=True, help="Leave the image's own file out, where it is indexed."
     ),
 )
 _REQUEST_FIELDS = (
     "top", "text", "fuse", "locarno", "not_locarno", "since", "before", "patents", "not_patents",
     "applicants", "not_applicants", "uspc", "countries", "families", "not_families", "added", "by",
-    "plan", "kin", "any_rotation", "anyway", "whole", "not_itself", "min_confidence",
+    "plan", "kin", "any_rotation", "anyway", "whole", "photo", "not_itself", "min_confidence",
 )  # fmt: skip
 
 

@@ -118,8 +118,12 @@ def command(
         result = index.search(request, given=given)
         for line in searched_with(result):
             console.say(line, err=True)
-        if any(view.of for view in result.views):
+        if any(view.of and not view.contours for view in result.views):
             console.say("--figure takes one of them, --whole none", err=True)
+        if any(view.contours for view in result.views):
+            console.say(
+                "--photo no searches it as a drawing, --photo product any image so", err=True
+            )
         if case is not None:
             from edgepatent.report import filing
 

@@ -25,7 +25,7 @@ from edgepatent.report.table import found_by, verdict
 from edgepatent_runtime import locarno, sources
 from edgepatent_runtime.errors import DrawingError
 from edgepatent_runtime.index import Index
-from edgepatent_runtime.search.results import Drawing, DrawingHit, Hit, Patent, Result
+from edgepatent_runtime.search.results import PRODUCT, Drawing, DrawingHit, Hit, Patent, Result
 
 # A printed page has room for so many views beside the best drawing. Sharp are those that say most:
 # a large sheet takes 20 ms, what the index keeps of it nothing.
@@ -110,7 +110,10 @@ def _queries(result: Result, index: Index) -> list[Picture]:
         for number, view in enumerate(result.views, start=1):
             label = f"Query view {number}" if len(result.views) > 1 else "Query"
             where = f"{view.name}, SHA-256 {view.sha256[:16]}"
-            pictures.append(picture(view.page, LARGE, label=label, where=where))
+            if view.contours:
+                label = f"{label}: contours of the one before"
+            shown = encode_png(view.page, LARGE, photograph=view.looks == PRODUCT)
+            pictures.append(encoded(shown, label=label, where=where))
             if view.taken is not None:
                 label = f"{label}, as it was photographed"
                 photograph = encode_png(view.taken, LARGE, photograph=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from edgepatent_runtime.record import Bibliography
-from edgepatent_runtime.search.results import Drawing, Hit, Result, View
+from edgepatent_runtime.search.results import PRODUCT, Drawing, Hit, Result, View
 
 
 class DrawingEntry(msgspec.Struct, frozen=True):
@@ -97,7 +97,13 @@ def document(result: Result) -> SearchDocument:
 
 def no_drawings(views: Sequence[View]) -> list[str]:
     """What looks like anything but a drawing, in a line each."""
-    return [f"{one.name} looks like {one.looks}, not a drawing" for one in views if one.looks]
+    return [
+        f"{one.name} is taken for {one.looks}: searched as it is and by its contours"
+        if one.looks == PRODUCT
+        else f"{one.name} looks like {one.looks}, not a drawing"
+        for one in views
+        if one.looks
+    ]
 
 
 def searched_with(result: Result) -> list[str]:
@@ -112,12 +118,17 @@ def searched_with(result: Result) -> list[str]:
         names = ", ".join(view.name for view in sheets)
         lines.append(f"searched with {len(sheets)} pages as views of one design: {names}")
     for sheet in sheets:
-        if sheet.taken is not None:
+        if sheet.taken is not None and sheet.looks != PRODUCT:
             lines.append(
                 f"{sheet.name} shows a sheet on a table: searched with the sheet, laid flat"
             )
-        lines += [f"{line}: searched all the same" for line in no_drawings([sheet])]
-        figures = [view.name.rpartition("#")[2] for view in result.views if view.of == sheet.name]
+        anyway = "" if sheet.looks == PRODUCT else ": searched all the same"
+        lines += [f"{line}{anyway}" for line in no_drawings([sheet])]
+        figures = [
+            view.name.rpartition("#")[2]
+            for view in result.views
+            if view.of == sheet.name and not view.contours
+        ]
         if figures:
             numbers = [name.partition("figure=")[2] or "one without a number" for name in figures]
             lines.append(

@@ -17,6 +17,7 @@ from edgepatent.web.jobs import Jobs
 from edgepatent.web.reading import Asked, Part, Reader
 from edgepatent_runtime.errors import DrawingError, InputError
 from edgepatent_runtime.index import Index
+from edgepatent_runtime.search.request import Photo
 from edgepatent_runtime.search.results import View
 from edgepatent_runtime.stores import absolute
 
@@ -87,17 +88,23 @@ class Desk:
         return image
 
     def views(
-        self, reference: Reference, case: str | None, *, anyway: bool, whole: bool
+        self,
+        reference: Reference,
+        case: str | None,
+        *,
+        anyway: bool,
+        whole: bool,
+        photo: Photo = "auto",
     ) -> list[View]:
         """A query as it is searched with. Raises `DrawingError` for what cannot be used."""
         image = self.image(reference.id, case)
-        key = (str(reference), anyway, whole)
+        key = (str(reference), anyway, whole, photo)
         views = self._views.get(key)
         if views is None:
             part = Part(image.data, reference.page, reference.crop)
             size = self.index.bundle.info.size
             try:
-                views = self.queries.views(Asked(part, image.name, size, anyway, whole))
+                views = self.queries.views(Asked(part, image.name, size, anyway, whole, photo))
             except DrawingError as error:
                 # Its detail speaks of options of the command line.
                 said = f"{image.name} cannot be searched with: {error.reason}"

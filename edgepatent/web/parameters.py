@@ -8,7 +8,7 @@ from starlette.requests import Request as HttpRequest
 
 from edgepatent.web.images import Reference
 from edgepatent_runtime.errors import InputError
-from edgepatent_runtime.search.request import Query, Request
+from edgepatent_runtime.search.request import PHOTOS, Photo, Query, Request
 
 MOST_HITS = 500
 MOST_VIEWS = 8
@@ -25,6 +25,7 @@ QUERY = {
     "any_rotation": "1: try each image in four turns",
     "anyway": "1: do not ask whether it looks like a drawing",
     "whole": "1: a sheet as it is, without its figures as views beside it",
+    "photo": "what the image is: auto, product, paper (at most a photograph of it), or no",
     "not_itself": "1: without the images' own files, where they are indexed",
     "locarno": "a Locarno class or subclass; may be repeated",
     "not_locarno": "without this class or subclass; may be repeated",
@@ -67,6 +68,7 @@ def search(parameters: QueryParams, queries: tuple[Query, ...], hidden: frozense
         any_rotation=flag(parameters, "any_rotation"),
         anyway=flag(parameters, "anyway"),
         whole=flag(parameters, "whole"),
+        photo=photo(parameters),
         not_itself=flag(parameters, "not_itself"),
         locarno=tuple(parameters.getlist("locarno")),
         not_locarno=tuple(parameters.getlist("not_locarno")),
@@ -97,6 +99,8 @@ def address(request: Request, images: Mapping[str, Reference], matter: str) -> s
     pairs += [(name, "1") for name in flags if getattr(request, name)]
     if request.kin is not None:
         pairs.append(("kin", f"{request.kin:g}"))
+    if request.photo != "auto":
+        pairs.append(("photo", request.photo))
     if request.by != "patent":
         pairs.append(("by", request.by))
     lists = ("locarno", "applicants", "countries", "uspc")
@@ -127,6 +131,15 @@ def whole(parameters: QueryParams, name: str, default: int, *, least: int = 1) -
 def side(request: HttpRequest) -> int:
     """How large a picture shall be, in pixels of its longest side. Raises `InputError`."""
     return min(whole(request.query_params, "side", 800), LARGEST)
+
+
+def photo(parameters: QueryParams) -> Photo:
+    """What images are taken for. Raises `InputError` for what is no such word."""
+    named = parameters.get("photo") or "auto"
+    for one in PHOTOS:
+        if one == named:
+            return one
+    raise InputError(f"photo is one of {', '.join(PHOTOS)}, not {named[:20]!r}")
 
 
 def flag(parameters: QueryParams, name: str) -> bool:

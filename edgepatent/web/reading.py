@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edgepatent_runtime.errors import DrawingError
 from edgepatent_runtime.figures.sheet import Figure
 from edgepatent_runtime.record import ImageRef
-from edgepatent_runtime.search.request import Crop, Query
+from edgepatent_runtime.search.request import Crop, Photo, Query
 from edgepatent_runtime.search.results import View
 from edgepatent_runtime.workers.worker import Worker, WorkerError
 
@@ -48,7 +48,7 @@ class Part(msgspec.Struct, frozen=True):
 class Asked(msgspec.Struct, frozen=True):
     """A part that is searched with: by a model that takes drawings of ``size`` pixels.
 
-    ``anyway`` and ``whole`` as in `Request`.
+    ``anyway``, ``whole`` and ``photo`` as in `Request`.
     """
 
     part: Part
@@ -56,6 +56,7 @@ class Asked(msgspec.Struct, frozen=True):
     size: int
     anyway: bool = False
     whole: bool = False
+    photo: Photo = "auto"
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -144,7 +145,9 @@ def _views(asked: Asked) -> list[View]:
 
     query = Query(asked.name, asked.part.page, asked.part.crop)
     given = {asked.name: asked.part.data}
-    return sheets.read(query, asked.size, given, anyway=asked.anyway, whole=asked.whole)
+    return sheets.read(
+        query, asked.size, given, anyway=asked.anyway, whole=asked.whole, photo=asked.photo
+    )
 
 
 def _figures(part: Part) -> list[Found]:

@@ -10,8 +10,8 @@ from starlette.responses import Response
 from edgepatent.web.desk import Desk
 from edgepatent.web.images import Image, Reference
 from edgepatent.web.operations import PNG, Operation, png
-from edgepatent.web.parameters import side
-from edgepatent.web.reading import Part
+from edgepatent.web.parameters import flag, side
+from edgepatent.web.reading import Part, encode
 from edgepatent_runtime.errors import DrawingError
 
 # As long as a name may be on most disks.
@@ -98,8 +98,13 @@ async def show(desk: Desk, request: Request) -> Response:
     longest = side(request)
     case = request.query_params.get("matter")
 
+    contours = flag(request.query_params, "contours")
+
     def work() -> bytes:
         image = desk.image(reference.id, case)
+        if contours:
+            views = desk.views(reference, case, anyway=False, whole=False, photo="product")
+            return encode(views[-1].page, longest)
         return desk.queries.picture(Part(image.data, reference.page, reference.crop), longest)
 
     return png(await desk.look(work))
@@ -128,6 +133,10 @@ OPERATIONS = [
         show,
         "A query image, or a part of it (ID:PAGE:x,y,width,height)",
         PNG,
-        query={"side": "longest side in pixels", "matter": "the matter that may hold the image"},
+        query={
+            "side": "longest side in pixels",
+            "contours": "1: drawn by its contours, as a photograph of a product is searched",
+            "matter": "the matter that may hold the image",
+        },
     ),
 ]

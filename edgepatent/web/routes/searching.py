@@ -116,7 +116,11 @@ def asked(desk: Desk, given: QueryParams) -> tuple[Index, Question, dict[str, li
     case = given.get("matter") or None
     references = parameters.references(given)
     anyway, whole = (parameters.flag(given, name) for name in ("anyway", "whole"))
-    views = {str(one): desk.views(one, case, anyway=anyway, whole=whole) for one in references}
+    photo = parameters.photo(given)
+    views = {
+        str(one): desk.views(one, case, anyway=anyway, whole=whole, photo=photo)
+        for one in references
+    }
     queries = tuple(Query(str(one), page=one.page, crop=one.crop) for one in references)
     hidden = desk.matter(case).noise() if case else frozenset[str]()
     return _index(desk, given), parameters.search(given, queries, hidden), views
@@ -148,8 +152,13 @@ async def search(desk: Desk, request: Request) -> PageAnswer:
             )
             for hit in found.hits
         ]
-        names = [desk.image(one.id).name for one in parameters.references(request.query_params)]
-        return PageAnswer(**{**_fields(found), "query": names or found.query, "hits": hits})
+        asked_with = parameters.references(request.query_params)
+        names = [desk.image(one.id).name for one in asked_with]
+        notes = found.notes
+        for one, name in zip(asked_with, names, strict=True):
+            notes = [note.replace(str(one), name) for note in notes]
+        told = {"query": names or found.query, "hits": hits, "notes": notes}
+        return PageAnswer(**{**_fields(found), **told})
 
     return await desk.ask(work)
 

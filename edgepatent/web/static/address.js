@@ -4,7 +4,7 @@
 export const STEP = 40;
 
 const MANY = ["image", "locarno", "applicants", "countries", "uspc", "index"];
-const ONE = ["like", "text", "since", "before", "by", "kin", "top", "matter"];
+const ONE = ["like", "text", "since", "before", "by", "kin", "top", "photo", "matter"];
 const FLAGS = ["fuse", "any_rotation", "anyway", "whole", "not_itself"];
 // What is open on top of a search; it asks nothing.
 const OPEN = ["design", "figure", "compare"];

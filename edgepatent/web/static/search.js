@@ -68,7 +68,7 @@ async function ask(question, state) {
 function draw(state) {
   const narrow = h("div", { class: "narrow" });
   parts.asking.replaceChildren(views(state), fold(), narrow);
-  parts.found.replaceChildren(status(state), chips(state), notes(), grid(state), folded(state), more(state));
+  parts.found.replaceChildren(status(state), chips(state), notes(), product(state), grid(state), folded(state), more(state));
 }
 
 /** The hits that nobody need see: how many there are, and a way to them. */
@@ -120,6 +120,16 @@ function status(state) {
 /** What was made of the question, a line each. */
 function notes() {
   return h("div", { class: "quiet small", "data-notes": "", hidden: !answer.notes.length }, answer.notes.map((line) => h("p", {}, `${line[0].toUpperCase()}${line.slice(1)}.`)));
+}
+
+/** The contours of what was taken for a photograph of a product, and the way to say that it is none. */
+function product(state) {
+  const said = answer.notes.filter((note) => note.includes("photograph of a product"));
+  const changes = said.length ? { photo: "no" } : { photo: "product" };
+  const shown = said.length > 0 || state.photo === "no";
+  return h("div", { class: "row product", hidden: !shown },
+    ...(said.length ? state.image.map((one) => h("img", { src: `${api.image(one, 160)}&contours=1`, alt: "Its contours", height: 80 })) : []),
+    button(said.length ? "It is no photograph" : "It is a photograph of a product", () => address.go({ top: null, ...changes })));
 }
 
 function chips(state) {

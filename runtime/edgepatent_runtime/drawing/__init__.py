@@ -13,20 +13,21 @@ among them.
 
 from pathlib import Path
 
-from edgepatent_runtime.drawing.files import Page, content, decode, decode_photograph, pages
+from edgepatent_runtime.drawing.files import (
+    Page,
+    content,
+    decode,
+    decode_as_taken,
+    decode_photograph,
+    pages,
+)
 from edgepatent_runtime.drawing.normal import beside, normalise
 from edgepatent_runtime.errors import DrawingError
 
 __all__ = [
-    "Page",
-    "beside",
-    "content",
-    "decode",
-    "decode_photograph",
-    "normalise",
-    "pages",
-    "read_drawing",
-]
+    "Page", "beside", "content", "decode", "decode_as_taken", "decode_photograph", "normalise",
+    "pages", "read_drawing",
+]  # fmt: skip
 
 Box = tuple[int, int, int, int]
 

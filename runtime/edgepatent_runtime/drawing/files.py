@@ -6,8 +6,9 @@ import stat
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import IO
@@ -82,11 +83,28 @@ def decode(source: Path | str | bytes, page: int = 0) -> Page:
     return decode_photograph(source, page)[0]
 
 
-def decode_photograph(source: Path | str | bytes, page: int = 0) -> tuple[Page, Page | None]:
+def decode_photograph(
+    source: Path | str | bytes, page: int = 0, *, paper: bool = True
+) -> tuple[Page, Page | None]:
     """What `decode` gives, and the photograph [H, W] in which a sheet lay that was laid flat.
 
-    None for all that is no photograph of a sheet on a table.
+    None for all that is no photograph of a sheet on a table; without ``paper`` none is looked for.
     """
+    return _read(source, page, partial(even_out, paper=paper))
+
+
+def decode_as_taken(source: Path | str | bytes, page: int = 0) -> Page:
+    """A picture as `decode` reads it, [H, W], in the light in which it was taken.
+
+    Raises `DrawingError` as `decode` does.
+    """
+    return _read(source, page, lambda image: (np.asarray(image.convert("L")), None))[0]
+
+
+def _read(
+    source: Path | str | bytes, page: int, made: Callable[[Image.Image], tuple[Page, Page | None]]
+) -> tuple[Page, Page | None]:
+    """What is ``made`` of a picture, mode "1" or "L", its light as it is; a page of a PDF as is."""
     with _open(source) as file:
         if _starts_with(file, _PDF):
             from edgepatent_runtime.drawing.pdf import read_pdf_page
@@ -97,12 +115,12 @@ def decode_photograph(source: Path | str | bytes, page: int = 0) -> tuple[Page, 
         if other is not None and not page:
             from edgepatent_runtime.drawing import foreign
 
-            return even_out(foreign.read(_named(source), other))
+            return made(foreign.read(_named(source), other))
         with _explained(source):
             if page:
                 _require_tiff(file, page)
                 file = tiff.begun_at(_named(source), file, page)
-            return even_out(read_gray(file))
+            return made(read_gray(file))
 
 
 def _other_kind(file: IO[bytes]) -> str | None:

@@ -35,20 +35,20 @@ _STRIP = 1 << 20
 _LINES = (1e-5, 0.2)
 
 
-def even_out(image: Image.Image) -> tuple[Page, Page | None]:
+def even_out(image: Image.Image, *, paper: bool = True) -> tuple[Page, Page | None]:
     """A page of mode "1" or "L" → uint8 [H, W] with paper at 255 and ink dark.
 
     White on black is turned round; paper that a scanner left grey is lifted to white; of a
     photograph, the uneven light is divided out, and where there is a table around the page, this is
-    laid flat: then the other picture is what was photographed, as it was. Faint ink is darkened.
-    Pages of one bit can only be inverted.
+    laid flat: then the other picture is what was photographed, as it was; without ``paper`` no
+    page is looked for. Faint ink is darkened. Pages of one bit can only be inverted.
     """
     bilevel = image.mode == "1"
     gray = image if image.mode == "L" else image.convert("L")
     small = _judged(gray)
     pixels = np.asarray(small)
     white = _border(pixels).min() >= _WHITE
-    if not white and not bilevel and _is_framed(pixels):
+    if paper and not white and not bilevel and _is_framed(pixels):
         flat = _laid_flat(gray)
         if flat is not None:
             return _darken(_lift(flat, _judged(flat), photograph=True)), np.asarray(gray)

@@ -40,6 +40,8 @@ class Question:
         self.unlike: Floats | None = None
         # How many sheets, or figures by themselves, the design is shown by.
         self.views = 1
+        # Scores of photographs are lower than those that an index has measured on its drawings.
+        self.photographed = False
 
     def ask(self) -> Result:
         """Search. Raises `DrawingError` for a query that is no drawing, `InputError` for more."""
@@ -56,7 +58,11 @@ class Question:
             self.filters = replace(self.filters, not_patents=hidden)
         elif request.queries:
             seen = self.embedder.read(
-                request.queries, self.given, anyway=request.anyway, whole=request.whole
+                request.queries,
+                self.given,
+                anyway=request.anyway,
+                whole=request.whole,
+                photo=request.photo,
             )
             if request.not_itself:
                 self.exclude = [bytes.fromhex(view.sha256) for view in seen]
@@ -70,6 +76,7 @@ class Question:
             self.weights = [view.weight * view.emphasis for view in seen]
             ready = [one for one in request.queries if embedding(one, self.given) is not None]
             self.weights += [one.weight for one in ready]
+            self.photographed = any(view.contours for view in seen)
             self.views = max(1, round(sum(view.weight for view in seen)) + len(ready))
             timings["encode"] = (time.perf_counter() - decoded) * 1000
         if request.unlike:
@@ -131,6 +138,9 @@ class Question:
             return msgspec.structs.replace(answer, doubt="hits of --kin have no verdict")
         if self.request.unlike:
             return msgspec.structs.replace(answer, doubt="hits of --unlike have no verdict")
+        if self.photographed:
+            doubt = "hits of a photograph of a product have no verdict"
+            return msgspec.structs.replace(answer, doubt=doubt)
         return calibration.judged(answer, self._known, self.views)
 
     def _sure_enough(self, answer: Answer) -> Answer:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.search import views
-from edgepatent_runtime.search.request import Query
+from edgepatent_runtime.search.request import Photo, Query
 from edgepatent_runtime.search.results import View
 from edgepatent_runtime.search.searchable import Floats
 from edgepatent_runtime.search.views import Given
@@ -51,6 +51,7 @@ class Embedder:
         *,
         anyway: bool = False,
         whole: bool = False,
+        photo: Photo = "auto",
     ) -> list[View]:
         """The views of those of the queries that are images: see `sheets.read`."""
         # Only here: a search by words reads no picture.
@@ -61,7 +62,7 @@ class Embedder:
         return [
             view
             for query in images
-            for view in sheets.read(query, size, given, anyway=anyway, whole=whole)
+            for view in sheets.read(query, size, given, anyway=anyway, whole=whole, photo=photo)
         ]
 
     def embed(

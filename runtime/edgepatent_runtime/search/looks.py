@@ -51,12 +51,33 @@ COEFFICIENTS: npt.NDArray[np.float64] = np.array(
     ]
 )  # fmt: skip
 
+# What is told from tones as well, where there are any: a photograph of a thing.
+TONES = (
+    "paper",
+    "small",
+    "longest",
+    "tone",
+    "tone at the rim",
+    "tone in the middle",
+    "tone of ink",
+)
+# A share of even grey above this says no more than it does.
+_GREY = 0.05
+# Below this share of even grey, of the page, there are none: lines are spared the question.
+_TONE = 0.005
+# In the order of `TONES`, then the constant; fitted by ``benchmarks/product.py``.
+PRODUCT: npt.NDArray[np.float64] = np.array([-5.1, -6.71, -8.29, 1.23, -5.18, -0.93, 2.63, 9.85])
+
 
 class Assessment(msgspec.Struct, frozen=True):
-    """What a page looks like; ``drawing`` is the probability that it is a drawing."""
+    """What a page looks like; ``drawing`` is the probability that it is a drawing.
+
+    ``product``: it is rather a photograph of a thing than anything drawn, printed or written.
+    """
 
     kind: Kind
     drawing: float
+    product: bool = False
 
 
 def assess(page: npt.NDArray[np.uint8]) -> Assessment:
@@ -64,12 +85,67 @@ def assess(page: npt.NDArray[np.uint8]) -> Assessment:
 
     Raises `DrawingError` for a blank page.
     """
-    scores = COEFFICIENTS @ np.append(features(page), 1)
+    page = _shrunk(page)
+    values = features(page)
+    scores = COEFFICIENTS @ np.append(values, 1)
     odds = np.exp(scores - scores.max())
     drawing = float(odds[0] / odds.sum())
+    shades = tones(page, values)
+    product = shades is not None and float(PRODUCT @ np.append(shades, 1)) > 0
     if drawing >= THRESHOLD:
-        return Assessment("drawing", drawing)
-    return Assessment(KINDS[1 + int(np.argmax(scores[1:]))], drawing)
+        return Assessment("drawing", drawing, product)
+    return Assessment(KINDS[1 + int(np.argmax(scores[1:]))], drawing, product)
+
+
+def tones(
+    page: npt.NDArray[np.uint8], values: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64] | None:
+    """Properties of a page in the order of `TONES`; None for one without even grey.
+
+    ``values`` are its `features`.
+    """
+    known = dict(zip(FEATURES, values.tolist(), strict=True))
+    if known["grey"] * _GREY < _TONE:
+        return None
+    page = _shrunk(page)
+    even = _even_grey(page)
+    height, width = page.shape
+    middle = even[height // 4 : height - height // 4, width // 4 : width - width // 4]
+    return np.array(
+        [
+            known["paper"],
+            known["small"],
+            known["longest"],
+            even.mean(),
+            even[_ring(page)].mean(),
+            middle.mean() if middle.size else 0.0,
+            even.sum() / max(int((page < 225).sum()), 1),
+        ],
+        np.float64,
+    )
+
+
+def _shrunk(page: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A page of at most `SIDE` pixels."""
+    factor = SIDE / max(page.shape)
+    if factor >= 1:
+        return page
+    size = round(page.shape[1] * factor) or 1, round(page.shape[0] * factor) or 1
+    return np.asarray(cv2.resize(page, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _ring(page: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """The border of a page."""
+    edge = max(2, max(page.shape) // 40)
+    ring = np.ones(page.shape, bool)
+    ring[edge:-edge, edge:-edge] = False
+    return ring
+
+
+def _even_grey(page: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """1 for grey that is no edge of a line: neither paper nor ink all around it."""
+    grey = ((page > 50) & (page < 225)).astype(np.uint8)
+    return np.asarray(cv2.erode(grey, np.ones((5, 5), np.uint8)), np.uint8)
 
 
 def features(page: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
@@ -77,10 +153,7 @@ def features(page: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
 
     Raises `DrawingError` for a blank page.
     """
-    factor = SIDE / max(page.shape)
-    if factor < 1:
-        size = round(page.shape[1] * factor) or 1, round(page.shape[0] * factor) or 1
-        page = np.asarray(cv2.resize(page, size, interpolation=cv2.INTER_AREA), np.uint8)
+    page = _shrunk(page)
     ink = page < 160
     if not ink.any():
         # Faint pencil is still ink; what is whiter than this everywhere is blank.
@@ -90,15 +163,11 @@ def features(page: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     height, width = page.shape
     side = max(height, width)
     paper = float((page > 235).mean())
-    edge = max(2, side // 40)
-    ring = np.ones(page.shape, bool)
-    ring[edge:-edge, edge:-edge] = False
+    ring = _ring(page)
     # Shares above these caps say no more than the caps do.
     marked = float((page[ring] < 200).mean())
     rim, wide = min(marked, 0.2) / 0.2, min(marked, 0.6) / 0.6
-    # Grey that is no edge of a line: neither paper nor ink all around it.
-    middle = ((page > 50) & (page < 225)).astype(np.uint8)
-    grey = min(float(cv2.erode(middle, np.ones((5, 5), np.uint8)).mean()), 0.05) / 0.05
+    grey = min(float(_even_grey(page).mean()), _GREY) / _GREY
     thick = cv2.erode(ink.astype(np.uint8), np.ones((9, 9), np.uint8))
     solid = min(float(thick.mean()), 0.1) / 0.1
 

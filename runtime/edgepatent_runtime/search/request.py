@@ -11,6 +11,9 @@ from edgepatent_runtime.search.searchable import PLANS
 
 Crop = tuple[int, int, int, int]
 
+Photo = Literal["auto", "product", "paper", "no"]
+PHOTOS: tuple[Photo, ...] = ("auto", "product", "paper", "no")
+
 MOST_WEIGHT = 100
 
 
@@ -75,6 +78,7 @@ class Options(TypedDict, total=False):
     any_rotation: bool
     anyway: bool
     whole: bool
+    photo: Photo
     not_itself: bool
     min_confidence: float | None
     locarno: Sequence[str]
@@ -99,10 +103,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     alone. ``text`` beside images filters, or is fused with their ranking (``fuse``). A hit is a
     patent with its drawings or, ``by`` "drawing", one drawing. ``any_rotation`` tries each image
     in all four quarter turns; ``anyway`` does not ask whether it looks like a drawing. A sheet that
-    shows several figures is searched with these beside it, unless ``whole``. ``not_itself`` leaves
-    the query images' own files out, where they are indexed. ``kin`` from 0 (the same design) to 1
-    (other designs of its kind) weighs what a model tells of either, where it tells them apart; None
-    leaves it as the model was made.
+    shows several figures is searched with these beside it, unless ``whole``. What is taken for a
+    photograph of a product is searched as it is and by its contours; ``photo`` says what images
+    are: such ("product"), at most photographs of a drawing ("paper"), or no photographs ("no").
+    ``not_itself`` leaves the query images' own files out, where they are indexed. ``kin`` from 0
+    (the same design) to 1 (other designs of its kind) weighs what a model tells of either, where it
+    tells them apart; None leaves it as the model was made.
     What looks like the images ``unlike`` moves down. Hits that are less likely the same design than
     ``min_confidence`` are left out.
     ``locarno`` to ``added`` as in `Filters`, in any usual spelling.
@@ -123,6 +129,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     any_rotation: bool = False
     anyway: bool = False
     whole: bool = False
+    photo: Photo = "auto"
     not_itself: bool = False
     min_confidence: float | None = None
     locarno: Sequence[str] = ()
@@ -146,6 +153,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             raise InputError(f"min_confidence lies between 0 and 1, got {self.min_confidence}")
         if self.by not in ("patent", "drawing"):
             raise InputError(f"by is 'patent' or 'drawing', not {self.by!r}")
+        if self.photo not in PHOTOS:
+            raise InputError(f"photo is one of {', '.join(PHOTOS)}, not {self.photo!r}")
         if self.plan not in PLANS:
             raise InputError(f"there is no plan {self.plan!r}: use one of {', '.join(PLANS)}")
         if self.kin is not None and not 0 <= self.kin <= 1:

@@ -118,6 +118,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
+PRODUCT = "a photograph of a product"
+"""What a view looks like, in words, that is one: beside it there is one of its contours."""
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A query image as it was searched.
 
@@ -125,8 +129,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     normalised, [S, S]; ``quarters`` turns to the left of the page were searched with. ``weight``
     is what it counts beside other views, ``of`` the name of the sheet that it is a figure of.
     ``looks`` is what it looks like, "a photograph" say, where that is not a drawing; ``taken`` is
-    the photograph [H, W] in which the sheet lay that was laid flat. ``emphasis`` is the weight that
-    its query was given.
+    the photograph [H, W] in which the sheet lay that was laid flat, or the product stood whose
+    background was taken away. ``contours``: it was drawn from the photograph ``of`` a product.
+    ``emphasis`` is the weight that its query was given.
     """
 
     name: str
@@ -138,6 +143,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     of: str | None = None
     looks: str | None = None
     taken: "Page | None" = None
+    contours: bool = False
     emphasis: float = 1.0
 
 

@@ -12,12 +12,15 @@ import numpy.typing as npt
 from edgepatent_runtime import drawing, figures
 from edgepatent_runtime.errors import DrawingError, InputError
 from edgepatent_runtime.search import looks
-from edgepatent_runtime.search.request import Crop, Query
-from edgepatent_runtime.search.results import View
+from edgepatent_runtime.search.request import Crop, Photo, Query
+from edgepatent_runtime.search.results import PRODUCT, View
 from edgepatent_runtime.search.views import WHOLE, Given
 
 Page = npt.NDArray[np.uint8]
 Source = Path | bytes | Page
+
+AS_IT_IS = 0.35
+"""What a photograph of a product counts beside its contours (benchmarks/product.md)."""
 
 MOST_SHEETS = 12
 """So many drawing pages of a file, the first ones, are searched with: design patents have fewer."""
@@ -42,7 +45,8 @@ class Part(msgspec.Struct, frozen=True, eq=False):
 
     ``weight`` is what it counts beside the other parts of its page, which sum up to 1; ``of``
     names the sheet that it is a figure of, ``taken`` is the photograph that it was laid flat from.
-    ``figure``: it was cut from a sheet that shows several.
+    ``figure``: it was cut from a sheet that shows several. ``contours``: it was drawn from the
+    photograph ``of`` a product.
     """
 
     query: Query
@@ -51,6 +55,12 @@ class Part(msgspec.Struct, frozen=True, eq=False):
     of: str | None = None
     taken: Page | None = None
     figure: bool = False
+    contours: bool = False
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"{self.query}#contours" if self.contours else str(self.query)
 
 
 def read(
@@ -60,13 +70,16 @@ def read(
     *,
     anyway: bool = False,
     whole: bool = False,
+    photo: Photo = "auto",
 ) -> list[View]:
     """Read a query image and normalise it to [size, size]: one view, or several.
 
     A file of several pages has a view for each that is a drawing, a sheet of several figures one
     for each beside its own, unless ``whole``. What looks like anything but a drawing is taken whole
-    and called that in its view; ``anyway`` does not ask. Raises `DrawingError`, which names the
-    query, for what holds nothing or cannot be read, `InputError` for a figure that is not there.
+    and called that in its view; ``anyway`` does not ask. A photograph of a product has a view as
+    it is and one of its contours; ``photo`` says that it is one ("product"), or none ("paper", and
+    "no", which looks for no sheet on a table either). Raises `DrawingError`, which names the query,
+    for what holds nothing or cannot be read, `InputError` for a figure that is not there.
     """
     if query.path == "-" and "-" not in given:
         raise InputError("- stands for standard input: name a file, or give its bytes")
@@ -77,19 +90,7 @@ def read(
         # Read once: what is decoded is what the digest is of.
         data = drawing.content(found) if isinstance(found, Path) else found
         source = np.asarray(data, np.uint8) if isinstance(data, np.ndarray) else data
-        seen: list[tuple[Part, Page, str | None]] = []
-        others = set()
-        for part in parts(source, query, whole=whole):
-            if part.of in others:
-                continue
-            normal = drawing.normalise(part.page, size)
-            if part.figure:
-                normal = drawing.beside(normal)
-            kind = _other_kind(part.page) if part.of is None and not anyway else None
-            if kind is not None:
-                others.add(str(part.query))
-                part = msgspec.structs.replace(part, weight=1.0)
-            seen.append((part, normal, kind))
+        seen = list(_seen(source, query, size, anyway=anyway, whole=whole, photo=photo))
     except DrawingError as error:
         if query.path in error.detail:
             raise
@@ -98,7 +99,7 @@ def read(
     sha256 = hashlib.sha256(source.tobytes() if isinstance(source, np.ndarray) else source)
     return [
         View(
-            name=str(part.query),
+            name=part.name,
             sha256=sha256.hexdigest(),
             page=part.page,
             drawing=normal,
@@ -106,22 +107,74 @@ def read(
             of=part.of,
             looks=kind,
             taken=part.taken,
+            contours=part.contours,
             emphasis=query.weight,
         )
         for part, normal, kind in seen
     ]
 
 
-def parts(source: Source, query: Query, *, whole: bool = False) -> Iterator[Part]:
+def _seen(
+    source: Source, query: Query, size: int, *, anyway: bool, whole: bool, photo: Photo
+) -> Iterator[tuple[Part, Page, str | None]]:
+    """Each part that is searched with, normalised, and what it looks like but for a drawing."""
+    if photo == "product":
+        yield from _product(source, query, size)
+        return
+    others = set()
+    for part in parts(source, query, whole=whole, paper=photo != "no"):
+        if part.of in others:
+            continue
+        kind = None
+        if part.of is None and not anyway:
+            assessed = looks.assess(part.page)
+            taken_as = assessed.product and photo == "auto" and part.taken is None
+            if taken_as and query.figure is None:
+                others.add(str(part.query))
+                yield from _product(source, part.query, size)
+                continue
+            kind = None if assessed.kind == "drawing" else looks.NAMES[assessed.kind]
+        normal = drawing.normalise(part.page, size)
+        if part.figure:
+            normal = drawing.beside(normal)
+        if kind is not None:
+            others.add(str(part.query))
+            part = msgspec.structs.replace(part, weight=1.0)
+        yield part, normal, kind
+
+
+def _product(source: Source, query: Query, size: int) -> Iterator[tuple[Part, Page, str | None]]:
+    """A photograph of a product as it is, and its contours: see `_seen`."""
+    from edgepatent_runtime.drawing import product
+
+    if isinstance(source, np.ndarray):
+        photograph = source
+    else:
+        photograph = drawing.decode_as_taken(source, (query.page or 1) - 1)
+    photograph = drawing.crop(photograph, query.crop)
+    drawn = product.drawn(photograph)
+    lines = drawn.contours.min() < 255
+    taken = photograph if drawn.plain else None
+    whole = Part(query, drawn.page, AS_IT_IS if lines else 1.0, taken=taken)
+    yield whole, drawing.normalise(whole.page, size), PRODUCT
+    if lines:
+        part = Part(query, drawn.contours, 1 - AS_IT_IS, str(query), contours=True)
+        yield part, drawing.normalise(part.page, size), None
+
+
+def parts(
+    source: Source, query: Query, *, whole: bool = False, paper: bool = True
+) -> Iterator[Part]:
     """What of a file a query means: a crop, a figure, or its pages with their figures beside them.
 
-    ``whole`` leaves the figures out. Captions are painted white in figures: they must not decide.
-    Raises `DrawingError`, and `InputError` for a figure that is not there.
+    ``whole`` leaves the figures out, without ``paper`` no sheet on a table is laid flat. Captions
+    are painted white in figures: they must not decide. Raises `DrawingError`, and `InputError` for
+    a figure that is not there.
     """
     if query.figure is not None:
         yield _figure(source, query)
         return
-    for sheet in pages(source, query):
+    for sheet in pages(source, query, paper=paper):
         if query.crop is not None:
             yield _cropped(sheet, query.crop)
         elif whole:
@@ -130,19 +183,20 @@ def parts(source: Source, query: Query, *, whole: bool = False) -> Iterator[Part
             yield from _taken_apart(sheet)
 
 
-def pages(source: Source, query: Query) -> Iterator[Sheet]:
+def pages(source: Source, query: Query, *, paper: bool = True) -> Iterator[Sheet]:
     """The pages of a file that a query means.
 
     That is the page it names, all of a file of one page, else every page that is a drawing (every
     page that is not blank, where none is), up to `MOST_SHEETS` (all where a figure is looked for),
-    each as a query that names it. Raises `DrawingError` for what cannot be read.
+    each as a query that names it. Without ``paper`` no sheet on a table is laid flat. Raises
+    `DrawingError` for what cannot be read.
     """
     if isinstance(source, np.ndarray):
         yield Sheet(query, source)
         return
     count = 1 if query.page is not None else drawing.pages(source)
     if count == 1:
-        page, taken = drawing.decode_photograph(source, (query.page or 1) - 1)
+        page, taken = drawing.decode_photograph(source, (query.page or 1) - 1, paper=paper)
         yield Sheet(query, page, taken)
         return
     found = 0
@@ -215,9 +269,3 @@ def _figure(source: Source, query: Query) -> Part:
     raise InputError(
         f"{query}: there is no such figure on the sheet; it shows {', '.join(numbers) or 'none'}"
     )
-
-
-def _other_kind(page: Page) -> str | None:
-    """What a page looks like, in words, where that is not a drawing."""
-    kind = looks.assess(page).kind
-    return None if kind == "drawing" else looks.NAMES[kind]
