@@ -285,7 +285,7 @@ class Kept:
         if name not in self._known:
             self._known[name] = measure()
             whole.write(self._file, json.dumps(self._known).encode())
-            print(name, self._known[name], flush=True)
+            print(name, "measured", flush=True)
         found: T = self._known[name]
         return found
 
