@@ -11,6 +11,7 @@
     │   └── LockedError         somebody else is writing
     ├── TrainingError           a training run that cannot start or go on
     ├── ExportError             a model that cannot be exported, or is refused its certificate
+    ├── ClusterError            machines that cannot be reached, or lost what they were given
     └── MissingExtraError       an optional dependency that is not installed
 
 A message is one line that says what is wrong and what to do; the command line prints it as it is
@@ -72,6 +73,10 @@ class TrainingError(EdgepatentError):
 
 class ExportError(EdgepatentError):
     """A model that cannot be exported, or that is refused its certificate."""
+
+
+class ClusterError(EdgepatentError):
+    """Machines that cannot be reached, or that lost what they were given to do."""
 
 
 class MissingExtraError(EdgepatentError):

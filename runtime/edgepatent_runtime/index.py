@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edgepatent_runtime.collection import Collection
     from edgepatent_runtime.collection.check import Problem
     from edgepatent_runtime.collection.collection import Info
+    from edgepatent_runtime.collection.embedding import Encodes
     from edgepatent_runtime.collection.ingest import Added
     from edgepatent_runtime.encoder import Encoder
     from edgepatent_runtime.search.searchable import Floats
@@ -116,6 +117,7 @@ class Index(Reader):
         allow_empty: bool = False,
         thumbnails: bool = True,
         figures: bool | None = None,
+        encoder: "Encodes | None" = None,
         threads: int = 0,
         skipped: Skipped | None = None,
         progress: Progress = silent,
@@ -131,8 +133,9 @@ class Index(Reader):
         ``figures`` takes sheets with several figures apart and stores these beside the sheet; None
         does so where a source holds sheets (grants, PDF, DeepPatent2's originals). What cannot be
         used is counted in ``skipped``.
-        ``threads`` 0 takes all cores; ``totals`` is how many drawings a source has, by its
-        ``spec``, for ``progress``.
+        ``threads`` 0 takes all cores, for an encoder of the index's own; a program that adds to
+        many may bring an ``encoder`` of their model. ``totals`` is how many drawings a source has,
+        by its ``spec``, for ``progress``.
 
         Works in a script without a guard for ``__main__``. Raises `SourceError` for what cannot be
         read at all, `LockedError` where another process writes.
@@ -156,7 +159,7 @@ class Index(Reader):
                     progress=progress,
                 )
             elif sources:
-                encoder = _adding(collection.bundle, threads)
+                encoder = encoder or _adding(collection.bundle, threads)
                 for source in sources:
                     result += collection.add(
                         source.records(skipped),

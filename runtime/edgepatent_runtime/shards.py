@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import filelock
 import msgspec
@@ -27,6 +28,9 @@ from edgepatent_runtime.record import Record, Skipped
 from edgepatent_runtime.sources.source import Source
 from edgepatent_runtime.stores import is_address
 from edgepatent_runtime.whole import sync_folder
+
+if TYPE_CHECKING:
+    from edgepatent_runtime.collection.embedding import Encodes
 
 MOST = 99_999
 """So many shards there can be."""
@@ -56,6 +60,12 @@ class Shard(msgspec.Struct, frozen=True):
         """The name of its folder."""
         return f"shard-{self.number:05d}-of-{self.of:05d}"
 
+    @classmethod
+    def named(cls, name: str) -> "Shard | None":
+        """The shard whose folder has this name; None where it is no shard's."""
+        found = re.fullmatch(r"shard-(\d{5})-of-(\d{5})", name, re.ASCII)
+        return cls(int(found[1]), int(found[2])) if found else None
+
     def holds(self, patent_id: str) -> bool:
         """Whether the drawings of a patent lie in this shard: SHA-256 of its id, modulo ``of``."""
         digest = hashlib.sha256(patent_id.encode()).digest()
@@ -81,13 +91,17 @@ def embed(
     out: Path,
     model: Bundle,
     *,
+    encoder: "Encodes | None" = None,
+    anew: bool = False,
     threads: int = 0,
     skipped: Skipped | None = None,
     progress: Progress = silent,
 ) -> Added | None:
     """Make ``shard`` of ``sources`` in the folder ``out``: None where it is there already.
 
-    It has its name once it is whole. Interrupted, the same call goes on where it stopped. Raises
+    It has its name once it is whole. Interrupted, the same call goes on where it stopped.
+    ``encoder`` is the model's, where one is open already; ``anew`` throws away what was begun and
+    not ended. Raises
     `InputError` where ``out`` holds shards of another number, `SpaceMismatchError` where they are
     of another model, `LockedError` where another process makes this one.
     """
@@ -96,9 +110,11 @@ def embed(
         parts = [
             _Part(one.spec, one.root, getattr(one, "sheets", False), one, shard) for one in sources
         ]
-        return index.add(*parts, threads=threads, skipped=skipped, progress=progress)
+        return index.add(
+            *parts, encoder=encoder, threads=threads, skipped=skipped, progress=progress
+        )
 
-    return _make(out, shard, model, fill)
+    return _make(out, shard, model, fill, anew)
 
 
 def split(index: Path | str, out: Path, of: int, progress: Progress = silent) -> dict[str, int]:
@@ -131,7 +147,9 @@ def split(index: Path | str, out: Path, of: int, progress: Progress = silent) ->
     return held
 
 
-def _make(out: Path, shard: Shard, model: Bundle, fill: Callable[[Index], Added]) -> Added | None:
+def _make(
+    out: Path, shard: Shard, model: Bundle, fill: Callable[[Index], Added], anew: bool = False
+) -> Added | None:
     """Fill a shard, then give it its name; None where it is there already."""
     made = out / shard.name
     part, guard = out / f".{shard.name}.part", out / f".{shard.name}.lock"
@@ -147,6 +165,8 @@ def _make(out: Path, shard: Shard, model: Bundle, fill: Callable[[Index], Added]
                 with Collection.open(made) as there:
                     _require_space(there.space, made, model)
                 return None
+            if anew:
+                shutil.rmtree(part, ignore_errors=True)
             if exists(part):
                 with Collection.open(part) as there:
                     _require_space(there.space, out, model)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 GROUP = "edgepatent.stores"
 
 # What comes with an extra of ours, where it is installed.
-_EXTRAS = {"postgresql": "postgres", "postgres": "postgres"}
+_EXTRAS = {"postgresql": "postgres", "postgres": "postgres", "ray": "ray"}
 
 
 class Store(Searchable, Protocol):
@@ -135,7 +135,7 @@ def engine(address: str) -> Engine:
         return found
     if scheme in _EXTRAS:
         raise MissingExtraError(f"an index at {scheme}://…", _EXTRAS[scheme])
-    raise InputError(f"there is no index at {scheme}://…: name a folder or postgresql://…")
+    raise InputError(f"there is no index at {scheme}://…: name a folder, postgresql://… or ray://…")
 
 
 def exists(name: Path | str) -> bool:

@@ -12,7 +12,6 @@ over those that were candidates.
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -27,9 +26,12 @@ from edgepatent_runtime.search.searchable import (
     Facts,
     Floats,
     Moment,
+    Ranked,
+    Ranks,
     Rows,
     Scope,
     Searchable,
+    Views,
 )
 
 CANDIDATES = 200
@@ -92,11 +94,16 @@ def search(
     for store in stores:
         with store.moment() as moment:
             scope = moment.scope(filters or Filters(), digests, plan)
-            best, near = _best(store, moment, scope, _Asked(queries, shares, against), top)
+            views = Views(queries, shares, against)
+            if isinstance(scope, Ranks):
+                ranking = scope.ranked(views, top)
+            else:
+                ranking = ranked(moment, scope, views, top)
+            best = _found(store, ranking)
             if copies is not None:
                 best = _with_heads(best, moment, copies.get(store.name))
             found += best
-            field.append(near)
+            field.append(ranking.near)
             plans.append(scope.plan)
             searched += scope.size
     # A patent counts where it scores best, ties where it was found first.
@@ -144,14 +151,6 @@ def require_one_space(stores: Sequence[Searchable]) -> None:
                 "of different models cannot be compared: run edgepatent index rebuild --model on "
                 "one of them"
             )
-
-
-class _Asked(NamedTuple):
-    """Views [V, D], what each counts [V], and views [U, D] that hits should not be like."""
-
-    queries: Floats
-    shares: Floats
-    unlike: Floats | None
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -220,23 +219,31 @@ def patent_hit(
     )
 
 
-def _best(
-    store: Searchable, moment: Moment, scope: Scope, asked: _Asked, top: int
-) -> tuple[list[_Found], Floats]:
-    """The best ``top`` patents in scope, best first, and the scores of the best `FIELD`."""
+def ranked(moment: Moment, scope: Scope, views: Views, top: int) -> Ranked:
+    """The best ``top`` patents in scope. Raises `CollectionError` for damaged rows."""
     if not scope.size or top < 1:
-        return [], np.zeros(0, np.float32)
+        nothing, nowhere = np.zeros(0, np.float32), np.zeros(0, np.int64)
+        return Ranked(nothing, nowhere, nowhere, nothing, nothing, {})
     count = max(CANDIDATES, 4 * top)
-    ranking = _rank(moment, scope, asked, count, top)
+    ranking = _rank(moment, scope, views, count, top)
     while not ranking.complete:
         count *= 4
-        ranking = _rank(moment, scope, asked, count, top)
+        ranking = _rank(moment, scope, views, count, top)
     best = ranking.first(top)
-    rows = np.concatenate([rows for _, rows, _ in best]) if best else np.zeros(0, np.int64)
-    moment.require(rows)
-    facts = dict(moment.facts(rows.tolist()))
-    hits = [_Found(store, score, rows, scores, facts) for score, rows, scores in best]
-    return hits, -np.sort(-ranking.means)[:FIELD]
+    moment.require(best.rows)
+    return msgspec.structs.replace(best, facts=moment.facts(best.rows.tolist()))
+
+
+def _found(store: Searchable, ranking: Ranked) -> list[_Found]:
+    """The patents that were ranked."""
+    facts = dict(ranking.facts)
+    ends = [*ranking.starts.tolist()[1:], len(ranking.rows)]
+    return [
+        _Found(store, score, ranking.rows[start:end], ranking.best[start:end], facts)
+        for score, start, end in zip(
+            ranking.scores.tolist(), ranking.starts.tolist(), ends, strict=False
+        )
+    ]
 
 
 def _with_heads(best: list[_Found], moment: Moment, near: float | None) -> list[_Found]:
@@ -256,7 +263,7 @@ def _with_heads(best: list[_Found], moment: Moment, near: float | None) -> list[
     ]
 
 
-def _rank(moment: Moment, scope: Scope, asked: _Asked, count: int, top: int) -> "_Ranking":
+def _rank(moment: Moment, scope: Scope, asked: Views, count: int, top: int) -> "_Ranking":
     """The patents of ``count`` candidates a view, each scored over all of its drawings.
 
     The ranking is complete where more candidates could not change the first ``top``, by the
@@ -294,15 +301,18 @@ class _Ranking(msgspec.Struct, frozen=True):
     means: Floats
     complete: bool
 
-    def first(self, top: int) -> list[tuple[float, Rows, Floats]]:
-        """Score, rows and the rows' best scores with any view, of the best patents in order."""
+    def first(self, top: int) -> Ranked:
+        """The best patents in order, ties as they came."""
         ends = np.append(self.starts[1:], len(self.rows))
         order = np.lexsort((self.rows[self.starts], -self.means))[:top]
-        return [
-            (
-                float(self.means[patent]),
-                self.rows[self.starts[patent] : ends[patent]],
-                self.scores[:, self.starts[patent] : ends[patent]].max(axis=0),
-            )
-            for patent in order.tolist()
-        ]
+        parts = [np.arange(self.starts[one], ends[one]) for one in order.tolist()]
+        places = np.concatenate([np.zeros(0, np.int64), *parts])
+        lengths = [len(part) for part in parts]
+        return Ranked(
+            self.means[order],
+            np.cumsum([0, *lengths], dtype=np.int64)[: len(parts)],
+            self.rows[places],
+            self.scores[:, places].max(axis=0, initial=-np.inf),
+            -np.sort(-self.means)[:FIELD],
+            {},
+        )

@@ -7,8 +7,9 @@ the order in which they came; they mean nothing in another moment.
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -35,6 +36,30 @@ class Facts(Protocol):
     def path(self) -> str:
         """Its path below the folder of its source."""
         ...
+
+
+class Views(msgspec.Struct, frozen=True):
+    """Views [V, D] of a design, what each counts [V], and what it should not be like [U, D]."""
+
+    queries: Floats
+    shares: Floats
+    unlike: Floats | None
+
+
+class Ranked(msgspec.Struct, frozen=True):
+    """The best patents for `Views`, best first, with all their drawings in scope.
+
+    ``scores`` [P] are the patents' own. The ``rows`` [N] of each follow each other from ``starts``
+    [P] on, with the best score [N] of each with any view; ``facts`` is what is known of them.
+    ``near`` are the scores of the best `scale.FIELD` patents, falling.
+    """
+
+    scores: Floats
+    starts: Rows
+    rows: Rows
+    best: Floats
+    near: Floats
+    facts: Mapping[int, Facts]
 
 
 class Scope(Protocol):
@@ -77,6 +102,15 @@ class Scope(Protocol):
         A word that nothing holds stands for those that are one typing error away. With each patent
         its BM25 (larger is better, titles weigh twice) and all its rows.
         """
+        ...
+
+
+@runtime_checkable
+class Ranks(Protocol):
+    """A scope that ranks for itself, where its drawings are far away: one question for many."""
+
+    def ranked(self, views: Views, top: int) -> Ranked:
+        """What `ranking.ranked` would find here."""
         ...
 
 
