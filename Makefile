@@ -2,29 +2,32 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= auto
-PACKAGES := edgepatent runtime/edgepatent_runtime postgres/edgepatent_postgres synthetic/edgepatent_synthetic train/edgepatent_train export/edgepatent_export
-PYPROJECTS := pyproject.toml runtime/pyproject.toml postgres/pyproject.toml synthetic/pyproject.toml train/pyproject.toml export/pyproject.toml
+PACKAGES := edgepatent runtime/edgepatent_runtime postgres/edgepatent_postgres cluster/edgepatent_cluster synthetic/edgepatent_synthetic train/edgepatent_train export/edgepatent_export
+PYPROJECTS := pyproject.toml runtime/pyproject.toml postgres/pyproject.toml cluster/pyproject.toml synthetic/pyproject.toml train/pyproject.toml export/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup memory test test-random fuzz wheels offline audit test-slow test-install check format docs demo clean
+.PHONY: help setup memory test test-random fuzz wheels offline audit test-slow test-cluster test-install check format docs demo clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-setup: .venv/.installed ## a virtual environment with the six packages and the tools
+setup: .venv/.installed ## a virtual environment with the seven packages and the tools
 
 .venv/.installed: $(PYPROJECTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e './runtime[pdf,heif,svg]' -e ./postgres -e ./synthetic -e './train[tensorboard]' -e ./export -e '.[web,xlsx]' --group dev
+	$(BIN)/python -m pip install --quiet -e './runtime[pdf,heif,svg]' -e ./postgres -e './cluster[ray]' -e ./synthetic -e './train[tensorboard]' -e ./export -e '.[web,xlsx]' --group dev
 	$(BIN)/python -m pip install --quiet -e './runtime[graph]' || echo "going on without hnswlib: it is compiled on installation, and that failed; large indexes are searched by scan"
 	touch $@
 
 test: setup ## the default tests, in under ten minutes on two cores
-	$(BIN)/python -m pytest -m "not slow and not install" -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 10
+	$(BIN)/python -m pytest -m "not slow and not install and not cluster" -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 10
 
 test-slow: setup ## the heavier tests
-	$(BIN)/python -m pytest -m "slow and not install"
+	$(BIN)/python -m pytest -m "slow and not install and not cluster"
+
+test-cluster: setup ## on a Ray cluster of two nodes on this machine, a minute or two
+	$(BIN)/python -m pytest tests/cluster -m cluster
 
 test-install: setup ## wheels with the train and export extras in fresh environments (downloads torch)
 	$(BIN)/python -m pytest -m install
@@ -40,10 +43,10 @@ memory: setup ## peaks of memory against their budgets, a million rows included;
 	$(BIN)/python benchmarks/device.py small
 
 test-random: setup ## the default tests in another order, with new examples, beside a load on every core
-	EDGEPATENT_FRESH_EXAMPLES=1 $(BIN)/python tests/beside_load.py -m pytest -o addopts="-ra --strict-markers --strict-config --import-mode=importlib" -o timeout=3600 -m "not slow and not install"
+	EDGEPATENT_FRESH_EXAMPLES=1 $(BIN)/python tests/beside_load.py -m pytest -o addopts="-ra --strict-markers --strict-config --import-mode=importlib" -o timeout=3600 -m "not slow and not install and not cluster"
 
 wheels: setup ## the wheels of all distributions and a bill of materials (CycloneDX), in dist
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist ./runtime ./postgres ./synthetic ./train ./export .
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist ./runtime ./postgres ./cluster ./synthetic ./train ./export .
 	$(BIN)/python .ci/sbom.py dist/sbom.cdx.json
 
 offline: setup ## install.sh and all wheels that it needs, for machines without a network, in dist/offline

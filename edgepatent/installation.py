@@ -61,6 +61,8 @@ OPTIONAL = (
     Part("svg", "resvg_py", ("resvg_py",), "SVG pictures as queries", "svg"),
     Part("postgres", "edgepatent_postgres.store", ("edgepatent-postgres",),
          "indexes in PostgreSQL: --index postgresql://…", "postgres"),
+    Part("ray", "edgepatent_cluster.embedding", ("edgepatent-cluster",),
+         "shards made and searched on many machines: cluster embed", "ray"),
     Part("train", "edgepatent_train", ("edgepatent-train",), "training of models", "train"),
     Part("export", "edgepatent_export", ("edgepatent-export",),
          "bundles made of trained runs", "export"),

@@ -46,6 +46,12 @@ xlsx_option = click.option(
     help="Write a row a design as a workbook, with pictures. Needs the xlsx extra.",
 )
 
+address_option = click.option(
+    "--address",
+    metavar="ADDRESS",
+    show_default="this machine alone",
+    help="A Ray cluster: HOST:PORT of its head, ray://HOST:PORT of its client server, or auto.",
+)
 # More than any machine has cores: each takes memory, whether there is work for it or not.
 MOST_THREADS = 256
 threads_option = click.option(

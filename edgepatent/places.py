@@ -55,8 +55,8 @@ indexes_option = click.option(
     "indexes",
     multiple=True,
     default=lambda: [default_index()],
-    help="The folder of an index, or postgresql://…; repeat it to search several of one model at "
-    "once. $EDGEPATENT_INDEX names another default.",
+    help="The folder of an index, postgresql://… or ray://…; repeat it to search several of one "
+    "model at once. $EDGEPATENT_INDEX names another default.",
     **_INDEX,
 )
 

@@ -1,6 +1,7 @@
 """Every store that ranking can ask: to put another one to the contract, name it in `STORES`."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 from unittest.mock import patch
@@ -8,11 +9,15 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from edgepatent_cluster.remote import Remote
+from edgepatent_cluster.router import Router
+from edgepatent_cluster.shard import Shard
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.record import Record
 from edgepatent_runtime.search.searchable import Searchable
+from edgepatent_runtime.shards import Shard as Part
 
 
 class Store(Protocol):
@@ -79,7 +84,39 @@ class PostgresStore:
         drop_database(self.url)
 
 
+class ShardsStore:
+    """Three shards behind a router that is asked in messages: a cluster without its engine."""
+
+    def __init__(self, folder: Path, bundle: Bundle, shards: int = 3) -> None:
+        self.parts = [Part(number, shards) for number in range(1, shards + 1)]
+        self.writers = [Collection.create(folder / one.name, bundle) for one in self.parts]
+        self.readers = [Collection.open(folder / one.name) for one in self.parts]
+        self.shards = [Shard(one) for one in self.readers]
+        router = Router([partial(self._start, one) for one in self.shards])
+        self.searchable = Remote("ray://nowhere/index", router.answer)
+
+    @staticmethod
+    def _start(shard: Shard, data: bytes) -> Callable[[], bytes]:
+        return lambda: shard.answer(data)
+
+    def add(self, records: list[Record], embeddings: np.ndarray) -> None:
+        for part, writer in zip(self.parts, self.writers, strict=True):
+            rows = [row for row, one in enumerate(records) if part.holds(one.patent_id)]
+            writer.add_embeddings([records[row] for row in rows], embeddings[rows])
+
+    def remove(self, filters: Filters) -> None:
+        for writer in self.writers:
+            writer.remove(filters)
+            writer.compact()
+
+    def close(self) -> None:
+        self.searchable.close()
+        for one in (*self.shards, *self.readers, *self.writers):
+            one.close()
+
+
 STORES: dict[str, Callable[[Path, Bundle], Store]] = {
     "folder": FolderStore,
     "postgres": PostgresStore,
+    "shards": ShardsStore,
 }

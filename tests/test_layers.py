@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DISTRIBUTIONS = (
     "edgepatent_runtime",
     "edgepatent_postgres",
+    "edgepatent_cluster",
     "edgepatent_synthetic",
     "edgepatent_train",
     "edgepatent_export",

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from edgepatent import __version__
-from edgepatent_runtime.errors import CollectionError, EdgepatentError
+from edgepatent_runtime.errors import ClusterError, CollectionError, EdgepatentError
 
 if TYPE_CHECKING:
     from edgepatent.web.desk import Desk
@@ -47,10 +47,8 @@ class Operation:
                 answer = await self.endpoint(desk, request)
             except HTTPException as error:
                 return refused(error.detail, error.status_code)
-            except CollectionError as error:
-                return refused(str(error), 409)
             except EdgepatentError as error:
-                return refused(str(error), 422)
+                return refused(str(error), status_of(error))
             return answer if isinstance(answer, Response) else json(answer)
 
         return Route(self.path, serve, methods=[self.method])
@@ -71,6 +69,13 @@ def refused(error: str, status: int) -> Response:
     """The answer to a request that failed."""
     # As it is: it may begin with the name of a file.
     return json(Refusal(error), status)
+
+
+def status_of(error: EdgepatentError) -> int:
+    """The HTTP status that says whose business an error is."""
+    if isinstance(error, ClusterError):
+        return 503
+    return 409 if isinstance(error, CollectionError) else 422
 
 
 def png(data: bytes) -> Response:

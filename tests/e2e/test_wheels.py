@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from stored import draw_patents
 
 ROOT = Path(__file__).resolve().parents[2]
-DISTRIBUTIONS = (".", "runtime", "postgres", "synthetic", "train", "export")
+DISTRIBUTIONS = (".", "runtime", "postgres", "cluster", "synthetic", "train", "export")
 
 
 def run(*command, check=True, **more):
@@ -28,7 +28,7 @@ def run(*command, check=True, **more):
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory):
-    """The six wheels, built from this checkout."""
+    """The seven wheels, built from this checkout."""
     folder = tmp_path_factory.mktemp("wheels")
     for where in DISTRIBUTIONS:
         run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
@@ -73,6 +73,7 @@ def test_wheels_hold_what_they_need_and_nothing_of_each_other(wheels):
         "edgepatent",
         "edgepatent_runtime",
         "edgepatent_postgres",
+        "edgepatent_cluster",
         "edgepatent_synthetic",
         "edgepatent_train",
         "edgepatent_export",

@@ -1,6 +1,6 @@
 """Searches: hits, what narrows them, and the Locarno class of a query."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.index import Index
 from edgepatent_runtime.search.request import Query
 from edgepatent_runtime.search.request import Request as Question
-from edgepatent_runtime.search.results import View
+from edgepatent_runtime.search.results import Result, View
 
 SUGGESTIONS = 6
 # Values of a facet that are listed; there may be thousands of applicants.
@@ -142,25 +142,37 @@ async def search(desk: Desk, request: Request) -> PageAnswer:
 
     def work() -> PageAnswer:
         index, question, views = asked(desk, request.query_params)
-        found = document(index.search(question, given=views))
-        hits = [
-            PageHit(
-                **_fields(hit),
-                place=desk.place(hit.index),
-                locarno_name=locarno.name(hit.locarno) if hit.locarno else None,
-                facts=facts.listed(hit.bibliography),
-            )
-            for hit in found.hits
-        ]
-        asked_with = parameters.references(request.query_params)
-        names = [desk.image(one.id).name for one in asked_with]
-        notes = found.notes
-        for one, name in zip(asked_with, names, strict=True):
-            notes = [note.replace(str(one), name) for note in notes]
-        told = {"query": names or found.query, "hits": hits, "notes": notes}
-        return PageAnswer(**{**_fields(found), **told})
+        found = index.search(question, given=views)
+        references = parameters.references(request.query_params)
+        names = [(str(one), desk.image(one.id).name) for one in references]
+        return page_answer(found, names, desk.place)
 
     return await desk.ask(work)
+
+
+def page_answer(
+    result: Result, names: Sequence[tuple[str, str]], place: Callable[[str], int]
+) -> PageAnswer:
+    """A result as it is sent.
+
+    ``names`` are how its queries are called, in place of how the request calls them; ``place`` says
+    where an index stands, by its name.
+    """
+    found = document(result)
+    hits = [
+        PageHit(
+            **_fields(hit),
+            place=place(hit.index),
+            locarno_name=locarno.name(hit.locarno) if hit.locarno else None,
+            facts=facts.listed(hit.bibliography),
+        )
+        for hit in found.hits
+    ]
+    notes = found.notes
+    for one, name in names:
+        notes = [note.replace(one, name) for note in notes]
+    told = {"query": [name for _, name in names] or found.query, "hits": hits, "notes": notes}
+    return PageAnswer(**{**_fields(found), **told})
 
 
 async def facets(desk: Desk, request: Request) -> FacetsEntry:

@@ -1,0 +1,74 @@
+"""``edgepatent cluster embed``: shards made by many machines."""
+
+from dataclasses import asdict
+
+import click
+
+from edgepatent import console
+from edgepatent.options import (
+    address_option,
+    json_option,
+    model_option,
+    open_bundle,
+    sources_argument,
+    threads_option,
+)
+
+
+@click.command()
+@sources_argument
+@model_option
+@click.option(
+    "--shards",
+    type=click.IntRange(1, 99_999),
+    required=True,
+    metavar="N",
+    help="How many shards the index has; some times as many as there are cores.",
+)
+@click.option(
+    "--out",
+    required=True,
+    metavar="DIR|URI",
+    help="Where the shards go: a folder that all machines see, or what fsspec knows (s3://…).",
+)
+@address_option
+@threads_option
+@json_option
+def command(
+    sources: tuple[str, ...],
+    model: str,
+    shards: int,
+    out: str,
+    address: str | None,
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Make the shards of an index on many cores or machines.
+
+    Each shard is the one that edgepatent embed --shard would make. The machines must see the
+    sources under the same paths and have the same version of edgepatent; they are told numbers of
+    shards and send no drawing anywhere. A shard that is there is skipped, one whose machine dies
+    is made by another: interrupted, the same command goes on.
+    """
+    from edgepatent_cluster import embedding
+
+    with console.progress_bar() as progress:
+        made = embedding.embed(
+            sources,
+            out,
+            shards,
+            open_bundle(model),
+            address=address,
+            threads=threads,
+            progress=progress,
+        )
+    console.report_skipped(made.skipped)
+    if as_json:
+        told = {"shards": shards, "were_there": made.were_there, "failures": made.failures}
+        console.print_json({**told, **asdict(made.added), "skipped": made.skipped.counts})
+    else:
+        again = f", {made.failures} of them tried again" if made.failures else ""
+        console.say(
+            f"{shards} shards in {out}: {made.were_there} were there, "
+            f"{made.done - made.were_there} made{again}, with {made.added.added} drawings"
+        )

@@ -1,0 +1,55 @@
+"""A Ray cluster of two nodes on this machine, in a process of its own.
+
+python ray_cluster.py FOLDER   prints its address, and ends with its standard input
+
+Whatever becomes of the tests, the pipe breaks and all that was started ends with it.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def two_nodes(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
+    """The address of a cluster of two nodes with a core each."""
+    with subprocess.Popen(
+        [sys.executable, str(Path(__file__)), str(folder)],
+        env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            address = process.stdout.readline().strip()
+            assert address, "Ray's nodes did not start"
+            yield address
+        finally:
+            process.stdin.close()
+
+
+def main(folder: Path) -> None:
+    """Two nodes until standard input ends."""
+    from edgepatent_cluster import engine
+
+    os.environ.update({**engine.QUIET, **engine.ALONE})
+    import ray
+    from ray.cluster_utils import Cluster
+
+    options = engine.start_options(ray, folder)
+    options["temp_dir"] = options.pop("_temp_dir")
+    cluster = Cluster(initialize_head=True, head_node_args={**options, "num_cpus": 1})
+    options.pop("include_dashboard")
+    cluster.add_node(**options, num_cpus=1)
+    print(cluster.address, flush=True)
+    sys.stdin.read()
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
