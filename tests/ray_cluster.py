@@ -37,12 +37,14 @@ def main(folder: Path) -> None:
     """Two nodes until standard input ends."""
     from edgepatent_cluster import engine
 
-    os.environ.update({**engine.QUIET, **engine.ALONE})
+    # The cluster notes its address below the folder for temporary files, which is ours.
+    os.environ.update({**engine.QUIET, **engine.ALONE, "RAY_TMPDIR": str(folder)})
+    (folder / "ray").mkdir()
     import ray
     from ray.cluster_utils import Cluster
 
     options = engine.start_options(ray, folder)
-    options["temp_dir"] = options.pop("_temp_dir")
+    options.pop("_temp_dir")
     cluster = Cluster(initialize_head=True, head_node_args={**options, "num_cpus": 1})
     options.pop("include_dashboard")
     cluster.add_node(**options, num_cpus=1)
