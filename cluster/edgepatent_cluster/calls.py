@@ -68,6 +68,12 @@ class Patents(msgspec.Struct, frozen=True, tag=True):
     """→ id and subclass of each."""
 
 
+class Forgiven(msgspec.Struct, frozen=True, tag=True):
+    """→ words that nothing holds, and what is taken in their place."""
+
+    text: str
+
+
 class Tally(msgspec.Struct, frozen=True, tag=True):
     """→ values and how many patents have them."""
 
@@ -168,7 +174,7 @@ class Best(msgspec.Struct, frozen=True):
 
 OfStore = About | Model | Thumbnail
 Scoped = Size | Rows | Nearest | Siblings | Words | Rank
-OfMoment = Counts | Patents | Tally | Scores | Embeddings | Require | Facts | Scoped
+OfMoment = Counts | Patents | Forgiven | Tally | Scores | Embeddings | Require | Facts | Scoped
 Call = OfStore | OfMoment
 
 ANSWERS: dict[type, Any] = {
@@ -177,6 +183,7 @@ ANSWERS: dict[type, Any] = {
     Thumbnail: bytes | None,
     Counts: tuple[int, int],
     Patents: list[tuple[str, str | None]],
+    Forgiven: dict[str, list[str]],
     Tally: list[tuple[tuple[str | None, ...], int]],
     Scores: Array,
     Embeddings: Array,

@@ -115,6 +115,11 @@ class RemoteMoment:
         found: list[tuple[str, str | None]] = self.ask(calls.Patents())
         return found
 
+    def forgiven(self, text: str) -> dict[str, list[str]]:
+        """The words of ``text`` that no shard holds, and what is taken in their place."""
+        found: dict[str, list[str]] = self.ask(calls.Forgiven(text))
+        return found
+
     def tally(
         self, fields: Sequence[str], filters: Filters
     ) -> list[tuple[tuple[str | None, ...], int]]:

@@ -210,6 +210,12 @@ def _together(call: calls.Call, found: list[Any]) -> Any:
             return sum(one[0] for one in found), sum(one[1] for one in found)
         case calls.Patents():
             return [patent for one in found for patent in one]
+        case calls.Forgiven():
+            words = [word for word in found[0] if all(word in one for one in found)]
+            return {
+                word: list(dict.fromkeys(other for one in found for other in one[word]))
+                for word in words
+            }
         case calls.Tally():
             counted: Counter[tuple[str | None, ...]] = Counter()
             for one in found:

@@ -10,7 +10,7 @@ import fsspec
 
 from edgepatent_runtime.bundle import INFO
 from edgepatent_runtime.collection import model
-from edgepatent_runtime.collection.catalog import NAME
+from edgepatent_runtime.collection.connection import NAME
 from edgepatent_runtime.errors import ClusterError, InputError
 from edgepatent_runtime.shards import Shard
 from edgepatent_runtime.whole import new_folder
