@@ -6,6 +6,7 @@ ours (`calls`), and searches over HTTP with an image, in JSON. Nothing that was 
 
 import asyncio
 import importlib
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,9 +60,9 @@ class Front:
         self._name = name
         self._present = present
         failures = (ray.exceptions.RayError, TimeoutError, ConnectionError)
-        self._router = Router(
-            [partial(ask, one, holder.answer.remote, failures) for one, holder in holders.items()]
-        )
+        self._shards = [
+            partial(ask, one, holder.answer.remote, failures) for one, holder in holders.items()
+        ]
 
     async def __call__(self, request: Any) -> Any:
         """Answer a request of Starlette's."""
@@ -78,15 +79,24 @@ class Front:
             status, body = 413, b'{"error":"Send an image of up to 64 MB, with its length"}'
         elif what == "calls":
             status, kind = 200, "application/msgpack"
-            body = await asyncio.to_thread(self._router.answer, await request.body())
+            body = await asyncio.to_thread(self._called, await request.body())
         elif what == "search":
             asked = request.query_params.multi_items()
             image = await request.body()
             status, body = await asyncio.to_thread(self._searched, asked, image)
         return Response(body, status, media_type=kind)
 
+    # Beside the loop, all of these: they wait for the shards.
+
+    def _called(self, data: bytes) -> bytes:
+        return self._router.answer(data)
+
     def _searched(self, asked: list[tuple[str, str]], image: bytes) -> tuple[int, bytes]:
         return self._present(self._reader, asked, image)
+
+    @cached_property
+    def _router(self) -> Router:
+        return Router(self._shards)
 
     @cached_property
     def _reader(self) -> Reader:
@@ -149,6 +159,7 @@ def served(
     where = str(place.local or place.uri)
     with engine.joined(address) as ray:
         serve = importlib.import_module("ray.serve")
+        logging.getLogger("ray.serve").setLevel(logging.ERROR)
 
         quiet = {"log_level": "ERROR", "enable_access_log": False}
         try:
@@ -175,13 +186,24 @@ def served(
             shown = f"ray://{f'[{host}]' if ':' in host else host}:{port}/{name}"
             serve.run(front.bind(shown, present, holders), name=name, route_prefix=f"/{name}")
         except (RuntimeError, OSError, ValueError, ray.exceptions.RayError) as error:
-            raise ClusterError(f"{uri} cannot be served ({engine.line(error)})") from error
+            said = _reason(serve, name) or engine.line(error)
+            raise ClusterError(f"{uri} cannot be served ({said})") from error
         try:
             yield shown
         finally:
             serve.delete(name)
             if address is None:
                 serve.shutdown()
+
+
+def _reason(serve: Any, name: str) -> str:
+    """What the last line says of the first deployment that did not start."""
+    application = serve.status().applications.get(name)
+    for one in application.deployments.values() if application else ():
+        lines = [line.strip() for line in one.message.splitlines() if line.strip()]
+        if lines:
+            return f"{lines[-1]:.300}"
+    return ""
 
 
 def whole(place: Place) -> list[shards.Shard]:
