@@ -14,20 +14,22 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from edgepatent_cluster import engine
+import msgspec
+
+from edgepatent_cluster import calls, engine
 from edgepatent_cluster.remote import Remote
 from edgepatent_cluster.router import Router
 from edgepatent_cluster.shard import Shard
 from edgepatent_cluster.storage import Place
 from edgepatent_runtime import shards
 from edgepatent_runtime.collection import Collection
-from edgepatent_runtime.errors import ClusterError, InputError
+from edgepatent_runtime.errors import ClusterError, EdgepatentError, InputError
 from edgepatent_runtime.search.reader import Reader
 
 ANSWER_S = 10.0
 """So long one replica has for an answer before another one is asked."""
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """So long a shard has: a replica that died is started again in less."""
 
 MOST_BYTES = 64 << 20
@@ -89,10 +91,18 @@ class Front:
     # Beside the loop, all of these: they wait for the shards.
 
     def _called(self, data: bytes) -> bytes:
-        return self._router.answer(data)
+        try:
+            return self._router.answer(data)
+        except EdgepatentError as error:
+            # The router itself could not be made: it asks every shard what it is.
+            return calls.encode(calls.refusal(error))
 
     def _searched(self, asked: list[tuple[str, str]], image: bytes) -> tuple[int, bytes]:
-        return self._present(self._reader, asked, image)
+        try:
+            reader = self._reader
+        except EdgepatentError as error:
+            return 503, msgspec.json.encode({"error": str(error)})
+        return self._present(reader, asked, image)
 
     @cached_property
     def _router(self) -> Router:

@@ -11,7 +11,8 @@ from edgepatent_runtime.errors import ClusterError, CollectionError, InputError
 
 _ADDRESS = re.compile(r"ray://(\[[0-9a-fA-F:.]+\]|[^/:\[\]]+)(?::(\d{1,5}))?/([\w.-]+)/?", re.ASCII)
 _PORT = 8000
-_PATIENCE_S = 90.0
+# Longer than the front waits for a shard.
+_PATIENCE_S = 150.0
 _IDLE = 32
 # What a connection that was kept may raise because the other side has closed it meanwhile.
 _STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -113,8 +113,12 @@ def _free_port() -> int:
 
 def replicas() -> list[psutil.Process]:
     """Who holds a shard, of all processes that are ours."""
-    mine = psutil.Process(os.getpid()).children(recursive=True)
-    return [one for one in mine if "ServeReplica:index:shard-" in " ".join(one.cmdline())]
+    found = []
+    for one in psutil.Process(os.getpid()).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if "ServeReplica:index:shard-" in " ".join(one.cmdline()):
+                found.append(one)
+    return found
 
 
 def test_the_same_questions_get_the_same_json(served: Served, whole: Path, drawings: Path) -> None:
@@ -162,6 +166,7 @@ def test_replicas_die_and_every_question_is_answered(
         # One at once, then all that hold shards, in the middle of questions.
         for victims in (holding[:1], replicas()):
             for victim in victims:
-                victim.kill()
+                with suppress(psutil.NoSuchProcess):
+                    victim.kill()
             for _ in range(3):
                 assert answered(many, "several views", drawings) == expected
