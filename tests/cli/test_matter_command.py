@@ -155,7 +155,7 @@ def test_a_matter_without_a_search_asks_for_the_index(
 ) -> None:
     Matter.create(tmp_path / "case")
     assert run(["matter", "report", "./case", "--html", "x.html"]) == 1
-    assert "name the index of its designs, --index DIR" in capsys.readouterr().err
+    assert "name the index of its designs with --index" in capsys.readouterr().err
     call("matter", "report", "./case", "--html", "x.html", "--index", index)
     with Index.open(index) as opened:
         assert opened.info().drawings

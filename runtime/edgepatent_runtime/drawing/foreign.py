@@ -79,6 +79,11 @@ def _read(name: str, source: Path | bytes) -> Page:
 
 
 def _heic(data: bytes) -> Page:
+    # What was decoded is let go of before the grey picture is copied.
+    return np.asarray(_heic_picture(data))
+
+
+def _heic_picture(data: bytes) -> Image.Image:
     import pillow_heif
 
     try:
@@ -100,7 +105,7 @@ def _heic(data: bytes) -> Page:
             return Image.frombytes(found.mode, size, rows, "raw", found.mode, stride)
 
         # The library turns the picture as it was held.
-        return np.asarray(in_strips(found.size, part))
+        return in_strips(found.size, part)
     except (ValueError, RuntimeError, EOFError, SyntaxError) as error:
         raise DrawingError("damaged or truncated image", str(error)) from error
 
