@@ -56,7 +56,7 @@ def outcome(
     ``mixed`` says that the last line scores weights mixed with the initial ones, which were kept.
     """
     scored = [
-        (int(entry["step"]), entry["evaluation"]["levels"][recipe.level]["mAP"])
+        (entry["step"], entry["evaluation"]["levels"].get(recipe.level, {}).get("mAP"))
         for entry in entries
         if "evaluation" in entry
     ]
@@ -72,6 +72,6 @@ def outcome(
         last=scored[-1][1],
         kept=kept[1],
         kept_step=kept[0],
-        steps=max(int(entry["step"]) for entry in entries),
+        steps=max(entry["step"] for entry in entries),
         gallery=next(e["evaluation"]["drawings"] for e in entries if "evaluation" in e) - 1,
     )

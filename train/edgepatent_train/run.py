@@ -50,6 +50,22 @@ class RunData(msgspec.Struct, frozen=True):
     licences: dict[str, dict[str, int]] = {}
 
 
+class _Score(msgspec.Struct):
+    mAP: float | None = None  # noqa: N815 - as it is written
+
+
+class _Evaluation(msgspec.Struct):
+    drawings: int
+    levels: dict[str, _Score]
+
+
+class _Entry(msgspec.Struct):
+    """What is relied on in a line of metrics; the rest is shown as it is."""
+
+    step: int
+    evaluation: _Evaluation | msgspec.UnsetType = msgspec.UNSET
+
+
 class Run:
     """An opened run folder.
 
@@ -77,7 +93,7 @@ class Run:
         """What the run was trained on. Raises `TrainingError` where that cannot be read."""
         try:
             return msgspec.json.decode((self.folder / DATA).read_bytes(), type=RunData)
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, RecursionError) as error:
             raise TrainingError(f"{self.folder / DATA} cannot be read: {error}") from error
 
     @property
@@ -102,13 +118,24 @@ class Run:
         }
 
     def entries(self) -> list[dict[str, Any]]:
-        """The lines of ``metrics.jsonl``, in order; one cut short by a crash is left out."""
+        """The lines of ``metrics.jsonl``, in order; one cut short by a crash is left out.
+
+        Raises `TrainingError` for a line that no training wrote.
+        """
         found = []
-        for line in (self.folder / METRICS).read_bytes().splitlines():
+        lines = (self.folder / METRICS).read_bytes().splitlines()
+        for number, line in enumerate(lines, start=1):
             try:
-                found.append(msgspec.json.decode(line, type=dict[str, Any]))
-            except msgspec.DecodeError:
+                entry = msgspec.json.decode(line, type=dict[str, Any])
+            except (msgspec.DecodeError, RecursionError):
                 continue
+            try:
+                msgspec.convert(entry, _Entry)
+            except msgspec.ValidationError as error:
+                raise TrainingError(
+                    f"{self.folder / METRICS}, line {number} is damaged: {error}"
+                ) from error
+            found.append(entry)
         return found
 
     def outcome(self) -> Outcome | None:
