@@ -53,7 +53,7 @@ def test_a_search_over_an_overlay_leaves_the_card_as_it_is(tmp_path: Path) -> No
     environment = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
     done = subprocess.run(
         ["unshare", "--mount", *mapped, "sh", "-c", SCRIPT],
-        capture_output=True, text=True, timeout=200, check=False,
+        capture_output=True, text=True, check=False,
         env={**environment, "SCRATCH": str(scratch), "HERE": str(here),
              "COMMANDS": f"{search} && {answers}"},
     )  # fmt: skip
