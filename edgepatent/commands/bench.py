@@ -82,7 +82,7 @@ def command(
     rows = [[t.what, f"{t.median_ms:.2f}", f"{t.p95_ms:.2f}", str(t.runs)] for t in timings]
     console.print_table(["", "median ms", "95 % within", "runs"], rows)
     if not exists(index):
-        console.say(f"no index in {index}: search was not measured", err=True)
+        console.say("there is no index: search was not measured", err=True)
 
 
 def _timed(what: str, runs: int, step: Callable[[], object]) -> Timing:
