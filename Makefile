@@ -6,7 +6,7 @@ PACKAGES := edgepatent runtime/edgepatent_runtime postgres/edgepatent_postgres c
 PYPROJECTS := pyproject.toml runtime/pyproject.toml postgres/pyproject.toml cluster/pyproject.toml synthetic/pyproject.toml train/pyproject.toml export/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup memory test test-random fuzz wheels offline audit test-slow test-cluster test-install check format docs demo clean
+.PHONY: help setup memory test test-random fuzz wheels offline audit test-slow test-cluster test-install test-arm64 check format docs demo clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -21,16 +21,19 @@ setup: .venv/.installed ## a virtual environment with the seven packages and the
 	touch $@
 
 test: setup ## the default tests, in under ten minutes on two cores
-	$(BIN)/python -m pytest -m "not slow and not install and not cluster" -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 10
+	$(BIN)/python -m pytest -m "not slow and not install and not cluster and not arm64" -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 10
 
 test-slow: setup ## the heavier tests
-	$(BIN)/python -m pytest -m "slow and not install and not cluster"
+	$(BIN)/python -m pytest -m "slow and not install and not cluster and not arm64"
 
 test-cluster: setup ## on a Ray cluster of two nodes on this machine, a minute or two
 	$(BIN)/python -m pytest tests/cluster -m cluster
 
 test-install: setup ## wheels with the train and export extras in fresh environments (downloads torch)
 	$(BIN)/python -m pytest -m install
+
+test-arm64: setup ## every command of the Raspberry Pi guide on an emulated arm64 (root, qemu-user-static, debootstrap)
+	$(BIN)/python -m pytest -m arm64 -s tests/e2e/test_guide_arm64.py
 
 SEED ?= 1
 FILES ?= 300
@@ -43,7 +46,7 @@ memory: setup ## peaks of memory against their budgets, a million rows included;
 	$(BIN)/python benchmarks/device.py small
 
 test-random: setup ## the default tests in another order, with new examples, beside a load on every core
-	EDGEPATENT_FRESH_EXAMPLES=1 $(BIN)/python tests/beside_load.py -m pytest -o addopts="-ra --strict-markers --strict-config --import-mode=importlib" -o timeout=3600 -m "not slow and not install and not cluster"
+	EDGEPATENT_FRESH_EXAMPLES=1 $(BIN)/python tests/beside_load.py -m pytest -o addopts="-ra --strict-markers --strict-config --import-mode=importlib" -o timeout=3600 -m "not slow and not install and not cluster and not arm64"
 
 wheels: setup ## the wheels of all distributions and a bill of materials (CycloneDX), in dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist ./runtime ./postgres ./cluster ./synthetic ./train ./export .

@@ -2,8 +2,9 @@
 
     python .ci/offline.py OUT [--machine aarch64 --machine x86_64] [--python 3.11 --python 3.13]
 
-OUT gets ``install.sh`` and ``wheels``: our distributions, what they stand on for each machine and
-Python (Debian 12 has 3.11, Debian 13 has 3.13), and the SHA-256 sums, which the script checks.
+OUT gets ``install.sh``, the units of ``recipes/systemd``, and ``wheels``: our distributions, what
+they stand on for each machine and Python (Debian 12 has 3.11, Debian 13 has 3.13), and the SHA-256
+sums, which the script checks.
 """
 
 import argparse
@@ -43,6 +44,7 @@ def main() -> None:
                 "--python-version", python, *platforms, *ours,
             )  # fmt: skip
     shutil.copy2(ROOT / "install.sh", asked.out)
+    shutil.copytree(ROOT / "recipes" / "systemd", asked.out / "systemd", dirs_exist_ok=True)
     sums = [
         f"{hashlib.sha256(wheel.read_bytes()).hexdigest()}  {wheel.name}\n"
         for wheel in sorted(wheels.glob("*.whl"))
