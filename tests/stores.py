@@ -9,9 +9,6 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from edgepatent_cluster.remote import Remote
-from edgepatent_cluster.router import Router
-from edgepatent_cluster.shard import Shard
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection
 from edgepatent_runtime.filters import Filters
@@ -88,16 +85,17 @@ class ShardsStore:
     """Three shards behind a router that is asked in messages: a cluster without its engine."""
 
     def __init__(self, folder: Path, bundle: Bundle, shards: int = 3) -> None:
+        pytest.importorskip("edgepatent_cluster", reason="edgepatent-cluster is absent")
+        from edgepatent_cluster.remote import Remote
+        from edgepatent_cluster.router import Router
+        from edgepatent_cluster.shard import Shard
+
         self.parts = [Part(number, shards) for number in range(1, shards + 1)]
         self.writers = [Collection.create(folder / one.name, bundle) for one in self.parts]
         self.readers = [Collection.open(folder / one.name) for one in self.parts]
         self.shards = [Shard(one) for one in self.readers]
-        router = Router([partial(self._start, one) for one in self.shards])
-        self.searchable = Remote("ray://nowhere/index", router.answer)
-
-    @staticmethod
-    def _start(shard: Shard, data: bytes) -> Callable[[], bytes]:
-        return lambda: shard.answer(data)
+        starts = [partial(partial, one.answer) for one in self.shards]
+        self.searchable = Remote("ray://nowhere/index", Router(starts).answer)
 
     def add(self, records: list[Record], embeddings: np.ndarray) -> None:
         for part, writer in zip(self.parts, self.writers, strict=True):
