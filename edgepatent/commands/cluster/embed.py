@@ -6,12 +6,12 @@ import click
 
 from edgepatent import console
 from edgepatent.options import (
+    MOST_THREADS,
     address_option,
     json_option,
     model_option,
     open_bundle,
     sources_argument,
-    threads_option,
 )
 
 
@@ -32,7 +32,14 @@ from edgepatent.options import (
     help="Where the shards go: a folder that all machines see, or what fsspec knows (s3://…).",
 )
 @address_option
-@threads_option
+@click.option(
+    "--threads",
+    type=click.IntRange(1, MOST_THREADS),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Cores that each worker takes; there are as many workers as find room.",
+)
 @json_option
 def command(
     sources: tuple[str, ...],
