@@ -65,7 +65,8 @@ TONES = (
 _GREY = 0.05
 # Below this share of even grey, of the page, there are none: lines are spared the question.
 _TONE = 0.005
-# In the order of `TONES`, then the constant; fitted by ``benchmarks/product.py``.
+# In the order of `TONES`, then the constant. ``benchmarks/product.py --fit`` fits such; these were
+# fitted with some more photographs of paper among the pages, and are what its tables measure.
 PRODUCT: npt.NDArray[np.float64] = np.array([-5.1, -6.71, -8.29, 1.23, -5.18, -0.93, 2.63, 9.85])
 
 
