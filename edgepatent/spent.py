@@ -19,11 +19,13 @@ class Spent(msgspec.Struct, frozen=True):
     """``seconds`` by the clock; ``megabytes`` is the peak of memory, 10⁶ bytes.
 
     By the kernel's account (VmHWM), summed over the process and those that it started, each at its
-    own peak: at no moment was it more. None where the kernel keeps no such account.
+    own peak: at no moment was it more, and libraries that they share count for each. ``alone`` is
+    that of the command itself. None where the kernel keeps no such account.
     """
 
     seconds: float
     megabytes: float | None
+    alone: float | None
 
 
 def spent(arguments: Sequence[str]) -> Spent:
@@ -44,7 +46,9 @@ def spent(arguments: Sequence[str]) -> Spent:
         told = process.stderr.read()
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command, stderr=told)
-    return Spent(seconds, sum(peaks.values()) / 1e6 if peaks else None)
+    if process.pid not in peaks:
+        return Spent(seconds, None, None)
+    return Spent(seconds, sum(peaks.values()) / 1e6, peaks[process.pid] / 1e6)
 
 
 def look(pid: int, peaks: dict[int, int]) -> None:
