@@ -89,7 +89,8 @@ def measure(chosen: argparse.Namespace, folder: Path) -> str:
             __doc__ or "",
             f"## {chosen.rows:,} rows of 256 dimensions in {chosen.shards} shards\n",
             f"{len(queries)} queries (100 for recall); {os.cpu_count()} cores, shared with other "
-            f"work: load {os.getloadavg()[0]:.1f}. Filled in {shards.fill} seconds by the clock "
+            f"work: load {os.getloadavg()[0]:.1f}, run at nice {os.nice(0)}. Filled in "
+            f"{shards.fill} seconds by the clock "
             f"(and of a processor), {shards.size / chosen.rows:,.0f} bytes a row. Recall of Ray "
             f"Serve, drawings / patents: {found[0]}, filtered to half {found[1]}. All of Ray's "
             f"{len(memory)} processes hold {sum(memory) / 1e9:.1f} GB, pages that they share "
