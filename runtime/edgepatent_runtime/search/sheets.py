@@ -125,6 +125,8 @@ def _seen(
     for part in parts(source, query, whole=whole, paper=photo != "no"):
         if part.of in others:
             continue
+        # First: what is too small to show anything looks like nothing.
+        normal = drawing.normalise(part.page, size)
         kind = None
         if part.of is None and not anyway:
             assessed = looks.assess(part.page)
@@ -134,7 +136,6 @@ def _seen(
                 yield from _product(source, part.query, size)
                 continue
             kind = None if assessed.kind == "drawing" else looks.NAMES[assessed.kind]
-        normal = drawing.normalise(part.page, size)
         if part.figure:
             normal = drawing.beside(normal)
         if kind is not None:
