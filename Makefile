@@ -6,7 +6,7 @@ PACKAGES := edgepatent runtime/edgepatent_runtime postgres/edgepatent_postgres c
 PYPROJECTS := pyproject.toml runtime/pyproject.toml postgres/pyproject.toml cluster/pyproject.toml synthetic/pyproject.toml train/pyproject.toml export/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup memory test test-random fuzz wheels offline audit test-slow test-cluster test-install test-arm64 check format docs demo clean
+.PHONY: help setup memory test test-random fuzz wheels offline deb test-deb audit test-slow test-cluster test-install test-arm64 check format docs demo clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,12 @@ wheels: setup ## the wheels of all distributions and a bill of materials (Cyclon
 
 offline: setup ## install.sh and all wheels that it needs, for machines without a network, in dist/offline
 	$(BIN)/python .ci/offline.py dist/offline
+
+deb: offline ## a Debian package for this machine and its Python, in dist
+	$(BIN)/python .ci/deb.py dist/offline dist
+
+test-deb: ## install what make deb made, ask its doctor, remove it, over this root, which stays as it is (root)
+	.ci/try_deb.sh dist/edgepatent_*.deb
 
 audit: setup ## known vulnerabilities of what is installed (asks the registry)
 	$(BIN)/python .ci/audit.py
