@@ -208,7 +208,7 @@ def encoding(drawings: int, folder: Path) -> float:
 
 def in_shards(folder: Path, stored: Floats, of: int, kept: "Kept") -> Held:
     """``of`` shards, one after the other; each could be made on a machine of its own."""
-    bundle = empty_bundle(folder / "bundle", stored.shape[1])
+    bundle = empty_bundle(fresh(folder / "bundle"), stored.shape[1])
     listed = list(records(len(stored)))
     fill = NOTHING
     for shard in (Shard(number, of) for number in range(1, of + 1)):

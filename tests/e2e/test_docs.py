@@ -63,6 +63,9 @@ def laid_out(folder: Path) -> Path:
         page.save(folder / name)
     # Copies: Pillow keeps the settings of the last format that an image was saved in.
     wider[0].copy().save(folder / "sheet.tif", save_all=True, append_images=[wider[1].copy()])
+    photographed = sources.open_source("synthetic:designs=1,seed=12,views=0,photographs=1")
+    [photograph] = photographed.records(Skipped())
+    Image.fromarray(sources.read_page(photograph.image)).save(folder / "mug.jpg")
     (folder / "queries").mkdir()
     shutil.copy(folder / "sketch.png", folder / "queries")
     (folder / "small.toml").write_text(blocks(ROOT / "docs" / "model-maker.md", "toml")[0])
