@@ -175,14 +175,11 @@ def _write(
 
 def _show(result: "Result", show: tuple[str, ...], previews: str) -> None:
     """The table, the pictures where the terminal can show them, and how it was found."""
+    from edgepatent.report.document import why_no_hit
     from edgepatent.report.table import hit_table
 
     if not result.hits:
-        least = result.request.min_confidence
-        why = "no indexed drawing passes the filters" if least is None else (
-            f"none is the same design with a probability of {least:g} or more"
-        )  # fmt: skip
-        console.say(f"no hit: {why}")
+        console.say(f"no hit: {why_no_hit(result)}")
         return
     columns, rows = hit_table(result, show)
     console.print_table(columns, rows)

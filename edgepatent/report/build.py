@@ -9,7 +9,7 @@ import numpy as np
 from edgepatent.matter import Decision, Matter
 from edgepatent.report import facts
 from edgepatent.report.asked import in_words
-from edgepatent.report.document import searched_with
+from edgepatent.report.document import searched_with, why_no_hit
 from edgepatent.report.page import (
     LARGE,
     SMALL,
@@ -90,17 +90,21 @@ def _facts(result: Result, index: Index) -> list[tuple[str, str]]:
 
 
 def _notes(result: Result) -> list[str]:
-    notes = [f"{line[:1].upper()}{line[1:]}." for line in searched_with(result)]
+    notes = [_sentence(line) for line in searched_with(result)]
     notes += [
         f"{view.name} was turned by {90 * view.quarters}° to the left."
         for view in result.views
         if view.quarters
     ]
     if not result.hits:
-        notes.append("No indexed drawing passes the filters.")
+        notes.append(_sentence(why_no_hit(result)))
     if result.answer.doubt is not None:
         notes.append(f"{result.answer.doubt}.")  # it begins with the name of an index
     return notes
+
+
+def _sentence(line: str) -> str:
+    return f"{line[:1].upper()}{line[1:]}."
 
 
 def _queries(result: Result, index: Index) -> list[Picture]:

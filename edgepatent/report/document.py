@@ -176,3 +176,15 @@ def drawing_entry(found: Drawing, score: float = math.nan) -> DrawingEntry:
 def drawing_name(hit: Hit, place: int = 0) -> str:
     """Where a hit's drawing lies, page and box included, as a person can open it."""
     return str(hit.drawings[place].image)
+
+
+def why_no_hit(result: Result) -> str:
+    """Why an answer is empty, in words that say what else to ask."""
+    request = result.request
+    if request.min_confidence is not None:
+        return f"none is the same design with a probability of {request.min_confidence:g} or more"
+    words = (request.text or "").split()
+    if len(words) > 1 and "OR" not in words and '"' not in words[0]:
+        some = " OR ".join(words)
+        return f"no indexed drawing passes the filters and has all words: '{some}' takes any"
+    return "no indexed drawing passes the filters"

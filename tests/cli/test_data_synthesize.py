@@ -73,3 +73,14 @@ def test_a_mesh_folder_without_meshes_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "out" / "metadata.csv").exists()
+
+
+def test_photographs_alone_are_drawn_and_nothing_at_all_is_refused(tmp_path: Path) -> None:
+    out = tmp_path / "designs"
+    done = run("--out", out, "--designs", 1, "--views", 0)
+    assert done.returncode == 1
+    assert "nothing to draw" in done.stderr
+    assert not out.exists()
+    done = run("--out", out, "--designs", 1, "--views", 0, "--photographs", 1)
+    assert done.returncode == 0, done.stderr
+    assert "1 drawing" in done.stdout

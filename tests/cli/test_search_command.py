@@ -212,6 +212,10 @@ def test_words_filter_rank_and_search_alone(edgepatent, index, query, first, row
     # Those that both rankings hold come before all that only one does, by 1 / (60 + rank).
     assert set(names(fused)[: len(holders)]) == holders
     assert all(hit["drawings"][0]["score"] is not None for hit in fused["hits"])
+    both = f"{word} nowhere"
+    done = edgepatent("search", query, "--index", index, "--text", both)
+    assert f"has all words: '{word} OR nowhere' takes any" in done.stdout
+    assert search(edgepatent, index, query, "--text", f"{word} OR nowhere")["hits"]
     done = edgepatent("search", "--index", index, "--text", "…", status=1)
     assert "no word" in done.stderr
 

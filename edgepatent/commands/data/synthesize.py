@@ -20,7 +20,7 @@ from edgepatent import console
     "--designs", default=100, show_default=True, type=click.IntRange(1), help="How many designs."
 )
 @click.option(
-    "--views", default=6, show_default=True, type=click.IntRange(1, 24), help="Drawings of each."
+    "--views", default=6, show_default=True, type=click.IntRange(0, 24), help="Drawings of each."
 )
 @click.option(
     "--seed",
@@ -73,6 +73,8 @@ def command(
     from edgepatent_synthetic import folder
     from edgepatent_synthetic.source import SyntheticSource
 
+    if not views and not photographs:
+        raise InputError("there is nothing to draw: ask for --views, for --photographs, or for both")
     if out.is_dir() and any(out.iterdir()):
         raise InputError(f"{out} is not empty: name a new folder, or empty it first")
     start = "synthetic:" if meshes is None else f"meshes:{meshes},"
