@@ -90,21 +90,18 @@ def _facts(result: Result, index: Index) -> list[tuple[str, str]]:
 
 
 def _notes(result: Result) -> list[str]:
-    notes = [_sentence(line) for line in searched_with(result)]
+    """Lines as the terminal says them: those that begin with a file's name keep its case."""
+    notes = [*searched_with(result)]
     notes += [
-        f"{view.name} was turned by {90 * view.quarters}° to the left."
+        f"{view.name} was turned by {90 * view.quarters}° to the left"
         for view in result.views
         if view.quarters
     ]
     if not result.hits:
-        notes.append(_sentence(why_no_hit(result)))
+        notes.append(f"no hit: {why_no_hit(result)}")
     if result.answer.doubt is not None:
-        notes.append(f"{result.answer.doubt}.")  # it begins with the name of an index
+        notes.append(result.answer.doubt)
     return notes
-
-
-def _sentence(line: str) -> str:
-    return f"{line[:1].upper()}{line[1:]}."
 
 
 def _queries(result: Result, index: Index) -> list[Picture]:

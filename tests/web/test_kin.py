@@ -64,7 +64,7 @@ def test_words_find_what_has_no_title_by_its_look(tab: Page) -> None:
     badges = set(tab.locator(".card .badge").all_inner_texts())
     assert badges == {"by its look"}
     notes = tab.locator("[data-notes]").inner_text()
-    assert notes == "The model does not know 'quarzy': other words decide."
+    assert notes == "the model does not know 'quarzy': other words decide"
     assert tab.get_by_role("group", name="Look for").count() == 0
 
 
@@ -83,5 +83,5 @@ def test_what_is_not_close_is_shown_where_nothing_is_closer(tab: Page, query: Pa
     assert tab.locator(".card").count() == 24
     assert not tab.locator(".folded").is_visible()
     assert (
-        "No close match: these are the nearest designs." in tab.locator("[data-notes]").inner_text()
+        "no close match: these are the nearest designs" in tab.locator("[data-notes]").inner_text()
     )

@@ -74,7 +74,9 @@ def command(
     from edgepatent_synthetic.source import SyntheticSource
 
     if not views and not photographs:
-        raise InputError("there is nothing to draw: ask for --views, for --photographs, or for both")
+        raise InputError(
+            "there is nothing to draw: ask for --views, for --photographs, or for both"
+        )
     if out.is_dir() and any(out.iterdir()):
         raise InputError(f"{out} is not empty: name a new folder, or empty it first")
     start = "synthetic:" if meshes is None else f"meshes:{meshes},"

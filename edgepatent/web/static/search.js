@@ -119,7 +119,7 @@ function status(state) {
 
 /** What was made of the question, a line each. */
 function notes() {
-  return h("div", { class: "quiet small", "data-notes": "", hidden: !answer.notes.length }, answer.notes.map((line) => h("p", {}, `${line[0].toUpperCase()}${line.slice(1)}.`)));
+  return h("div", { class: "quiet small", "data-notes": "", hidden: !answer.notes.length }, answer.notes.map((line) => h("p", {}, line)));
 }
 
 /** The contours of what was taken for a photograph of a product, and the way to say that it is none. */
