@@ -116,7 +116,7 @@ class RemoteMoment:
         return found
 
     def forgiven(self, text: str) -> dict[str, list[str]]:
-        """The words of ``text`` that no shard holds, and what is taken in their place."""
+        """The words of ``text`` that some shard does not hold, and what it takes in their place."""
         found: dict[str, list[str]] = self.ask(calls.Forgiven(text))
         return found
 

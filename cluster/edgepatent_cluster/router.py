@@ -211,11 +211,12 @@ def _together(call: calls.Call, found: list[Any]) -> Any:
         case calls.Patents():
             return [patent for one in found for patent in one]
         case calls.Forgiven():
-            words = [word for word in found[0] if all(word in one for one in found)]
-            return {
-                word: list(dict.fromkeys(other for one in found for other in one[word]))
-                for word in words
-            }
+            # A shard that holds nothing near a word says nothing of it, as one does that holds it.
+            meant: dict[str, set[str]] = {}
+            for one in found:
+                for word, others in one.items():
+                    meant.setdefault(word, set()).update(others)
+            return {word: sorted(others) for word, others in meant.items()}
         case calls.Tally():
             counted: Counter[tuple[str | None, ...]] = Counter()
             for one in found:

@@ -538,7 +538,7 @@ def test_an_engine_that_is_absent_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(metadata, "entry_points", lambda **_: ())
     with pytest.raises(MissingExtraError, match=r"pip install 'edgepatent\[postgres\]'"):
         Index.open("postgresql://somewhere/designs")
-    with pytest.raises(InputError, match="name a folder or postgresql"):
+    with pytest.raises(InputError, match="name a folder, postgresql://… or ray://…"):
         Index.open("mysql://somewhere/designs")
 
 
