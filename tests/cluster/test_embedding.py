@@ -183,6 +183,11 @@ def addresses(process: psutil.Process) -> set[str]:
     return found
 
 
+def own_folders() -> list[Path]:
+    """What a Ray of our own keeps while it runs."""
+    return list(Path(tempfile.gettempdir()).glob("edgepatent-ray-*"))
+
+
 @pytest.mark.timeout(600)
 def test_one_machine_alone_with_a_worker_killed_and_nothing_leaves_it(
     folder: Path, plain: Path, tiny_bundle: Bundle, tmp_path: Path
@@ -191,10 +196,12 @@ def test_one_machine_alone_with_a_worker_killed_and_nothing_leaves_it(
     faults = Faults(tmp_path / "faults")
     faults.touch("kill")
     faults.touch("hold")
+    before = set(own_folders())  # a driver that was killed leaves its own
     running = start(folder, tmp_path / "out", tiny_bundle, tmp_path, faults)
     try:
         eventually(lambda: faults.came() or running.poll() is not None)
         assert running.poll() is None, running.communicate()
+        assert set(own_folders()) - before
         children = psutil.Process(running.pid).children(recursive=True)
         commands = {one.pid: " ".join(one.cmdline()) for one in children}
         assert any("raylet" in one for one in commands.values())
@@ -221,7 +228,7 @@ def test_one_machine_alone_with_a_worker_killed_and_nothing_leaves_it(
     assert "Traceback" not in said
     _, alive = psutil.wait_procs(children, timeout=30)
     assert not alive, [commands[one.pid] for one in alive]
-    assert not list(Path(tempfile.gettempdir()).glob("edgepatent-ray-*"))
+    assert not set(own_folders()) - before
 
 
 @pytest.mark.cluster
