@@ -69,7 +69,7 @@ class Patents(msgspec.Struct, frozen=True, tag=True):
 
 
 class Forgiven(msgspec.Struct, frozen=True, tag=True):
-    """→ words that nothing holds, and what is taken in their place."""
+    """→ words that are not held, and what is taken in their place."""
 
     text: str
 

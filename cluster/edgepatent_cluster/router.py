@@ -19,7 +19,7 @@ from edgepatent_cluster.calls import PROTOCOL, Answer, Asked, Best, Known, State
 from edgepatent_runtime.collection import terms
 from edgepatent_runtime.errors import CollectionError, EdgepatentError, InputError
 from edgepatent_runtime.filters import Filters
-from edgepatent_runtime.search import calibration
+from edgepatent_runtime.search import calibration, words
 from edgepatent_runtime.search.scale import FIELD
 
 STRIDE = 1 << 36
@@ -211,12 +211,7 @@ def _together(call: calls.Call, found: list[Any]) -> Any:
         case calls.Patents():
             return [patent for one in found for patent in one]
         case calls.Forgiven():
-            # A shard that holds nothing near a word says nothing of it, as one does that holds it.
-            meant: dict[str, set[str]] = {}
-            for one in found:
-                for word, others in one.items():
-                    meant.setdefault(word, set()).update(others)
-            return {word: sorted(others) for word, others in meant.items()}
+            return words.together(found)
         case calls.Tally():
             counted: Counter[tuple[str | None, ...]] = Counter()
             for one in found:

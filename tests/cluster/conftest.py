@@ -1,4 +1,4 @@
-"""A cluster of two nodes for all tests that need one."""
+"""A cluster of two nodes, and an index to part into shards, for all tests that need them."""
 
 import shutil
 import tempfile
@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from ray_cluster import two_nodes
 from ray_faults import Faults
+from stored import draw_patents
+
+from edgepatent_runtime import Index
+from edgepatent_runtime.bundle import Bundle
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +23,20 @@ def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str,
     with two_nodes(folder, faults.environment) as address:
         yield address, faults
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 patents of three drawings each."""
+    folder = tmp_path_factory.mktemp("drawings")
+    draw_patents(folder, 24, 3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(drawings: Path, tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index in one folder."""
+    folder = tmp_path_factory.mktemp("whole") / "index"
+    with Index.create(folder, tiny_bundle) as index:
+        index.add(drawings, threads=1)
+    return folder

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from bundles import write_tiny_bundle
 from questions import QUESTIONS, answered
-from stored import draw_patents, records_of_designs, views_of_designs
+from stored import records_of_designs, views_of_designs
 
 from edgepatent_cluster import calls, serving, shard
 from edgepatent_cluster.remote import Remote
@@ -40,22 +40,6 @@ from edgepatent_runtime.search.request import Request
 
 Send = Callable[[bytes], bytes]
 OF, PATENTS = 3, 24
-
-
-@pytest.fixture(scope="module")
-def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("drawings")
-    draw_patents(folder, PATENTS, 3)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def whole(drawings: Path, tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index in one folder."""
-    folder = tmp_path_factory.mktemp("whole") / "index"
-    with Index.create(folder, tiny_bundle) as index:
-        index.add(drawings, threads=1)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -17,16 +17,14 @@ import pytest
 from commands import in_here, surroundings
 from questions import QUESTIONS, answered, bare
 from ray_faults import Faults
-from stored import draw_patents
 
 from edgepatent.web.presenting import present
 from edgepatent_cluster import engine
 from edgepatent_runtime import Index, shards
-from edgepatent_runtime.bundle import Bundle
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
-OF, PATENTS = 2, 24
+OF = 2
 
 
 @dataclass
@@ -46,22 +44,6 @@ class Served:
         told = json.loads(response.read())
         connection.close()
         return response.status, told
-
-
-@pytest.fixture(scope="module")
-def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("drawings")
-    draw_patents(folder, PATENTS, 3)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def whole(drawings: Path, tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index in one folder."""
-    folder = tmp_path_factory.mktemp("whole") / "index"
-    with Index.create(folder, tiny_bundle) as index:
-        index.add(drawings, threads=1)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Search by words: titles and figure descriptions."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -58,12 +58,22 @@ def search_words(
 
 def forgiven(stores: Sequence[Searchable], text: str) -> dict[str, list[str]]:
     """The words of ``text`` that some store does not hold, with those that stand for them there."""
-    found: dict[str, set[str]] = {}
+    found = []
     for store in stores:
         with store.moment() as moment:
-            for typed, meant in moment.forgiven(text).items():
-                found.setdefault(typed, set()).update(meant)
-    return {typed: sorted(meant) for typed, meant in found.items()}
+            found.append(moment.forgiven(text))
+    return together(found)
+
+
+def together(found: Iterable[Mapping[str, Sequence[str]]]) -> dict[str, list[str]]:
+    """What any of several forgave: one that has nothing near a word says nothing of it, as one
+    does that holds the word.
+    """
+    meant: dict[str, set[str]] = {}
+    for one in found:
+        for typed, words in one.items():
+            meant.setdefault(typed, set()).update(words)
+    return {typed: sorted(words) for typed, words in meant.items()}
 
 
 def corrected(text: str, meant: Mapping[str, Sequence[str]]) -> str:
