@@ -9,18 +9,16 @@ for a shard, and the same shard is made again from its beginning.
 import os
 import shutil
 import socket
-import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-import filelock
 import msgspec
 
-from edgepatent_cluster import engine
+from edgepatent_cluster import engine, scratch
 from edgepatent_cluster.storage import Place
 from edgepatent_runtime import shards
 from edgepatent_runtime.bundle import INFO, SIGNATURE, Bundle
@@ -43,7 +41,6 @@ from edgepatent_runtime.sources.source import Source
 TRIES = 4
 """So often a shard is handed out: what kills whoever makes it shall not go on for ever."""
 
-_SCRATCH, _LOCK = "edgepatent-shards-", "lock"
 _TOLD_S, _CLOSING_S, _LOCKED_S = 1.0, 10.0, 60.0
 
 
@@ -144,14 +141,8 @@ class _Bench:
             ) from error
         self._task = task
         self._place = Place(task.out)
-        for old in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
-            # Those of processes that died are cleared away.
-            with suppress(OSError, filelock.Timeout), filelock.FileLock(old / _LOCK, timeout=0):
-                shutil.rmtree(old, ignore_errors=True)
-        self._scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH))
-        # Held until the process ends, however it does.
-        self._lock = filelock.FileLock(self._scratch / _LOCK)
-        self._lock.acquire()
+        self._stack = ExitStack()
+        self._scratch = self._stack.enter_context(scratch.folder("edgepatent-shards-"))
         model = self._scratch / "model"
         model.mkdir()
         for name, data in task.model.items():
@@ -193,7 +184,7 @@ class _Bench:
         return made
 
     def close(self) -> None:
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._stack.close()
 
 
 def embed(

@@ -7,8 +7,6 @@ package imports ray but through `joined`.
 
 import logging
 import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from edgepatent_cluster import scratch
 from edgepatent_runtime.errors import ClusterError
 
 QUIET = {
@@ -55,24 +54,23 @@ def joined(address: str | None = None) -> Iterator[Any]:
     # It tells of lost workers on standard output, where a document of ours stands; we count them.
     ray._private.worker.print_to_stdstream = lambda *_, **__: None
     # What Ray's processes log names our files, and it lets everybody read in its own folder.
-    folder = tempfile.mkdtemp(prefix="edgepatent-ray-")
-    how = start_options(ray, Path(folder)) if address is None else {"address": address}
-    try:
-        for start in range(1, _STARTS + 1):
-            try:
-                with warnings.catch_warnings():
-                    # What Ray warns of here, it raises afterwards.
-                    warnings.simplefilter("ignore")
-                    ray.init(log_to_driver=False, logging_level=logging.ERROR, **how)
-                break
-            except Exception as error:
-                ray.shutdown()
-                if address is not None or start == _STARTS:
-                    raise ClusterError(_advice(address, error)) from error
-        yield ray
-    finally:
-        ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch.folder("edgepatent-ray-") as folder:
+        how = start_options(ray, folder) if address is None else {"address": address}
+        try:
+            for start in range(1, _STARTS + 1):
+                try:
+                    with warnings.catch_warnings():
+                        # What Ray warns of here, it raises afterwards.
+                        warnings.simplefilter("ignore")
+                        ray.init(log_to_driver=False, logging_level=logging.ERROR, **how)
+                    break
+                except Exception as error:
+                    ray.shutdown()
+                    if address is not None or start == _STARTS:
+                        raise ClusterError(_advice(address, error)) from error
+            yield ray
+        finally:
+            ray.shutdown()
 
 
 def start_options(ray: Any, folder: Path) -> dict[str, Any]:
