@@ -109,8 +109,11 @@ def _told(every: float) -> Progress:
         if now - last < every:
             return
         last = now
-        rate = done / max(now - start, 1e-3)
-        words = f"{task}: {done:,}" + (f" of {total:,}" if total else "") + f", {rate:.1f}/s"
+        words = f"{task}: {done:,}" + (f" of {total:,}" if total else "")
+        # What had begun before its first word reached us, or has not, has no rate yet.
+        rate = done / (now - start) if now > start else 0
+        if rate > 0:
+            words += f", {rate:.1f}/s"
         if total and rate > 0:
             words += f", {max(total - done, 0) / rate:.0f} s left"
         say(words, err=True)

@@ -29,7 +29,7 @@ QUERY = {
     "not_itself": "1: without the images' own files, where they are indexed",
     "locarno": "a Locarno class or subclass; may be repeated",
     "not_locarno": "without this class or subclass; may be repeated",
-    "since": "from this date on (YYYY-MM-DD)",
+    "since": "from this date on (YYYY-MM-DD, or a year)",
     "before": "before this date",
     "patents": "only this patent; may be repeated",
     "not_patents": "without this patent; may be repeated",

@@ -41,6 +41,8 @@ def _known(phrase: str, ask: Ask) -> list[str]:
         return [phrase]
     ((stems,),) = ask("SELECT ts_lexize('edgepatent.porter', %s)", [phrase])
     (stem, *_) = stems or [phrase]
+    if len(stem) < SHORTEST:
+        return [phrase]
     listed = ask(
         "SELECT lexeme FROM lexemes WHERE length(lexeme) BETWEEN %s AND %s ORDER BY lexeme",
         [len(stem) - 1, len(stem) + 1],

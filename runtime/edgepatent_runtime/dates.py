@@ -10,6 +10,8 @@ _YEAR_FIRST = re.compile(
     r"(?P<year>[0-9]{4})(?P<gap>[-/.]?)(?P<month>[0-9]{1,2})(?P=gap)(?P<day>[0-9]{1,2})(?:[T ].*)?",
     re.ASCII,
 )
+# "2007" and "2007-03".
+_YEAR_ALONE = re.compile(r"(?P<year>[0-9]{4})(?:[-/.](?P<month>[0-9]{1,2}))?", re.ASCII)
 # "Mar. 13, 2007", "March 13 2007", "Sept. 9, 2008", and as OCR reads them: "Apr.21,2015".
 _US = re.compile(
     r"(?P<name>[A-Za-z]{3,9})[.\s]\s*(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?[,\s]\s*(?P<year>[0-9]{4})",
@@ -44,3 +46,14 @@ def parse(text: str | None) -> str | None:
         return date(int(match["year"]), month, int(match["day"])).isoformat()
     except ValueError:
         return None
+
+
+def first_day(text: str | None) -> str | None:
+    """The date, or the first day of a year or month alone ("2007", "2007-03"), in its ISO form.
+
+    For limits, which people often name so: since 2007 is from its first day on, and before 2007 is
+    before that day. None where there is neither.
+    """
+    text = (text or "").strip()
+    alone = _YEAR_ALONE.fullmatch(text)
+    return parse(f"{alone['year']}-{alone['month'] or 1}-1" if alone else text)

@@ -144,7 +144,7 @@ def _country(text: str) -> str:
 def _date(text: str | None) -> str | None:
     if text is None:
         return None
-    found = dates.parse(text) if isinstance(text, str) else None
+    found = dates.first_day(text) if isinstance(text, str) else None
     if found is None:
-        raise InputError(f"{text!r} is not a date: write YYYY-MM-DD")
+        raise InputError(f"{text!r} is not a date: write YYYY-MM-DD, or a year")
     return found

@@ -66,6 +66,16 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
     ]
 
 
+def test_what_is_told_only_once_has_no_rate(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = iter([0.0, 60.0])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(seconds))
+    with console.progress_bar() as progress:
+        progress("measuring", 505, 505)
+    assert capsys.readouterr().err.splitlines() == ["measuring: 505 of 505"]
+
+
 @pytest.mark.parametrize(
     ("typed", "words"),
     [

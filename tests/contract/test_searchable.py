@@ -329,6 +329,18 @@ def test_what_was_forgiven_is_told_as_it_is_written(gallery: Gallery) -> None:
         assert moment.forgiven('"chiar number" unheard 999') == {}
 
 
+def test_a_word_with_a_short_stem_is_not_taken_for_another(empty: Store) -> None:
+    """The stem of "running" is "run", which "gun" is one letter away from."""
+    titles = {"GUN": "Toy gun", "BUNK": "Bunk bed", "SHOE": "Shoe for runners"}
+    records = [Record(ImageRef(f"{name}.png"), name, title=titles[name]) for name in titles]
+    empty.add(records, views_of_designs(3, 1, 64))
+    stores = [empty.searchable]
+    assert search_words(stores, "running").hits == []
+    assert [hit.patent_id for hit in search_words(stores, "runnners").hits] == ["SHOE"]
+    with empty.searchable.moment() as moment:
+        assert moment.forgiven("running shoe") == {}
+
+
 def test_ties_go_to_what_came_first(empty: Store) -> None:
     one = views_of_designs(1, 1, 64)
     records = [Record(ImageRef(f"{name}.png"), name) for name in ("B", "A", "C")]

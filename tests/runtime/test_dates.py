@@ -41,6 +41,27 @@ def test_parse(text: str | None, iso: str | None) -> None:
     assert dates.parse(text) == iso
 
 
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("2007", "2007-01-01"),
+        (" 2007 ", "2007-01-01"),
+        ("2007-03", "2007-03-01"),
+        ("2007/3", "2007-03-01"),
+        ("2007-03-13", "2007-03-13"),
+        ("Mar. 13, 2007", "2007-03-13"),
+        ("2007-13", None),
+        ("0000", None),
+        ("200703", None),
+        ("207", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_year_or_month_alone_is_its_first_day(text: str | None, iso: str | None) -> None:
+    assert dates.first_day(text) == iso
+
+
 @given(st.dates())
 def test_every_spelling_of_a_day_is_the_same(day: date) -> None:
     iso = day.isoformat()

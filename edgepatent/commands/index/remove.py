@@ -13,8 +13,8 @@ from edgepatent.places import index_option
 @click.argument("patents", nargs=-1, metavar="[PATENT_ID]...")
 @index_option
 @click.option("--locarno", multiple=True, metavar="CODE", help="Of this Locarno class or subclass.")
-@click.option("--since", metavar="DATE", help="Of this date or later (YYYY-MM-DD).")
-@click.option("--before", metavar="DATE", help="Of before this date (YYYY-MM-DD).")
+@click.option("--since", metavar="DATE", help="Of this date or later (YYYY-MM-DD, or a year).")
+@click.option("--before", metavar="DATE", help="Of before this date (YYYY-MM-DD, or a year).")
 @json_option
 def command(
     patents: tuple[str, ...],

@@ -10,7 +10,7 @@ import sqlite3
 
 _PARTS = re.compile(r'"([^"]*)"|(\S+)')
 SHORTEST = 4
-"""Shorter words are one edit away from too many others."""
+"""Shorter words, or stems ("running" is "run"), are one edit away from too many others."""
 
 
 def parse(text: str) -> list[list[str]]:
@@ -80,6 +80,8 @@ def _terms_near(word: str, sql: sqlite3.Connection) -> list[str]:
     try:
         sql.execute("INSERT INTO temp.typed VALUES (?)", (word,))
         (stem,) = sql.execute("SELECT term FROM temp.typed_terms").fetchone() or (word.lower(),)
+        if len(stem) < SHORTEST:
+            return []
         near = sql.execute(
             "SELECT term FROM temp.terms_known WHERE length(term) BETWEEN ? AND ?",
             (len(stem) - 1, len(stem) + 1),
