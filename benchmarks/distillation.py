@@ -59,7 +59,8 @@ from edgepatent_runtime.metrics import QueryScores
 from edgepatent_runtime.record import Record, Skipped
 from edgepatent_train.cache import code_digest
 from edgepatent_train.data import DrawingSet, drawing_set, read_records
-from edgepatent_train.recipe import Recipe, load_recipe, parse_recipe
+from edgepatent_train.recipe import Recipe
+from edgepatent_train.recipe_file import load_recipe, parse_recipe
 from edgepatent_train.teacher import teach
 from edgepatent_train.trainer import train
 

@@ -40,7 +40,8 @@ from edgepatent_runtime.record import Record, Skipped
 from edgepatent_train.data import read_records
 from edgepatent_train.losses import ContrastiveLoss
 from edgepatent_train.model import build_model
-from edgepatent_train.recipe import LossRecipe, Recipe, load_recipe
+from edgepatent_train.recipe import LossRecipe, Recipe
+from edgepatent_train.recipe_file import load_recipe
 from edgepatent_train.ridge import fit_ridge, one_hot, standardising
 from edgepatent_train.run import Run
 from edgepatent_train.split import held_out

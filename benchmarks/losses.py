@@ -45,7 +45,8 @@ from edgepatent_runtime.metrics import LevelName, QueryScores
 from edgepatent_runtime.record import Record, Skipped
 from edgepatent_train.cache import code_digest
 from edgepatent_train.data import DrawingSet, drawing_set, read_records
-from edgepatent_train.recipe import Recipe, parse_recipe
+from edgepatent_train.recipe import Recipe
+from edgepatent_train.recipe_file import parse_recipe
 from edgepatent_train.run import Run
 from edgepatent_train.split import held_out
 from edgepatent_train.trainer import train

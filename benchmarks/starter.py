@@ -30,7 +30,8 @@ from edgepatent_runtime.record import Record, Skipped
 from edgepatent_runtime.sources import read_page
 from edgepatent_train.data import drawing_set, read_records
 from edgepatent_train.model import DrawingEncoder, build_model
-from edgepatent_train.recipe import ModelRecipe, Recipe, load_recipe
+from edgepatent_train.recipe import ModelRecipe, Recipe
+from edgepatent_train.recipe_file import load_recipe
 from edgepatent_train.whiten import discriminate, whiten
 
 Drawings = npt.NDArray[np.uint8]

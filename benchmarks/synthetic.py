@@ -46,7 +46,8 @@ from edgepatent_synthetic.draw import Draw
 from edgepatent_synthetic.page import Header, draw_page
 from edgepatent_synthetic.pen import Style, plain
 from edgepatent_train.model import DrawingEncoder, build_model
-from edgepatent_train.recipe import Recipe, parse_recipe
+from edgepatent_train.recipe import Recipe
+from edgepatent_train.recipe_file import parse_recipe
 from edgepatent_train.trainer import train
 from edgepatent_train.whiten import discriminate
 

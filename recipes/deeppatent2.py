@@ -36,7 +36,8 @@ from edgepatent_runtime.sources import open_source
 from edgepatent_runtime.sources.deeppatent2 import PART, looks_like_deeppatent2
 from edgepatent_train.checkpoint import write_atomic
 from edgepatent_train.model import build_model
-from edgepatent_train.recipe import Recipe, load_recipe, merge, parse_recipe
+from edgepatent_train.recipe import Recipe
+from edgepatent_train.recipe_file import load_recipe, merge, parse_recipe
 from edgepatent_train.run import Run
 from edgepatent_train.sweep import Grid, sweep
 

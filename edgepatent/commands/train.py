@@ -111,7 +111,7 @@ def command(
         raise click.UsageError("--tensorboard goes with a single run only.")
     try:
         from edgepatent_train.data import read_mixture
-        from edgepatent_train.recipe import load_recipe, override
+        from edgepatent_train.recipe_file import load_recipe, override
         from edgepatent_train.run import Run
         from edgepatent_train.sweep import SWEEP, Opened, read_sweep, sweep
         from edgepatent_train.trainer import train

@@ -27,14 +27,8 @@ from edgepatent_runtime.bundle import MODEL, SEEN, Bundle, BundleInfo
 from edgepatent_runtime.errors import ExportError, RecipeError
 from edgepatent_train.backbone import WEIGHTS, build_backbone
 from edgepatent_train.cache import cache_folder
-from edgepatent_train.recipe import (
-    LossName,
-    LossRecipe,
-    ModelRecipe,
-    OptimizerRecipe,
-    Recipe,
-    dump_recipe,
-)
+from edgepatent_train.recipe import LossName, LossRecipe, ModelRecipe, OptimizerRecipe, Recipe
+from edgepatent_train.recipe_file import dump_recipe
 from edgepatent_train.run import DATA, METRICS, RECIPE, RunData
 
 Array = npt.NDArray[np.float32]

@@ -31,14 +31,14 @@ checkpoint_steps = 1
 # The same program, which is killed as soon as it has written its fifth checkpoint.
 KILLED = """
 import os, signal
-from edgepatent_train import trainer
-save, saved = trainer.save_checkpoint, []
+from edgepatent_train import loop
+save, saved = loop.save_checkpoint, []
 def save_and_die(*arguments):
     save(*arguments)
     saved.append(1)
     if len(saved) == 5:
         os.kill(os.getpid(), signal.SIGKILL)
-trainer.save_checkpoint = save_and_die
+loop.save_checkpoint = save_and_die
 from edgepatent.__main__ import main
 main()
 """

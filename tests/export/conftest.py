@@ -44,7 +44,7 @@ def run_folder(model: DrawingEncoder, tmp_path_factory: pytest.TempPathFactory) 
     import msgspec
     from safetensors.torch import save_file
 
-    from edgepatent_train.recipe import dump_recipe
+    from edgepatent_train.recipe_file import dump_recipe
     from edgepatent_train.run import RunData
 
     folder = tmp_path_factory.mktemp("runs") / "run"

@@ -6,7 +6,8 @@ import pytest
 import torch
 from little_designs import write_designs
 
-from edgepatent_train.recipe import Recipe, parse_recipe
+from edgepatent_train.recipe import Recipe
+from edgepatent_train.recipe_file import parse_recipe
 
 
 @pytest.fixture(scope="session", autouse=True)

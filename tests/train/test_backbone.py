@@ -10,7 +10,8 @@ from edgepatent_runtime.errors import RecipeError, TrainingError
 from edgepatent_train.backbone import build_backbone, features, fold_to_paper_zero
 from edgepatent_train.checkpoint import save_weights
 from edgepatent_train.model import build_model
-from edgepatent_train.recipe import ModelRecipe, Recipe, load_recipe
+from edgepatent_train.recipe import ModelRecipe, Recipe
+from edgepatent_train.recipe_file import load_recipe
 from edgepatent_train.run import without_weights
 
 LITE0 = "weights/tf_efficientnet_lite0.in1k_int8deq_nohead.safetensors"

@@ -17,7 +17,8 @@ from edgepatent_train.gradcache import contrastive_backward
 from edgepatent_train.learner import freeze_bn
 from edgepatent_train.losses import ContrastiveLoss
 from edgepatent_train.model import build_model
-from edgepatent_train.recipe import LossRecipe, ModelRecipe, Recipe, load_recipe
+from edgepatent_train.recipe import LossRecipe, ModelRecipe, Recipe
+from edgepatent_train.recipe_file import load_recipe
 from edgepatent_train.trainer import train
 
 N = 11  # odd: the processes hold shares of different size

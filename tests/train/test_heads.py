@@ -18,7 +18,8 @@ from edgepatent_train.data import drawing_set, read_mixture, read_records
 from edgepatent_train.embed import embed_set, pooled_features
 from edgepatent_train.model import UnitParts, build_model
 from edgepatent_train.optimizer import parameter_groups
-from edgepatent_train.recipe import OptimizerRecipe, Recipe, parse_recipe
+from edgepatent_train.recipe import OptimizerRecipe, Recipe
+from edgepatent_train.recipe_file import parse_recipe
 from edgepatent_train.ridge import fit_ridge, one_hot, standardising
 from edgepatent_train.trainer import train
 from edgepatent_train.whiten import whiten

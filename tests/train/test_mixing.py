@@ -15,7 +15,8 @@ from edgepatent_runtime.record import Skipped
 from edgepatent_train.curriculum import Curriculum
 from edgepatent_train.data import drawing_set, read_mixture
 from edgepatent_train.mixing import mixed_batches
-from edgepatent_train.recipe import Recipe, SamplerRecipe, SourceRecipe, parse_recipe
+from edgepatent_train.recipe import Recipe, SamplerRecipe, SourceRecipe
+from edgepatent_train.recipe_file import parse_recipe
 from edgepatent_train.trainer import train
 
 Designs = Callable[..., Path]

@@ -3,7 +3,13 @@ from pathlib import Path
 import pytest
 
 from edgepatent_runtime.errors import RecipeError
-from edgepatent_train.recipe import dump_recipe, load_recipe, override, parse_recipe, recipe_names
+from edgepatent_train.recipe_file import (
+    dump_recipe,
+    load_recipe,
+    override,
+    parse_recipe,
+    recipe_names,
+)
 
 BACKBONES = [
     "mobilevit_xxs",

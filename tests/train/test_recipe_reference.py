@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from edgepatent_train.recipe import Recipe, parse_recipe, recipe_names
+from edgepatent_train.recipe import Recipe
+from edgepatent_train.recipe_file import parse_recipe, recipe_names
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs" / "make_recipe_reference.py"

@@ -16,7 +16,7 @@ from edgepatent_train import trainer
 from edgepatent_train.curriculum import Curriculum
 from edgepatent_train.data import DrawingSet, drawing_set, read_records
 from edgepatent_train.embed import Floats, embed_set
-from edgepatent_train.recipe import parse_recipe
+from edgepatent_train.recipe_file import parse_recipe
 from edgepatent_train.report.gathered import REST, Gathered, gather
 from edgepatent_train.run import Run
 from edgepatent_train.trainer import train

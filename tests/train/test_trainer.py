@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from edgepatent_runtime import faults
 from edgepatent_runtime.errors import TrainingError
 from edgepatent_runtime.record import Record, Skipped
-from edgepatent_train import trainer
+from edgepatent_train import loop
 from edgepatent_train.data import drawing_set, read_records
 from edgepatent_train.embed import embed, embed_set, pooled_features
 from edgepatent_train.learner import Learner
@@ -225,14 +225,14 @@ def test_early_stop_waits_as_long_as_it_is_told(
     designs: Designs, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = iter([0.2, 0.5, 0.4, 0.5, 0.9])
-    real = trainer.evaluate_set
+    real = loop.evaluate_set
 
     def scripted(*args: object) -> object:
         found = real(*args)  # type: ignore[arg-type]
         level = msgspec.structs.replace(found.levels["class"], map=next(scores))
         return msgspec.structs.replace(found, levels={**found.levels, "class": level})
 
-    monkeypatch.setattr(trainer, "evaluate_set", scripted)
+    monkeypatch.setattr(loop, "evaluate_set", scripted)
     recipe = tiny(optimizer={"epochs": 9}, evaluation={"patience": 2, "level": "class"})
     run = train(recipe, records(designs()), tmp_path / "run")
     assert run.summary()["steps"] == 9  # best after epoch 1, none better after 2 and 3

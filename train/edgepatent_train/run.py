@@ -25,7 +25,8 @@ from edgepatent_runtime.seen import Seen
 from edgepatent_train.backbone import WEIGHTS
 from edgepatent_train.model import DrawingEncoder, build_model
 from edgepatent_train.outcome import Outcome, outcome
-from edgepatent_train.recipe import ModelRecipe, Recipe, parse_recipe
+from edgepatent_train.recipe import ModelRecipe, Recipe
+from edgepatent_train.recipe_file import parse_recipe
 
 RECIPE = "recipe.toml"
 DATA = "data.json"

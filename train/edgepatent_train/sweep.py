@@ -30,9 +30,11 @@ from edgepatent_runtime.errors import RecipeError, TrainingError
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record, Skipped
 from edgepatent_train.checkpoint import write_atomic
-from edgepatent_train.recipe import Recipe, dump_recipe, merge, parse_recipe
+from edgepatent_train.loop import Notify
+from edgepatent_train.recipe import Recipe
+from edgepatent_train.recipe_file import dump_recipe, merge, parse_recipe
 from edgepatent_train.run import RECIPE, Run
-from edgepatent_train.trainer import Notify, train
+from edgepatent_train.trainer import train
 
 SWEEP = "sweep.toml"
 BASE = "base.toml"
