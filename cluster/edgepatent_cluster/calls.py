@@ -15,7 +15,7 @@ from edgepatent_runtime.errors import CollectionError, EdgepatentError
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.record import ImageRef, Record
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Changes whenever a call or its answer does."""
 
 Array = npt.NDArray[Any]
@@ -68,8 +68,8 @@ class Patents(msgspec.Struct, frozen=True, tag=True):
     """→ id and subclass of each."""
 
 
-class Forgiven(msgspec.Struct, frozen=True, tag=True):
-    """→ words that are not held, and what is taken in their place."""
+class Unheld(msgspec.Struct, frozen=True, tag=True):
+    """→ words that are not held, and what may be meant."""
 
     text: str
 
@@ -174,7 +174,7 @@ class Best(msgspec.Struct, frozen=True):
 
 OfStore = About | Model | Thumbnail
 Scoped = Size | Rows | Nearest | Siblings | Words | Rank
-OfMoment = Counts | Patents | Forgiven | Tally | Scores | Embeddings | Require | Facts | Scoped
+OfMoment = Counts | Patents | Unheld | Tally | Scores | Embeddings | Require | Facts | Scoped
 Call = OfStore | OfMoment
 
 ANSWERS: dict[type, Any] = {
@@ -183,7 +183,7 @@ ANSWERS: dict[type, Any] = {
     Thumbnail: bytes | None,
     Counts: tuple[int, int],
     Patents: list[tuple[str, str | None]],
-    Forgiven: dict[str, list[str]],
+    Unheld: dict[str, list[str]],
     Tally: list[tuple[tuple[str | None, ...], int]],
     Scores: Array,
     Embeddings: Array,

@@ -115,9 +115,9 @@ class RemoteMoment:
         found: list[tuple[str, str | None]] = self.ask(calls.Patents())
         return found
 
-    def forgiven(self, text: str) -> dict[str, list[str]]:
-        """The words of ``text`` that some shard does not hold, and what it takes in their place."""
-        found: dict[str, list[str]] = self.ask(calls.Forgiven(text))
+    def unheld(self, text: str) -> dict[str, list[str]]:
+        """The words of ``text`` that no shard holds, each with those one typing error away."""
+        found: dict[str, list[str]] = self.ask(calls.Unheld(text))
         return found
 
     def tally(

@@ -210,7 +210,7 @@ def _together(call: calls.Call, found: list[Any]) -> Any:
             return sum(one[0] for one in found), sum(one[1] for one in found)
         case calls.Patents():
             return [patent for one in found for patent in one]
-        case calls.Forgiven():
+        case calls.Unheld():
             return words.together(found)
         case calls.Tally():
             counted: Counter[tuple[str | None, ...]] = Counter()

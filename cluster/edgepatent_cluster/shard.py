@@ -138,8 +138,8 @@ def asked_of(moment: Moment, call: calls.OfMoment) -> Any:
             return moment.counts()
         case calls.Patents():
             return moment.patents()
-        case calls.Forgiven():
-            return {word: list(others) for word, others in moment.forgiven(call.text).items()}
+        case calls.Unheld():
+            return {word: list(others) for word, others in moment.unheld(call.text).items()}
         case calls.Tally():
             return moment.tally(call.fields, call.filters)
         case calls.Scores():

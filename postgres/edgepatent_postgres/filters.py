@@ -26,11 +26,8 @@ _FAMILIES = """
 """
 
 
-def where(filters: Filters, ask: words.Ask) -> tuple[str, list[Any]]:
-    """The condition on ``patents`` that ``filters`` make, and its parameters.
-
-    ``ask`` looks up which words there are.
-    """
+def where(filters: Filters) -> tuple[str, list[Any]]:
+    """The condition on ``patents`` that ``filters`` make, and its parameters."""
     conditions: list[str] = []
     parameters: list[Any] = []
 
@@ -84,6 +81,6 @@ def where(filters: Filters, ask: words.Ask) -> tuple[str, list[Any]]:
     if filters.titled is not None:
         add(f"trim(coalesce(title, '')) {'<>' if filters.titled else '='} ''")
     if filters.text and filters.text.strip():
-        match = words.Match(filters.text, ask)
+        match = words.Match(filters.text)
         add(match.condition, *match.parameters)
     return " AND ".join(conditions) or "true", parameters

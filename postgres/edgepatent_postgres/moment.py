@@ -152,7 +152,7 @@ class Scope:
     def words(self, text: str, count: int) -> list[tuple[float, Rows]]:
         """The ``count`` patents whose words match ``text`` best: their BM25 and all their rows."""
         inside = f"patents.id IN (SELECT patent FROM {self._from})" if self._filtered else "true"
-        statement, parameters = words.ranked(words.Match(text, self._ask), inside)
+        statement, parameters = words.ranked(words.Match(text), inside)
         held = self._parameters if self._filtered else []
         best = self._ask(statement, [*parameters, *held, count])
         rows: dict[int, list[int]] = {}
@@ -203,22 +203,22 @@ class Moment:
             )
         ]
 
-    def forgiven(self, text: str) -> dict[str, list[str]]:
-        """The words of ``text`` that nothing holds, each with those that stand for it."""
-        return words.forgiven(text, self.ask)
+    def unheld(self, text: str) -> dict[str, list[str]]:
+        """The words of ``text`` that are not held, each with those one typing error away."""
+        return words.unheld(text, self.ask)
 
     def tally(
         self, fields: Sequence[str], filters: Filters
     ) -> list[tuple[tuple[str | None, ...], int]]:
         """How many patents that pass ``filters`` have which values of ``fields``."""
-        condition, parameters = where(filters, self.ask)
+        condition, parameters = where(filters)
         counted = tally.statement(fields, condition, _TALLIED, collation=' COLLATE "C"')
         found = self.ask(counted, parameters)
         return [(tuple(values), count) for count, *values in found]
 
     def scope(self, filters: Filters, exclude: Sequence[bytes] = (), plan: str = "auto") -> Scope:
         """The drawings that pass ``filters``, without those from files with a digest to exclude."""
-        condition, parameters = where(filters, self.ask)
+        condition, parameters = where(filters)
         if exclude:
             condition += " AND file NOT IN (SELECT id FROM files WHERE digest = ANY(%s))"
             parameters.append([digest[:DIGEST] for digest in exclude])

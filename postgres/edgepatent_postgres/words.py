@@ -8,7 +8,7 @@ relevance framework", 2009, section 3).
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from edgepatent_runtime.collection.words import SHORTEST, one_edit, parse
+from edgepatent_runtime.collection.words import SHORTEST, one_edit, parse, words_of
 from edgepatent_runtime.parties import folded
 
 Ask = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
@@ -18,47 +18,41 @@ _PHRASE = "phraseto_tsquery('edgepatent.words', %s)"
 
 
 class Match:
-    """What people type (see `collection.words`), read against what a database holds.
+    """What people type (see `collection.words`) as a ``condition`` on ``patents``.
 
-    ``condition`` is one on ``patents``; what is one word for people ("t-shirt") is several that
-    follow each other.
+    What is one word for people ("t-shirt") is several that follow each other.
     """
 
-    def __init__(self, text: str, ask: Ask) -> None:
-        groups = [
-            [word for phrase in group for word in _known(folded(phrase), ask) if word]
-            for group in parse(text)
-        ]
+    def __init__(self, text: str) -> None:
+        groups = [[word for word in map(folded, group) if word] for group in parse(text)]
         groups = [group for group in groups if group]
         self.parameters = [phrase for group in groups for phrase in group]
         parts = (f"({' || '.join([_PHRASE] * len(group))})" for group in groups)
         self.condition = f"words @@ ({' && '.join(parts)})" if groups else "false"
 
 
-def _known(phrase: str, ask: Ask) -> list[str]:
-    """The phrase, or where it is a word that nothing holds, the words that may be meant."""
-    if len(phrase) < SHORTEST or not phrase.isalpha() or _occurs(phrase, ask):
-        return [phrase]
-    ((stems,),) = ask("SELECT ts_lexize('edgepatent.porter', %s)", [phrase])
-    (stem, *_) = stems or [phrase]
+def unheld(text: str, ask: Ask) -> dict[str, list[str]]:
+    """The words of ``text`` that the database does not hold, each with those of its own, as they
+    are written, that are one typing error away.
+    """
+    return {
+        word: sorted({_written(term, ask) for term in _terms_near(folded(word), ask)})
+        for word in words_of(text)
+        if not _occurs(folded(word), ask)
+    }
+
+
+def _terms_near(word: str, ask: Ask) -> list[str]:
+    """The terms (stems) that occur and are one edit away from the stem of ``word``."""
+    ((stems,),) = ask("SELECT ts_lexize('edgepatent.porter', %s)", [word])
+    (stem, *_) = stems or [word]
     if len(stem) < SHORTEST:
-        return [phrase]
+        return []
     listed = ask(
         "SELECT lexeme FROM lexemes WHERE length(lexeme) BETWEEN %s AND %s ORDER BY lexeme",
         [len(stem) - 1, len(stem) + 1],
     )
-    near = [word for (word,) in listed if one_edit(stem, word) and _occurs(word, ask)]
-    return near or [phrase]
-
-
-def forgiven(text: str, ask: Ask) -> dict[str, list[str]]:
-    """The words of ``text`` that nothing holds, each with those that stand for it, as written."""
-    found = {}
-    for phrase in dict.fromkeys(phrase for group in parse(text) for phrase in group):
-        meant = _known(folded(phrase), ask)
-        if meant != [folded(phrase)]:
-            found[phrase] = sorted({_written(term, ask) for term in meant})
-    return found
+    return [term for (term,) in listed if one_edit(stem, term) and _occurs(term, ask)]
 
 
 def _written(term: str, ask: Ask) -> str:

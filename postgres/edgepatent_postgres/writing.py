@@ -310,7 +310,7 @@ class Change:
 
     def matching(self, filters: Filters) -> list[int]:
         """The rows of the drawings that pass ``filters``."""
-        condition, parameters = where(filters, self._ask)
+        condition, parameters = where(filters)
         found = self._ask(
             "SELECT row FROM drawings JOIN patents ON patents.id = patent WHERE " + condition,
             parameters,

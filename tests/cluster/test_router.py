@@ -136,7 +136,7 @@ def test_another_version_is_named_on_either_side(
         known = calls.Known(calls.PROTOCOL + 1, "space", 64, 3, None)
         return calls.encode(calls.Answer((), msgspec.Raw(calls.encode(known))))
 
-    with pytest.raises(CollectionError, match="speaks version 2, this edgepatent version 1"):
+    with pytest.raises(CollectionError, match="speaks version 3, this edgepatent version 2"):
         Remote("ray://here/index", older)
 
 

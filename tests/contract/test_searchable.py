@@ -15,11 +15,12 @@ from stores import STORES, ShardsStore, Store
 
 from edgepatent_runtime import uspc
 from edgepatent_runtime.bundle import Bundle
+from edgepatent_runtime.collection.words import spelled
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.parties import folded
 from edgepatent_runtime.record import ImageRef, Record
 from edgepatent_runtime.search import ranking
-from edgepatent_runtime.search.words import search_words
+from edgepatent_runtime.search.words import meant, search_words
 
 DESIGNS, VIEWS = 120, 3
 
@@ -304,6 +305,7 @@ def test_either_word_a_phrase_and_a_typing_error(gallery: Gallery) -> None:
     stores = [gallery.store.searchable]
 
     def found(text: str) -> set[str]:
+        text = spelled(text, meant(stores, text))
         return {hit.patent_id for hit in search_words(stores, text, top=1000).hits}
 
     everything = {record.patent_id for record in gallery.records}
@@ -321,12 +323,22 @@ def test_either_word_a_phrase_and_a_typing_error(gallery: Gallery) -> None:
     assert found("chair OR") == everything
 
 
-def test_what_was_forgiven_is_told_as_it_is_written(gallery: Gallery) -> None:
+def test_what_may_be_meant_is_told_as_it_is_written(gallery: Gallery) -> None:
     with gallery.store.searchable.moment() as moment:
-        assert moment.forgiven("chair numbers 17") == {}
-        assert moment.forgiven("Chiars") == {"Chiars": ["chair"]}
-        assert moment.forgiven("nubmer OR chair 17") == {"nubmer": ["number"]}
-        assert moment.forgiven('"chiar number" unheard 999') == {}
+        assert moment.unheld("chair numbers 17") == {}
+        assert moment.unheld("Chiars") == {"Chiars": ["chair"]}
+        assert moment.unheld("nubmer OR chair 17") == {"nubmer": ["number"]}
+        assert moment.unheld('"chiar number" unheard 999') == {"unheard": []}
+
+
+def test_a_word_that_any_store_holds_is_no_typing_error(gallery: Gallery, empty: Store) -> None:
+    empty.add([Record(ImageRef("h.png"), "H", title="Hair clip")], views_of_designs(1, 1, 64))
+    stores = [gallery.store.searchable, empty.searchable]
+    assert meant(stores, "hair") == meant(stores[::-1], "hair") == {}
+    assert meant(stores, "haiir") == {"haiir": ["hair"]}
+    # One letter from either.
+    assert meant(stores, "chai clipp unheard") == {"chai": ["chair"], "clipp": ["clip"]}
+    assert [hit.patent_id for hit in search_words(stores, "hair").hits] == ["H"]
 
 
 def test_a_word_with_a_short_stem_is_not_taken_for_another(empty: Store) -> None:
@@ -336,9 +348,8 @@ def test_a_word_with_a_short_stem_is_not_taken_for_another(empty: Store) -> None
     empty.add(records, views_of_designs(3, 1, 64))
     stores = [empty.searchable]
     assert search_words(stores, "running").hits == []
-    assert [hit.patent_id for hit in search_words(stores, "runnners").hits] == ["SHOE"]
-    with empty.searchable.moment() as moment:
-        assert moment.forgiven("running shoe") == {}
+    assert meant(stores, "running shoe") == {}
+    assert meant(stores, "runnners") == {"runnners": ["runners"]}
 
 
 def test_ties_go_to_what_came_first(empty: Store) -> None:

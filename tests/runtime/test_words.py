@@ -49,5 +49,5 @@ def test_fts5_understands_whatever_is_typed(text: str) -> None:
     with closing(sqlite3.connect(":memory:")) as sql:
         sql.execute("CREATE VIRTUAL TABLE words USING fts5 (title, tokenize='porter unicode61')")
         sql.execute("INSERT INTO words VALUES ('folding chairs')")
-        query = words.match(text.replace("\0", ""), sql)
+        query = words.match(text.replace("\0", ""))
         sql.execute("SELECT rowid FROM words WHERE words MATCH ?", (query,)).fetchall()

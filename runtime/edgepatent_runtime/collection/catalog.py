@@ -154,7 +154,7 @@ class Catalog(Connection):
         self, fields: Sequence[str], filters: Filters
     ) -> list[tuple[tuple[str | None, ...], int]]:
         """How many patents that pass ``filters`` have which values of ``fields``."""
-        condition, parameters = where(filters, self.match)
+        condition, parameters = where(filters)
         counted = tally.statement(fields, condition, _TALLIED)
         listed = self.sql.execute(counted, parameters).fetchall()
         counts = self.checked([count for count, *_ in listed], list[int], "patents")
@@ -179,7 +179,7 @@ class Catalog(Connection):
 
     def matching(self, filters: Filters) -> Rows:
         """The rows whose drawings pass ``filters``, ascending."""
-        condition, parameters = where(filters, self.match)
+        condition, parameters = where(filters)
         rows = self._rows(
             f"SELECT row FROM drawings WHERE patent IN (SELECT id FROM patents WHERE {condition})",
             parameters,
@@ -274,18 +274,14 @@ class Catalog(Connection):
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise self.damaged(f"bibliographies: {error}") from error
 
-    def match(self, text: str) -> str:
-        """The FTS5 query for what people type: see `words`."""
-        return words.match(text, self.sql)
-
-    def forgiven(self, text: str) -> dict[str, list[str]]:
-        """Words that nothing holds, and those that stand for them: see `words.forgiven`."""
-        return words.forgiven(text, self.sql)
+    def unheld(self, text: str) -> dict[str, list[str]]:
+        """Words that are not held, and what may be meant: see `words.unheld`."""
+        return words.unheld(text, self.sql)
 
     def matching_text(self, text: str, limit: int) -> list[tuple[int, float]]:
         """Patent keys whose words match ``text`` best, with BM25 (smaller is better)."""
         return self.sql.execute(
             "SELECT rowid, bm25(words, 2.0, 1.0) AS rank FROM words WHERE words MATCH ? "
             "ORDER BY rank LIMIT ?",
-            (self.match(text), limit),
+            (words.match(text), limit),
         ).fetchall()

@@ -1,11 +1,10 @@
 """Filters as conditions of the catalog."""
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from edgepatent_runtime.collection import terms
+from edgepatent_runtime.collection import terms, words
 from edgepatent_runtime.filters import Filters
 
 # As of a generation, or before a date.
@@ -25,11 +24,8 @@ _FAMILIES = """
 """
 
 
-def where(filters: Filters, match: Callable[[str], str]) -> tuple[str, list[Any]]:
-    """The SQL condition on ``patents`` that ``filters`` make, and its parameters.
-
-    ``match`` makes an FTS5 query of what people type: see `words`.
-    """
+def where(filters: Filters) -> tuple[str, list[Any]]:
+    """The SQL condition on ``patents`` that ``filters`` make, and its parameters."""
     conditions: list[str] = []
     parameters: list[Any] = []
     for codes, negation in ((filters.locarno, ""), (filters.not_locarno, "NOT ")):
@@ -83,5 +79,5 @@ def where(filters: Filters, match: Callable[[str], str]) -> tuple[str, list[Any]
         conditions.append(f"trim(ifnull(title, '')) {'<>' if filters.titled else '='} ''")
     if filters.text and filters.text.strip():
         conditions.append("id IN (SELECT rowid FROM words WHERE words MATCH ?)")
-        parameters.append(match(filters.text))
+        parameters.append(words.match(filters.text))
     return " AND ".join(conditions) or "1", parameters

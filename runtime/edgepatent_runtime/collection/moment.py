@@ -88,9 +88,9 @@ class Moment:
         """Id and subclass of every patent, in the order in which they came."""
         return self._catalog.patents()
 
-    def forgiven(self, text: str) -> dict[str, list[str]]:
-        """The words of ``text`` that nothing holds, each with those that stand for it."""
-        return self._catalog.forgiven(text)
+    def unheld(self, text: str) -> dict[str, list[str]]:
+        """The words of ``text`` that are not held, each with those one typing error away."""
+        return self._catalog.unheld(text)
 
     def tally(
         self, fields: Sequence[str], filters: Filters

@@ -1,12 +1,13 @@
 """What people type, as an FTS5 query.
 
 Words that all must occur; words in double quotes that must follow each other; ``OR`` between two
-of them for either. Nothing else is interpreted. A word that nothing holds stands for those that
-are one typing error away: a letter too many, too few, another one, or two that changed places.
+of them for either. Nothing else is interpreted. One typing error is a letter too many, too few,
+another one, or two that changed places.
 """
 
 import re
 import sqlite3
+from collections.abc import Mapping, Sequence
 
 _PARTS = re.compile(r'"([^"]*)"|(\S+)')
 SHORTEST = 4
@@ -29,21 +30,37 @@ def parse(text: str) -> list[list[str]]:
     return groups
 
 
-def match(text: str, sql: sqlite3.Connection) -> str:
-    """The FTS5 query for ``text``, whose unknown words are forgiven by what ``sql`` holds."""
-    groups = [[found for phrase in group for found in _known(phrase, sql)] for group in parse(text)]
+def words_of(text: str) -> list[str]:
+    """What may be typing errors: single words, not too short, without anything but letters."""
+    phrases = dict.fromkeys(phrase for group in parse(text) for phrase in group)
+    return [one for one in phrases if len(one) >= SHORTEST and one.isalpha()]
+
+
+def spelled(text: str, meant: Mapping[str, Sequence[str]]) -> str:
+    """``text`` with the words that were meant, one OR the other, in the place of those typed."""
+
+    def instead(found: re.Match[str]) -> str:
+        return " OR ".join(f'"{word}"' for word in meant.get(found[2], ())) or found[0]
+
+    return _PARTS.sub(instead, text)
+
+
+def match(text: str) -> str:
+    """The FTS5 query for ``text``."""
     # A text without a word finds nothing, and says nothing that FTS5 could not read.
+    groups = parse(text)
     return " AND ".join(f"({' OR '.join(map(_quoted, group))})" for group in groups) or '""'
 
 
-def forgiven(text: str, sql: sqlite3.Connection) -> dict[str, list[str]]:
-    """The words of ``text`` that nothing holds, each with those that stand for it, as written."""
-    found = {}
-    for phrase in dict.fromkeys(phrase for group in parse(text) for phrase in group):
-        meant = _known(phrase, sql)
-        if meant != [phrase]:
-            found[phrase] = sorted({_written(term, sql) for term in meant})
-    return found
+def unheld(text: str, sql: sqlite3.Connection) -> dict[str, list[str]]:
+    """The words of ``text`` that ``sql`` does not hold, each with those of its own, as they are
+    written, that are one typing error away.
+    """
+    return {
+        word: sorted({_written(term, sql) for term in _terms_near(word, sql) if _occurs(term, sql)})
+        for word in words_of(text)
+        if not _occurs(word, sql)
+    }
 
 
 def _written(term: str, sql: sqlite3.Connection) -> str:
@@ -52,19 +69,11 @@ def _written(term: str, sql: sqlite3.Connection) -> str:
         "SELECT snippet(words, -1, '', '', '', 1) FROM words WHERE words MATCH ? LIMIT 1",
         (_quoted(term),),
     ).fetchone()
-    return str(word).strip().lower()
+    return str(word).strip().lower().replace('"', "")
 
 
 def _quoted(phrase: str) -> str:
     return '"' + phrase.replace('"', '""') + '"'
-
-
-def _known(phrase: str, sql: sqlite3.Connection) -> list[str]:
-    """The phrase, or where it is a word that nothing holds, the words that may be meant."""
-    if " " in phrase or len(phrase) < SHORTEST or not phrase.isalpha() or _occurs(phrase, sql):
-        return [phrase]
-    near = [term for term in _terms_near(phrase, sql) if _occurs(term, sql)]
-    return near or [phrase]
 
 
 def _occurs(phrase: str, sql: sqlite3.Connection) -> bool:

@@ -48,6 +48,8 @@ class Question:
         request = self.request
         require_classes(self.stores, (*self.filters.locarno, *self.filters.not_locarno))
         started = time.perf_counter()
+        if self.filters.text:
+            self.filters = replace(self.filters, text=self._spelled)
         timings = dict.fromkeys(("decode", "encode", "search", "total"), 0.0)
         seen: list[View] = []
         embeddings: Floats | None = None
@@ -85,14 +87,14 @@ class Question:
         if embeddings is not None:
             answer = self._by_images(embeddings)
         elif request.text is not None:
-            answer = self._by_words(request.text, request.top)
+            answer = self._by_words(request.top)
         else:
             raise InputError("nothing to search for: give an image, like= or text=")
         answer = self._sure_enough(answer)
         if request.text is not None:
             from edgepatent_runtime.search import words
 
-            notes = (*words.told(self._forgiven), *answer.notes)
+            notes = (*words.told(self._meant), *answer.notes)
             answer = msgspec.structs.replace(answer, notes=notes)
         now = time.perf_counter()
         timings["search"] = (now - before) * 1000
@@ -154,11 +156,18 @@ class Question:
         return msgspec.structs.replace(answer, hits=hits)
 
     @cached_property
-    def _forgiven(self) -> dict[str, list[str]]:
-        """Words that some store does not hold, and what it took in their place."""
+    def _meant(self) -> dict[str, list[str]]:
+        """The typing errors of the request's words, and what is meant."""
         from edgepatent_runtime.search import words
 
-        return words.forgiven(self.stores, self.request.text or "")
+        return words.meant(self.stores, self.request.text or "")
+
+    @property
+    def _spelled(self) -> str:
+        """The request's words without typing errors."""
+        from edgepatent_runtime.collection.words import spelled
+
+        return spelled(self.request.text or "", self._meant)
 
     @cached_property
     def _balance(self) -> Floats | None:
@@ -182,7 +191,7 @@ class Question:
         from edgepatent_runtime.search import fusion
 
         images = self._find(embeddings, fusion.DEPTH, self.filters, self.weights)
-        texts = self._by_words(request.text, fusion.DEPTH)
+        texts = self._by_words(fusion.DEPTH)
         ranked = {hit.patent_id for hit in images.hits}
         missing = tuple(hit.patent_id for hit in texts.hits if hit.patent_id not in ranked)
         if missing:
@@ -204,13 +213,13 @@ class Question:
             texts = msgspec.structs.replace(texts, hits=hits)
         return fusion.fuse(images, texts, top=request.top)
 
-    def _by_words(self, text: str, top: int) -> Answer:
+    def _by_words(self, top: int) -> Answer:
         """By words, and where there is no title by what drawings look like."""
         from edgepatent_runtime.search import bylook, words
 
-        found = words.search_words(self.stores, text, top=top, filters=self.filters)
-        meant = words.corrected(text, self._forgiven)
-        looks = bylook.search_untitled(self.stores, meant, top=top, filters=self.filters)
+        found = words.search_words(self.stores, self._spelled, top=top, filters=self.filters)
+        named = words.corrected(self.request.text or "", self._meant)
+        looks = bylook.search_untitled(self.stores, named, top=top, filters=self.filters)
         return bylook.followed(found, looks, top)
 
     def _upright(self, seen: Sequence[View]) -> tuple[Floats, list[View]]:

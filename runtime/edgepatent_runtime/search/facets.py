@@ -87,12 +87,15 @@ def _asked(stores: Sequence[Searchable], request: Request) -> list[Filters]:
     designs that hold them, and, where the model places them, designs without a title.
     """
     filters = request.filters()
-    if request.queries or request.like is not None or request.text is None:
+    images = bool(request.queries) or request.like is not None
+    if request.text is None or (images and request.fuse):
         return [filters]
-    from edgepatent_runtime.search import bylook
+    from edgepatent_runtime.collection.words import spelled
+    from edgepatent_runtime.search import bylook, words
 
-    holding = replace(filters, text=request.text)
-    if bylook.placed(stores, request.text)[0] is None:
+    meant = words.meant(stores, request.text)
+    holding = replace(filters, text=spelled(request.text, meant))
+    if images or bylook.placed(stores, words.corrected(request.text, meant))[0] is None:
         return [holding]
     return [replace(holding, titled=True), replace(filters, titled=False)]
 

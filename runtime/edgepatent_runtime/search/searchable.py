@@ -99,8 +99,7 @@ class Scope(Protocol):
 
         All words must occur, in the title or in a figure description, in any form that stems
         alike; of two words with OR between them one, of words in double quotes all in this order.
-        A word that nothing holds stands for those that are one typing error away. With each patent
-        its BM25 (larger is better, titles weigh twice) and all its rows.
+        With each patent its BM25 (larger is better, titles weigh twice) and all its rows.
         """
         ...
 
@@ -130,9 +129,9 @@ class Moment(Protocol):
         """Id and subclass of every patent, in the order in which they came."""
         ...
 
-    def forgiven(self, text: str) -> Mapping[str, Sequence[str]]:
-        """The words of ``text`` that nothing holds, each with those that `Scope.words` and filters
-        take in its place, as they are written somewhere.
+    def unheld(self, text: str) -> Mapping[str, Sequence[str]]:
+        """The words of ``text`` that are not held here, each with those that are and that may be
+        meant: one typing error away, as they are written somewhere; none, too.
         """
         ...
 

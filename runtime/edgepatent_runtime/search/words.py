@@ -1,7 +1,7 @@
 """Search by words: titles and figure descriptions."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -22,7 +22,7 @@ def search_words(
     """The ``top`` patents whose words match ``text`` best.
 
     All words must occur, in the title or in a figure description, in any form that stems alike: see
-    `Scope.words`, which also says of OR, phrases and typing errors.
+    `Scope.words`, which also says of OR and phrases. Typing errors stay what they are: see `meant`.
     A hit's score is BM25, larger is better, titles weighing twice; its drawings come in stored
     order and have no score (NaN). Raises `InputError` for a text without a word.
     """
@@ -56,37 +56,34 @@ def search_words(
     return Answer(hits=hits, plan="words", milliseconds=taken, searched=searched)
 
 
-def forgiven(stores: Sequence[Searchable], text: str) -> dict[str, list[str]]:
-    """The words of ``text`` that some store does not hold, with those that stand for them there."""
+def meant(stores: Sequence[Searchable], text: str) -> dict[str, list[str]]:
+    """The typing errors of ``text``, with what is meant: words that no store holds, where one holds
+    something near them.
+    """
     found = []
     for store in stores:
         with store.moment() as moment:
-            found.append(moment.forgiven(text))
-    return together(found)
+            found.append(moment.unheld(text))
+    return {typed: words for typed, words in together(found).items() if words}
 
 
-def together(found: Iterable[Mapping[str, Sequence[str]]]) -> dict[str, list[str]]:
-    """What any of several forgave: one that has nothing near a word says nothing of it, as one
-    does that holds the word.
-    """
-    meant: dict[str, set[str]] = {}
-    for one in found:
-        for typed, words in one.items():
-            meant.setdefault(typed, set()).update(words)
-    return {typed: sorted(words) for typed, words in meant.items()}
+def together(unheld: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, list[str]]:
+    """`Moment.unheld` of several as one: what none of them holds, and what any has near it."""
+    nowhere = [typed for typed in unheld[0] if all(typed in one for one in unheld)]
+    return {typed: sorted({word for one in unheld for word in one[typed]}) for typed in nowhere}
 
 
 def corrected(text: str, meant: Mapping[str, Sequence[str]]) -> str:
-    """``text`` with the words that were meant in the place of those that were typed."""
+    """``text`` with all words that were meant in the place of those that were typed."""
     for typed, words in meant.items():
         text = text.replace(typed, " ".join(words))
     return text
 
 
 def told(meant: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """What was forgiven, in a line a word."""
+    """What was taken for a typing error, in a line a word."""
     return tuple(
-        f"nothing holds '{typed}': searched for {named(words)} too"
+        f"nothing holds '{typed}': searched for {named(words)} instead"
         for typed, words in meant.items()
     )
 

@@ -140,12 +140,17 @@ def test_words_that_the_model_has_no_idea_of_are_told(index: Index) -> None:
 
 def test_a_typing_error_is_told_and_placed_as_what_was_meant(index: Index) -> None:
     found = index.search(text="guiatr", top=20)
-    assert found.answer.notes == ("nothing holds 'guiatr': searched for 'guitar' too",)
+    assert found.answer.notes == ("nothing holds 'guiatr': searched for 'guitar' instead",)
     meant = index.search(text="guitar", top=20)
     assert [hit.patent_id for hit in found] == [hit.patent_id for hit in meant]
     filtered = index.search(like="P0000", text="guiatr")
     assert filtered.answer.notes == found.answer.notes
     assert {thing_of(hit.patent_id) for hit in filtered} == {"guitar"}
+    for like in (None, "P0000"):
+        typed, right = (
+            facets(index.stores, Request(like=like, text=text)) for text in ("guiatr", "guitar")
+        )
+        assert typed.kinds == right.kinds != {}
 
 
 def test_fused_with_an_image_both_count(index: Index, learned: Bundle) -> None:
