@@ -41,7 +41,9 @@ _REQUEST_OPTIONS = (
         "--not-locarno", multiple=True, metavar="CODE", help="Without this subclass or class."
     ),
     click.option(
-        "--since", metavar="DATE", help="Only patents of this date (YYYY-MM-DD, or a year) or later."
+        "--since",
+        metavar="DATE",
+        help="Only patents of this date (YYYY-MM-DD, or a year) or later.",
     ),
     click.option(
         "--before", metavar="DATE", help="Only patents older than this date: the priority date."
