@@ -1,7 +1,7 @@
 """Connections to the database, what travels over them in binary, and what their errors mean."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -157,3 +157,9 @@ def _line(error: psycopg.Error) -> str:
 def fragment(text: str) -> sql.SQL:
     """SQL that this package wrote itself."""
     return sql.SQL(text)
+
+
+def ask(connection: Connection, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """What a statement of this package gives; nothing, where it is none that asks."""
+    cursor = connection.execute(fragment(statement), parameters or None, binary=True)
+    return cursor.fetchall() if cursor.description else []

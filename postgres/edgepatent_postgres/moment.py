@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from edgepatent_postgres import words
-from edgepatent_postgres.connection import Bits, Connection, fragment
+from edgepatent_postgres.connection import Bits, Connection, ask, fragment
 from edgepatent_postgres.filters import where
 from edgepatent_runtime.collection import tally
 from edgepatent_runtime.collection.entries import DIGEST, image_of, part_of
@@ -177,8 +177,7 @@ class Moment:
 
     def ask(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         """What a statement gives."""
-        cursor = self._connection.execute(fragment(statement), parameters or None, binary=True)
-        return cursor.fetchall() if cursor.description else []
+        return ask(self._connection, statement, parameters)
 
     def stream(self, statement: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
         """The same, row by row: for what may be too much at once. Ask nothing else meanwhile."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psycopg
 
-from edgepatent_postgres import schema, writing
+from edgepatent_postgres import copying, patents, schema, writing
 from edgepatent_postgres.connection import Connection, connect, failures, name_of
 from edgepatent_postgres.moment import Moment
 from edgepatent_runtime.bundle import Bundle
@@ -169,7 +169,7 @@ class PostgresStore(Filled):
         """Copy the drawings of a collection in, those of the patents whose id passes ``only``."""
         self.require_space(other.space)
         with self._writing() as connection:
-            return writing.copy_in(connection, self.rotation, other, progress, only)
+            return copying.copy_in(connection, self.rotation, other, progress, only)
 
     def remove(self, filters: Filters) -> int:
         """Forget all drawings that pass ``filters``; how many those were."""
@@ -216,9 +216,9 @@ class PostgresStore(Filled):
         """Forget drawings, by path below ``root`` and part; how many those were."""
         count = 0
         with self._writing() as connection:
-            for start in range(0, len(drawings), writing.BLOCK):
+            for start in range(0, len(drawings), copying.BLOCK):
                 with self.moment() as moment:
-                    rows = moment.rows_of(root, drawings[start : start + writing.BLOCK])
+                    rows = moment.rows_of(root, drawings[start : start + copying.BLOCK])
                 with writing.changing(connection) as change:
                     count += change.remove(list(rows.values()))
         return count
@@ -234,7 +234,7 @@ class PostgresStore(Filled):
             changed = {}
             for path, record in told:
                 row = rows.get((path, part_of(record.image)))
-                if row is not None and writing.tells_more(record, facts[row].record):
+                if row is not None and patents.tells_more(record, facts[row].record):
                     changed[row] = path, record
             new = {row: record for row, (_, record) in changed.items()}
             if changed:

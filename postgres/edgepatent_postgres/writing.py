@@ -1,38 +1,32 @@
 """Changes to the database, in short transactions that take turns.
 
-What is stored comes out of collections: rows, facts and pictures are made elsewhere, by as many
-machines as there are, and copied in. A transaction holds one block of them; its lock on ``state``
-makes writers take turns, so that rows are numbered in the order in which readers come to see them.
+Rows, facts and pictures are made elsewhere, by as many machines as there are, and copied in (see
+`copying`). A transaction holds one block of them; its lock on ``state`` makes writers take turns,
+so that rows are numbered in the order in which readers come to see them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from edgepatent_postgres.connection import Bits, Connection, Halfvec, fragment
+from edgepatent_postgres.connection import Bits, Connection, Halfvec, ask
 from edgepatent_postgres.filters import where
 from edgepatent_postgres.moment import EXACT_ROWS
-from edgepatent_runtime.collection import Collection, terms, thumbnails, vectors
+from edgepatent_postgres.patents import Patents
 from edgepatent_runtime.collection.entries import part_of
 from edgepatent_runtime.collection.ingest import Added
 from edgepatent_runtime.filling import StoredFile
 from edgepatent_runtime.filters import Filters
-from edgepatent_runtime.parties import folded
 from edgepatent_runtime.progress import Progress
-from edgepatent_runtime.record import NO_BIBLIOGRAPHY, Bibliography, Record
+from edgepatent_runtime.record import Record
 from edgepatent_runtime.search.searchable import Floats
-
-BLOCK = 2048
-"""So many drawings are copied in by one transaction."""
 
 SIGNED_ROWS = 4096
 """When so many rows are there, the mean is fitted to them and all rows get signs."""
 
-_FACTS = ("locarno", "klass", "subclass", "title", "date")
 _OF_DRAWINGS = ("figure", "view", "text")
 
 
@@ -60,16 +54,16 @@ class Change:
 
     def __init__(self, connection: Connection) -> None:
         self._sql = connection
-        ((mean, self._graph, self._rows, self._drawings, self._patents, dimensions),) = self._ask(
-            "SELECT mean, graph, rows, drawings, patents, dimensions FROM state FOR UPDATE", ()
+        ((mean, self._rows, self._drawings, patents, dimensions),) = self._ask(
+            "SELECT mean, rows, drawings, patents, dimensions FROM state FOR UPDATE", ()
         )
+        self._patents = Patents(connection, patents)
         self._mean = None if mean is None else np.frombuffer(mean, "<f4")
         self._dimensions: int = dimensions
         self._changed = False
 
     def _ask(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        cursor = self._sql.execute(fragment(statement), parameters or None, binary=True)
-        return cursor.fetchall() if cursor.description else []
+        return ask(self._sql, statement, parameters)
 
     def finish(self) -> None:
         """Count what changed: the last statement of the transaction."""
@@ -81,7 +75,7 @@ class Change:
                     None if self._mean is None else self._mean.astype("<f4").tobytes(),
                     self._rows,
                     self._drawings,
-                    self._patents,
+                    self._patents.count,
                 ),
             )
             self._ask("INSERT INTO history SELECT generation, now(), rows FROM state", ())
@@ -107,9 +101,9 @@ class Change:
             if key not in there:
                 new.setdefault(key, one)
         if new:
-            patents = self._know(one.record for one in new.values())
+            patents = self._patents.know(one.record for one in new.values())
             self._copy(new, patents)
-            self._index_words(sorted(patents.values()))
+            self._patents.index_words(sorted(patents.values()))
             self._changed = True
             if self._mean is None and self._drawings >= SIGNED_ROWS:
                 self._sign_all()
@@ -154,60 +148,6 @@ class Change:
             )
         return keys, rows
 
-    def _know(self, records: Iterable[Record]) -> dict[str, int]:
-        """The keys of the records' patents, made or completed with what the records know."""
-        known: dict[str, dict[str, str | None]] = {}
-        fronts: dict[str, Bibliography] = {}
-        for record in records:
-            facts = known.setdefault(record.patent_id, dict.fromkeys(_FACTS))
-            facts.update(
-                (name, value) for name in _FACTS if (value := getattr(record, name)) is not None
-            )
-            old = fronts.get(record.patent_id, NO_BIBLIOGRAPHY)
-            fronts[record.patent_id] = record.bibliography.completed(old)
-        stored = {
-            number: msgspec.json.decode(json, type=Bibliography)
-            for number, json in self._ask(
-                "SELECT patent_id, bibliography FROM patents "
-                "WHERE patent_id = ANY(%s) AND bibliography IS NOT NULL",
-                [list(known)],
-            )
-        }
-        fronts = {
-            number: front.completed(stored.get(number, NO_BIBLIOGRAPHY))
-            for number, front in fronts.items()
-        }
-        columns = [[facts[name] for facts in known.values()] for name in _FACTS]
-        json = [msgspec.json.encode(front).decode() if front else None for front in fronts.values()]
-        keys: dict[str, int] = {}
-        for key, number, made in self._ask(
-            "INSERT INTO patents (patent_id, locarno, klass, subclass, title, date, bibliography) "
-            "SELECT a, b, c, d, e, f, g FROM unnest(%s::text[], %s::text[], %s::text[], "
-            "%s::text[], %s::text[], %s::text[], %s::text[]) "
-            "WITH ORDINALITY AS new (a, b, c, d, e, f, g, place) ORDER BY place "
-            "ON CONFLICT (patent_id) DO UPDATE SET "
-            + ", ".join(
-                f"{name} = coalesce(excluded.{name}, patents.{name})"
-                for name in (*_FACTS, "bibliography")
-            )
-            # A new row version was never updated by anybody.
-            + " RETURNING id, patent_id, xmax = 0",
-            [list(known), *columns, json],
-        ):
-            keys[number] = key
-            self._patents += bool(made)
-        listed = [
-            (keys[number], *term)
-            for number, front in fronts.items()
-            if front and front != stored.get(number)
-            for term in sorted(terms.terms(number, front))
-        ]
-        self._ask("DELETE FROM terms WHERE patent = ANY(%s)", [[key for key, *_ in listed]])
-        with self._sql.cursor() as cursor, cursor.copy("COPY terms FROM STDIN") as copy:
-            for term in listed:
-                copy.write_row(term)
-        return keys
-
     def _copy(self, new: Mapping[tuple[int, str], Entry], patents: Mapping[str, int]) -> None:
         """Copy drawings in, in binary."""
         kinds = ["int8", "int8", "int8", "text", "text", "text", "text", "halfvec", "float4",
@@ -248,37 +188,11 @@ class Change:
                 ],
             )
 
-    def _index_words(self, patents: Sequence[int]) -> None:
-        """Put the words of patents into the full-text index."""
-        found = self._ask(
-            "SELECT id, title, (SELECT string_agg(DISTINCT text, ' ') FROM drawings "
-            "WHERE patent = patents.id) FROM patents WHERE id = ANY(%s)",
-            [list(patents)],
-        )
-        self._ask(
-            "UPDATE patents SET words = new.words, length = "
-            "(SELECT coalesce(sum(cardinality(positions)), 0) FROM unnest(new.words)) FROM ("
-            "SELECT id, setweight(to_tsvector('edgepatent.words', title), 'A') || "
-            "to_tsvector('edgepatent.words', text) AS words "
-            "FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS told (id, title, text)"
-            ") AS new WHERE new.id = patents.id",
-            [
-                [key for key, *_ in found],
-                [folded(title or "") for _, title, _ in found],
-                [folded(text or "") for *_, text in found],
-            ],
-        )
-        self._ask(
-            "INSERT INTO lexemes SELECT DISTINCT lexeme FROM patents, unnest(words) "
-            "WHERE id = ANY(%s) ON CONFLICT DO NOTHING",
-            [list(patents)],
-        )
-
     def update(self, told: Mapping[int, Record]) -> None:
         """Bring what is known of the drawings at rows up to date; some may be gone meanwhile."""
         rows = sorted(told)
         before = self._ask("SELECT patent FROM drawings WHERE row = ANY(%s)", [rows])
-        patents = self._know(told.values())
+        patents = self._patents.know(told.values())
         self._ask(
             "UPDATE drawings SET patent = new.patent, figure = new.figure, view = new.view, "
             "text = new.text FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], "
@@ -290,8 +204,8 @@ class Change:
             ],
         )
         touched = sorted({*(patent for (patent,) in before), *patents.values()})
-        self._drop_patents(touched)
-        self._index_words(touched)
+        self._patents.drop(touched)
+        self._patents.index_words(touched)
         self._changed = True
 
     def move(self, moved: Sequence[tuple[StoredFile, StoredFile]]) -> None:
@@ -333,20 +247,11 @@ class Change:
             "DELETE FROM drawings WHERE row = ANY(%s) RETURNING patent, file", [list(rows)]
         )
         patents = sorted({patent for patent, _ in gone})
-        self._drop_patents(patents)
-        self._index_words(patents)
+        self._patents.drop(patents)
+        self._patents.index_words(patents)
         self._drawings -= len(gone)
         self._changed |= bool(gone)
         return [file for _, file in gone]
-
-    def _drop_patents(self, patents: Sequence[int]) -> None:
-        """Forget those of the patents that have no drawing left."""
-        dropped = self._ask(
-            "DELETE FROM patents WHERE id = ANY(%s) AND NOT EXISTS "
-            "(SELECT 1 FROM drawings WHERE patent = patents.id) RETURNING id",
-            [list(patents)],
-        )
-        self._patents -= len(dropped)
 
 
 @contextmanager
@@ -356,64 +261,6 @@ def changing(connection: Connection) -> Iterator[Change]:
         change = Change(connection)
         yield change
         change.finish()
-
-
-def copy_in(
-    connection: Connection,
-    rotation: Floats,
-    other: Collection,
-    progress: Progress,
-    only: Callable[[str], bool] | None = None,
-) -> Added:
-    """Copy in what one state of a collection of the same model holds, a block a transaction."""
-    result = Added()
-    with other.reading() as (known, taken):
-        live = taken.live_rows() if only is None else known.live_of(only)
-        pictures = known.path.parent / thumbnails.file_name(taken.state.vectors)
-        alike = np.array_equal(taken.rotation, rotation)
-        start = 0
-        while start < len(live):
-            numbers = live[start : start + BLOCK]
-            taken.vectors.require(numbers)
-            if alike:
-                rows = taken.vectors.rows[numbers]
-            else:
-                plain = taken.vectors.read(numbers) @ taken.rotation
-                rows = vectors.quantise(np.asarray(plain @ rotation.T, np.float32))
-            stored = known.stored(numbers.tolist())
-            entries = []
-            for place, number in enumerate(numbers.tolist()):
-                one = stored[number]
-                picture = thumbnails.read(pictures, one.thumbnail) if one.thumbnail else None
-                file = one.file
-                entries.append(
-                    Entry(one.root, one.path, file.size, file.mtime_ns, file.digest, one.record,
-                          rows[place], picture)
-                )  # fmt: skip
-            if start + len(numbers) < len(live):
-                entries = _whole_files(entries)
-            with changing(connection) as change:
-                result += change.put(entries)
-            start += len(entries)
-            progress("copying drawings", start, len(live))
-    return result
-
-
-def tells_more(record: Record, stored: Record) -> bool:
-    """Whether ``record`` knows something of a drawing that is ``stored`` otherwise."""
-    kept = {name: getattr(stored, name) for name in _FACTS if getattr(record, name) is None}
-    front = record.bibliography.completed(stored.bibliography)
-    known = msgspec.structs.replace(record, image=stored.image, bibliography=front, **kept)
-    return known != stored
-
-
-def _whole_files(entries: list[Entry]) -> list[Entry]:
-    """Without the drawings of the last file, unless there is no other: more of it may follow."""
-    last = entries[-1].root, entries[-1].path
-    end = len(entries)
-    while end and (entries[end - 1].root, entries[end - 1].path) == last:
-        end -= 1
-    return entries[:end] or entries
 
 
 def build_graph(connection: Connection, progress: Progress) -> None:

@@ -31,7 +31,7 @@ from sheet_files import write_patents
 
 from edgepatent.cli import run
 from edgepatent.report.document import document
-from edgepatent_postgres import schema, writing
+from edgepatent_postgres import copying, schema, writing
 from edgepatent_postgres.connection import Connection, name_of
 from edgepatent_postgres.store import PostgresStore
 from edgepatent_runtime import Index, filling, shards
@@ -275,7 +275,8 @@ def test_candidates_by_signs_are_those_of_an_exact_search(
 ) -> None:
     queries = views_of_designs(500, 3, 64)[::150]
     with (
-        patch.multiple(writing, BLOCK=400, SIGNED_ROWS=800, EXACT_ROWS=1000),
+        patch.object(copying, "BLOCK", 400),
+        patch.multiple(writing, SIGNED_ROWS=800, EXACT_ROWS=1000),
         PostgresStore.create(url, tiny_bundle) as store,
     ):
         store.merge(many)
@@ -309,7 +310,7 @@ def test_two_clients_that_add_the_same_store_it_once(
             start.wait(30)
             return store.merge(mine).added
 
-    with patch.object(writing, "BLOCK", 100), ThreadPoolExecutor(2) as pool:
+    with patch.object(copying, "BLOCK", 100), ThreadPoolExecutor(2) as pool:
         assert sum(pool.map(add, range(2))) == 1500
     with PostgresStore(url) as store, store.moment() as moment:
         assert moment.counts() == (1500, 500)
@@ -340,7 +341,7 @@ def test_a_database_that_goes_away_loses_nothing_that_was_committed(
                 "WHERE datname = current_database() AND pid != pg_backend_pid()",
             )
 
-    with PostgresStore.create(url, tiny_bundle) as store, patch.object(writing, "BLOCK", 300):
+    with PostgresStore.create(url, tiny_bundle) as store, patch.object(copying, "BLOCK", 300):
         with pytest.raises(CollectionError, match=r"went away .* run the same command again"):
             store.merge(many, go_away)
         with store.moment() as moment:
@@ -416,7 +417,7 @@ def test_a_server_whose_disk_is_full_loses_nothing(many: Collection, tiny_bundle
             ballast = room / "ballast"
             with (
                 PostgresStore.create(url, tiny_bundle) as store,
-                patch.object(writing, "BLOCK", 100),
+                patch.object(copying, "BLOCK", 100),
             ):
 
                 def fill(what: str, done: int, total: int | None) -> None:
