@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edgepatent_runtime.ordered import percentile
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.search import calibration, cases, kinds, logistic, scale
 from edgepatent_runtime.search.calibration import Calibration
@@ -15,6 +16,9 @@ VIEWS = (1, 2, 4)
 """Queries of so many views are calibrated; others take the next smaller number."""
 
 _GROWN = 1.25
+
+# So many questions in a hundred may find another design from there on.
+_RARE = 1
 
 Floats = npt.NDArray[np.float64]
 
@@ -98,4 +102,5 @@ def fit(cases: Cases) -> Scale | None:
         level=float(level),
         spread=float(spread),
         cases=len(features),
+        beyond=max(scale.CLOSEST, percentile(scores[:, 0], 100 - _RARE)),
     )

@@ -168,6 +168,7 @@ class _Found(msgspec.Struct, frozen=True):
         return self.facts[int(self.rows[0])].record.patent_id
 
     def hit(self, rank: int) -> Hit:
+        """The hit. Rounding to int8 lifts some cosines above 1, most where kin alone counts."""
         drawings = []
         sheets = set()
         for place in np.argsort(-self.scores, kind="stable").tolist():
@@ -177,10 +178,10 @@ class _Found(msgspec.Struct, frozen=True):
             sheet = (image.path, image.member, image.page)
             if sheet not in sheets:
                 sheets.add(sheet)
-                score = float(self.scores[place])
+                score = min(float(self.scores[place]), 1.0)
                 drawings.append(drawing_hit(self.store, row, self.facts[row], score))
         known = self.facts[drawings[0].row]
-        hit = patent_hit(self.store, known, drawings, rank=rank, score=self.score)
+        hit = patent_hit(self.store, known, drawings, rank=rank, score=min(self.score, 1.0))
         return msgspec.structs.replace(hit, like=self.like)
 
 

@@ -16,6 +16,13 @@ FIELD = 40
 """So many of a query's best patents are looked at; the first five may be right, the others are the
 neighbours from which a hit stands out."""
 
+CLOSEST = 0.95
+"""From this score on a hit may be taken for the very drawing that was asked with: no other design
+comes as close to it with the starter (``benchmarks/same_drawing.md``)."""
+
+CERTAIN = 0.99
+"""A hit closer than other designs come is the same design at least with this probability."""
+
 _NEAR = 5
 # Fewer neighbours than this say little about the spread.
 _FEWEST = 12
@@ -30,7 +37,9 @@ class Scale(msgspec.Struct, frozen=True):
 
     Log-odds are ``score`` · score + ``standout`` · (score − level) / spread + ``offset``.
     ``level`` and ``spread`` are what neighbours usually have, for questions that find too few;
-    ``cases`` were fitted to.
+    ``cases`` were fitted to. ``beyond`` is the score that other designs do not reach (more than 1
+    where that is not known): what was fitted to other drawings of a design knows nothing of the
+    very drawing, found again.
     """
 
     score: float
@@ -39,6 +48,7 @@ class Scale(msgspec.Struct, frozen=True):
     level: float
     spread: float
     cases: int
+    beyond: float = 2.0
 
     def reaching(self, probability: float) -> float:
         """The score of that probability among usual neighbours; more than 1 where none reaches."""
@@ -56,7 +66,8 @@ class Scale(msgspec.Struct, frozen=True):
         level, spread = neighbours(np.asarray(field, np.float64)) or (self.level, self.spread)
         each = np.asarray(scores, np.float64)
         odds = self.score * each + self.standout * (each - level) / spread + self.offset
-        out: Floats = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
+        fitted = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
+        out: Floats = np.where(each >= self.beyond, np.maximum(fitted, CERTAIN), fitted)
         return out
 
 

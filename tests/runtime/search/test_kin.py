@@ -90,6 +90,15 @@ def test_the_models_own_weight_is_what_it_finds_without(
     assert [hit.patent_id for hit in plain] != [hit.patent_id for hit in kinder]
 
 
+def test_no_cosine_is_more_than_one(index: Index, parts: tuple[Floats, Floats]) -> None:
+    """Rows are rounded to int8: some lie further out than what they were rounded from."""
+    queries = embedded(parts, index.bundle.info)
+    found = [index.search(query, top=1, kin=1.0) for query in queries]
+    scores = [hit.score for result in found for hit in (*result, *result[0].drawings)]
+    assert max(scores) == 1.0
+    assert min(scores) > 0.99
+
+
 def test_a_model_of_one_part_says_so(tiny_bundle: Bundle) -> None:
     with pytest.raises(InputError, match="does not tell kin from twins"):
         balance(tiny_bundle.info, 0.5)

@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from stored import records_of_designs, unit, views_of_designs
@@ -14,7 +15,7 @@ from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.index import Index
 from edgepatent_runtime.record import Bibliography, ImageRef, Record, Related
 from edgepatent_runtime.search import calibration, cases, measuring, ranking, verdict
-from edgepatent_runtime.search.scale import Scale
+from edgepatent_runtime.search.scale import CERTAIN, Scale
 
 KNOWN, VIEWS = 300, 3
 
@@ -224,6 +225,30 @@ def test_a_scale_by_hand() -> None:
     odds = 2 * 0.5 + (0.5 - 0.2) / 0.1 - 1
     assert scale.probability(0.5, field[:16]) == pytest.approx(1 / (1 + math.exp(-odds)))
     assert scale.probability([0.1, 0.9], field).shape == (2,)
+    # Beyond what other designs reach, whatever its neighbours are; never less sure than was fitted.
+    crowd = [0.97, *[0.96] * 39]
+    closest = msgspec.structs.replace(scale, beyond=0.97)
+    assert scale.probability(0.97, crowd) < 0.9
+    assert closest.probability(0.97, crowd) == CERTAIN
+    assert closest.probability(0.96, crowd) == scale.probability(0.96, crowd)
+    assert closest.probability(0.98, field) == scale.probability(0.98, field) > CERTAIN
+
+
+@pytest.mark.parametrize("closest", [0.8, 0.97])
+def test_the_very_drawing_is_the_same_design(closest: float) -> None:
+    """Also where other drawings of a design taught the index modesty."""
+    random = np.random.default_rng(0)
+    scores = random.uniform(0.1, 0.9, (200, 1)) * np.linspace(1, 0.8, cases.NEIGHBOURS)
+    scores[:5, 0] = closest
+    own = random.uniform(0.1, 0.9, 200).astype(np.float32)
+    rows = np.zeros(scores.shape, np.int64)
+    fitted = measuring.fit(cases.Cases(scores.astype(np.float32), rows, own, np.arange(200)))
+    assert fitted is not None
+    crowd = [0.98, *[0.9] * 39]
+    assert fitted.probability(0.9, crowd) < verdict.SAME
+    assert fitted.probability(0.98, crowd) >= CERTAIN
+    # What five of two hundred designs reach that are others is not yet the drawing itself.
+    assert (fitted.probability(0.96, crowd) >= CERTAIN) == (closest < 0.96)
 
 
 def test_views_between_take_the_next_smaller_number(index: Index) -> None:
