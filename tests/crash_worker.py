@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from stored import records_of_designs, views_of_designs
 
-from edgepatent_runtime.collection import Collection, writer
+from edgepatent_runtime.collection import Collection, upkeep
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.search.ranking import search
 
@@ -131,7 +131,7 @@ def read(index: Path) -> None:
 
 if __name__ == "__main__":
     # Small collections get a graph too, so that every kind of file is written all the time.
-    writer.EXACT_ROWS, writer.GRAPH_LAG = 100, 0
+    upkeep.EXACT_ROWS, upkeep.GRAPH_LAG = 100, 0
     if sys.argv[1] == "write":
         write(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
     else:

@@ -27,7 +27,7 @@ from stored import draw_patents, records_of_designs, views_of_designs
 
 from edgepatent_runtime import faults
 from edgepatent_runtime.bundle import Bundle
-from edgepatent_runtime.collection import Collection, check, writer
+from edgepatent_runtime.collection import Collection, check, upkeep
 from edgepatent_runtime.collection.filters import Filters
 from edgepatent_runtime.encoder import Encoder
 from edgepatent_runtime.errors import InputError
@@ -305,7 +305,7 @@ def kill_everywhere(
 
 if __name__ == "__main__":
     # Small collections get a graph too, so that every kind of file is written.
-    writer.EXACT_ROWS, writer.GRAPH_LAG = 50, 0
+    upkeep.EXACT_ROWS, upkeep.GRAPH_LAG = 50, 0
     np.seterr(all="raise", under="ignore")
     kill_everywhere(
         Path(sys.argv[1]),

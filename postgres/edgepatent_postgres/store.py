@@ -15,8 +15,8 @@ from edgepatent_postgres.connection import Connection, connect, failures, name_o
 from edgepatent_postgres.moment import Moment
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection
-from edgepatent_runtime.collection.collection import Info
 from edgepatent_runtime.collection.entries import part_of
+from edgepatent_runtime.collection.info import Info
 from edgepatent_runtime.collection.ingest import Added
 from edgepatent_runtime.connections import Connections
 from edgepatent_runtime.errors import SpaceMismatchError

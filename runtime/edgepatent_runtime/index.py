@@ -17,8 +17,8 @@ from edgepatent_runtime.stores import Store, engine, exists, is_address, opened
 if TYPE_CHECKING:
     from edgepatent_runtime.collection import Collection
     from edgepatent_runtime.collection.check import Problem
-    from edgepatent_runtime.collection.collection import Info
     from edgepatent_runtime.collection.embedding import Encodes
+    from edgepatent_runtime.collection.info import Info
     from edgepatent_runtime.collection.ingest import Added
     from edgepatent_runtime.encoder import Encoder
     from edgepatent_runtime.search.searchable import Floats

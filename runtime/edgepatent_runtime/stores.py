@@ -18,8 +18,8 @@ from edgepatent_runtime.search.searchable import Floats, Searchable
 if TYPE_CHECKING:
     from edgepatent_runtime.collection import Collection
     from edgepatent_runtime.collection.check import Problem
-    from edgepatent_runtime.collection.collection import Info
     from edgepatent_runtime.collection.embedding import Encodes
+    from edgepatent_runtime.collection.info import Info
     from edgepatent_runtime.collection.ingest import Added
 
 GROUP = "edgepatent.stores"

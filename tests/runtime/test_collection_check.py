@@ -230,11 +230,11 @@ import sys
 from pathlib import Path
 sys.path[:0] = [{tests!r}]
 from stored import records_of_designs, views_of_designs
-from edgepatent_runtime.collection import Collection, writer
+from edgepatent_runtime.collection import Collection, upkeep
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.errors import EdgepatentError
 import resource, sqlite3
-writer.EXACT_ROWS, writer.GRAPH_LAG = 100, 0
+upkeep.EXACT_ROWS, upkeep.GRAPH_LAG = 100, 0
 limit = int(sys.argv[2])
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

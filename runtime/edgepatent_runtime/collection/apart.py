@@ -13,8 +13,9 @@ from edgepatent_runtime.collection.embedding import Encodes, embed
 from edgepatent_runtime.collection.entries import Stored
 from edgepatent_runtime.collection.ingest import BATCH, commit
 from edgepatent_runtime.collection.known import Job, figure_of, is_gone
+from edgepatent_runtime.collection.leftovers import LOOKED_AT
 from edgepatent_runtime.collection.vectors import Rows
-from edgepatent_runtime.collection.writer import LOOKED_AT, Writer
+from edgepatent_runtime.collection.writer import Writer
 from edgepatent_runtime.errors import DrawingError, SpaceMismatchError
 from edgepatent_runtime.progress import Progress
 from edgepatent_runtime.record import Record, Skipped

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from edgepatent_runtime import names, sources
 from edgepatent_runtime.bundle import Bundle
-from edgepatent_runtime.collection import calibration, seal, signs, thumbnails
+from edgepatent_runtime.collection import calibration, seal, signs, thumbnails, upkeep
 from edgepatent_runtime.collection.catalog import Catalog
 from edgepatent_runtime.collection.connection import require_inside
 from edgepatent_runtime.collection.embedding import Encodes, embed
@@ -203,14 +203,14 @@ def repair(folder: Path, encoder: Encodes | None = None, progress: Progress = si
         if parts & {"vectors", "signs"}:
             done += _mend_rows(writer, encoder, lost, progress)
         if "graph" in parts:
-            writer.drop_graph()
+            writer.set_graph(None)
             done.append("graph made anew")
         if "thumbnails" in parts:
             done.append(_mend_thumbnails(writer))
         if "calibration" in parts:
             names.remove_file(folder, calibration.NAME)
             done.append("calibration removed: the next index add measures it again")
-        writer.finish(progress)
+        upkeep.finish(writer, progress)
     return Repaired(done, lost)
 
 

@@ -1,31 +1,24 @@
 """Drawings made searchable: a folder with catalog, rows, signs, graph, thumbnails and its model."""
 
-import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 
-from edgepatent_runtime import names
 from edgepatent_runtime.bundle import Bundle
-from edgepatent_runtime.collection import (
-    calibration,
-    snapshot,
-    thumbnails,
-)
+from edgepatent_runtime.collection import calibration, info, thumbnails, upkeep
 from edgepatent_runtime.collection.catalog import Catalog
 from edgepatent_runtime.collection.connection import exists, require_inside
+from edgepatent_runtime.collection.info import Info
 from edgepatent_runtime.collection.lock import WriterLock
 from edgepatent_runtime.collection.moment import Moment
 from edgepatent_runtime.collection.snapshot import Snapshot
+from edgepatent_runtime.collection.states import States
 from edgepatent_runtime.collection.vectors import Floats
-from edgepatent_runtime.collection.writer import Writer, is_fresh
-from edgepatent_runtime.connections import Connections
+from edgepatent_runtime.collection.writer import Writer
 from edgepatent_runtime.errors import CollectionError, SpaceMismatchError
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.progress import Progress, silent
@@ -38,21 +31,6 @@ if TYPE_CHECKING:
     from edgepatent_runtime.collection.ingest import Added
 
 
-class Info(msgspec.Struct, frozen=True):
-    """What a collection holds; ``bytes`` is all of its folder, its model included."""
-
-    drawings: int
-    patents: int
-    dimensions: int
-    space: str
-    bytes: int
-    generation: int
-    graph: str
-    model: str
-    dead: int
-    roots: dict[str, str]
-
-
 class Collection:
     """An open collection. Any number may read while one writes; each search sees one state.
 
@@ -61,13 +39,8 @@ class Collection:
 
     def __init__(self, folder: Path, *, write: bool, resident: bool) -> None:
         self.folder = folder
-        self._resident = resident
         self._writer: Writer | None = None
-        self._connections = Connections(self.name, lambda: Catalog(folder), Catalog.end)
-        self._guard = threading.Lock()
-        self._snapshot: Snapshot | None = None
-        # The same with its graph, once a question asked for it.
-        self._graphed: Snapshot | None = None
+        self._states = States(folder, resident=resident)
         if folder.is_dir():
             require_inside(folder, write=write)
         if not exists(folder):
@@ -122,9 +95,7 @@ class Collection:
 
     def close(self) -> None:
         """Close all connections; what is not committed is given up."""
-        self._connections.close()
-        with self._guard:
-            self._snapshot = self._graphed = None
+        self._states.close()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -151,51 +122,15 @@ class Collection:
     def reading(self) -> Iterator[tuple[Catalog, Snapshot]]:
         """One consistent state: the catalog inside a read transaction, and the rows it speaks of.
 
-        Keep it for one search, not longer: while it is open the log cannot be checkpointed.
+        Keep it for one search, not longer: while it is open the log cannot be checkpointed. Raises
+        `SpaceMismatchError` where it is of another model than the one that was opened.
         """
-        with self._connections.one() as connection:
-            taken = self._begin(connection)
-            try:
-                yield connection, taken
-            except sqlite3.Error as error:
-                raise connection.failure(error) from error
-
-    def _begin(self, connection: Catalog) -> Snapshot:
-        """Start a read transaction and take the state it sees."""
-        generation = -1
-        while True:
-            try:
-                connection.begin_reading()
-                try:
-                    with self._guard:
-                        self._snapshot = taken = snapshot.take(
-                            self.folder, connection, self._snapshot, self._resident
-                        )
-                    self._same_space(taken)
-                    return taken
-                except CollectionError:
-                    # Missing rows are no damage where the writer has compacted since the
-                    # transaction began: then there is a newer generation to look at.
-                    before, generation = generation, connection.state().generation
-                    if before == generation:
-                        connection.end()
-                        raise
-            except sqlite3.Error as error:
-                raise connection.failure(error) from error
-
-    def _with_graph(self, connection: Catalog, taken: Snapshot) -> Snapshot:
-        """The state ``taken``, which ``connection``'s transaction sees, with the graph loaded."""
-        if taken.resident:
-            return taken
-        with self._guard:
-            self._graphed = snapshot.take(self.folder, connection, self._graphed or taken, True)
-            return self._graphed
-
-    def _same_space(self, taken: Snapshot) -> None:
-        if self.space and taken.state.space != self.space:
-            raise SpaceMismatchError(
-                f"{self.folder} was rebuilt with another model meanwhile: open it again"
-            )
+        with self._states.one() as (known, taken):
+            if self.space and taken.state.space != self.space:
+                raise SpaceMismatchError(
+                    f"{self.folder} was rebuilt with another model meanwhile: open it again"
+                )
+            yield known, taken
 
     @property
     def bundle(self) -> Bundle:
@@ -222,7 +157,7 @@ class Collection:
     def moment(self) -> Iterator[Moment]:
         """One consistent state, for one question: see `moment.Moment`."""
         with self.reading() as (known, taken):
-            yield Moment(known, taken, lambda: self._with_graph(known, taken))
+            yield Moment(known, taken, lambda: self._states.with_graph(known, taken))
 
     def calibration(self) -> bytes | None:
         """What `keep_calibration` got last; None where there is nothing, or it is damaged."""
@@ -242,21 +177,7 @@ class Collection:
     def info(self) -> Info:
         """What the collection holds."""
         with self.reading() as (known, taken):
-            drawings, patents = known.counts()
-            graph = known.derived("graph")
-            fresh = is_fresh(graph, taken.state)
-            return Info(
-                drawings=drawings,
-                patents=patents,
-                dimensions=self.dimensions,
-                space=self.space,
-                bytes=names.size(self.folder),
-                generation=taken.state.generation,
-                graph="fresh" if fresh else "stale" if graph else "none",
-                model=Bundle(self.folder / taken.state.bundle).info.name,
-                dead=len(taken.dead),
-                roots=known.roots(),
-            )
+            return info.of(self.folder, known, taken)
 
     # -- writing
 
@@ -409,7 +330,7 @@ class Collection:
     def finish(self, progress: Progress = silent, threads: int = 0) -> None:
         """What is due after changes: compaction and graph, where they are worth it."""
         with self._writing() as writer:
-            writer.finish(progress, threads)
+            upkeep.finish(writer, progress, threads)
 
     def keep_calibration(self, data: bytes) -> None:
         """Keep what was measured about the drawings, as far as there is room for it."""
@@ -418,4 +339,4 @@ class Collection:
     def compact(self, progress: Progress = silent) -> None:
         """Give back the room of removed drawings now."""
         with self._writing() as writer:
-            writer.compact(progress)
+            upkeep.compact(writer, progress)

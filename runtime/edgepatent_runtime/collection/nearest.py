@@ -8,8 +8,8 @@ import numpy as np
 from edgepatent_runtime.collection import signs
 from edgepatent_runtime.collection.graph import GRAPH_CANDIDATES
 from edgepatent_runtime.collection.snapshot import Snapshot
+from edgepatent_runtime.collection.upkeep import EXACT_ROWS
 from edgepatent_runtime.collection.vectors import Floats, Rows
-from edgepatent_runtime.collection.writer import EXACT_ROWS
 
 SCAN_CANDIDATES = 1000
 

@@ -12,9 +12,10 @@ from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import vectors
 from edgepatent_runtime.collection.embedding import Encodes, embed
 from edgepatent_runtime.collection.ingest import BATCH
+from edgepatent_runtime.collection.leftovers import UNFINISHED
 from edgepatent_runtime.collection.model import copy_in, new_name
 from edgepatent_runtime.collection.vectors import Rows
-from edgepatent_runtime.collection.writer import UNFINISHED, Writer
+from edgepatent_runtime.collection.writer import Writer
 from edgepatent_runtime.errors import BundleError, CollectionError, DrawingError
 from edgepatent_runtime.progress import Progress
 from edgepatent_runtime.record import Record, Skipped

@@ -1,6 +1,5 @@
 """Changing a collection: first the rows, then the transaction that makes them exist."""
 
-import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,67 +11,29 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgepatent_runtime import faults, names
 from edgepatent_runtime.bundle import Bundle
-from edgepatent_runtime.collection import calibration, derive, graph, seal, thumbnails, vectors
+from edgepatent_runtime.collection import calibration, derive, leftovers, seal, thumbnails, vectors
 from edgepatent_runtime.collection.connection import NAME, require_inside
 from edgepatent_runtime.collection.edits import Edits, Model
 from edgepatent_runtime.collection.entries import Derived, State
+from edgepatent_runtime.collection.leftovers import LOOKED_AT, UNFINISHED
 from edgepatent_runtime.collection.lock import WriterLock
 from edgepatent_runtime.collection.model import copy_in, new_name
 from edgepatent_runtime.collection.vectors import Floats, Rows, Vectors
 from edgepatent_runtime.errors import SpaceMismatchError
-from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.record import Record
 from edgepatent_runtime.whole import sync_folder
-
-EXACT_ROWS = 20_000
-"""Up to so many rows a search is exact, and no graph is built."""
-
-GRAPH_LAG = 1_000
-"""So many rows may be newer than the graph: a search looks at them one by one, and ten new
-drawings do not cost writing hundreds of megabytes.
-"""
 
 PATIENCE = 30.0
 """So many seconds a writer that closes waits for searches that began before it did."""
 
-UNFINISHED = "rebuild.part"
-"""The file in which a rebuild keeps what it has encoded, until the rows are rewritten."""
-
-LOOKED_AT = "figures.part"
-"""The file that lists the sheets which were taken apart, until the rows are rewritten."""
-
-UPDATE = "update.part"
-"""The folder in which an update is prepared, until it is part of the index."""
-
-_DEAD_SHARE = 0.2
-_BLOCK = 16_384
-_OWN_FILES = re.compile(
-    r"vectors-\d{6,9}\.rows|thumbnails-\d{6,9}\.bin|(signs|graph)-\d{6,9}(-\d+){1,2}"
-    r"|\.(catalog\.sha256|calibration)\.\w+\.part"
-)
-_BUNDLES = re.compile(r"bundle-\d{6,9}")
+BLOCK = 16_384
+"""So many rows, or thumbnails, are moved at a time."""
 
 
 def vectors_name(number: int) -> str:
     """The name of the ``number``-th file of rows."""
     return f"vectors-{number:06d}.rows"
-
-
-def is_fresh(graph: Derived | None, state: State) -> bool:
-    """Whether a graph is of these rows, and lags no more than `GRAPH_LAG` of them behind."""
-    return (
-        graph is not None
-        and graph.vectors == state.vectors
-        and state.rows - graph.rows <= GRAPH_LAG
-    )
-
-
-def _goes_on(unfinished: Path, vectors: str) -> bool:
-    """Whether what was left unfinished is of these rows: its first line ends so."""
-    with unfinished.open("rb") as file:
-        return file.readline(400).endswith(f" {vectors}\n".encode())
 
 
 class Writer:
@@ -93,7 +54,8 @@ class Writer:
                     self.edits.sql.execute("COMMIT")
                     self.state = self.edits.state()
                     self.rotation = self.edits.rotation()
-                    self._sweep()
+                    derived = (self.edits.derived(kind) for kind in ("signs", "graph"))
+                    leftovers.sweep(folder, self.state, {one.file for one in derived if one})
             except BaseException:
                 self.edits.close()
                 raise
@@ -208,7 +170,7 @@ class Writer:
         outdated, self._outdated = self._outdated, []
         self._before = None
         self._pending = 0
-        self._unlink(*outdated)
+        leftovers.remove(self.folder, *outdated)
 
     def rollback(self) -> None:
         """Forget everything since the last commit."""
@@ -230,44 +192,6 @@ class Writer:
             raise
 
     # -- the whole
-
-    def finish(self, progress: Progress = silent, threads: int = 0) -> None:
-        """What is due after changes: compact where much is dead, bring the graph up to date."""
-        dead = len(self.edits.dead())
-        if dead > max(_DEAD_SHARE * self.state.rows, 1000):
-            self.compact(progress)
-        self.build_graph(progress, threads)
-
-    def build_graph(self, progress: Progress = silent, threads: int = 0) -> None:
-        """Bring the graph up to date; a small collection needs none. ``threads`` 0: all cores."""
-        old = self.edits.derived("graph")
-        if self.state.rows <= EXACT_ROWS or not graph.available():
-            return
-        if is_fresh(old, self.state):
-            return
-        threads = threads or os.cpu_count() or 1
-        new = derive.extend_graph(
-            self.folder, self.vectors(), self.rotation, old, threads, progress
-        )
-        sync_folder(self.folder)
-        with self.edits.failures():
-            self.edits.begin()
-            self.edits.set_derived("graph", new)
-            self.commit()
-        self._unlink(old.file if old else None)
-
-    def compact(self, progress: Progress = silent) -> None:
-        """Leave the dead rows behind. Raises `CollectionError` where a living row is damaged."""
-        self.commit()
-        self.rewrite(self._living(progress))
-
-    def _living(self, progress: Progress) -> Iterator[tuple[Rows, npt.NDArray[np.void]]]:
-        rows, live = self.vectors(), self.edits.live()
-        for start in range(0, len(live), _BLOCK):
-            numbers = live[start : start + _BLOCK]
-            rows.require(numbers)
-            yield numbers, np.array(rows.rows[numbers])
-            progress("compacting", start + len(numbers), len(live))
 
     def rewrite(
         self,
@@ -292,7 +216,7 @@ class Writer:
         old = self.state
         name = vectors_name(int(re.sub(r"\D", "", old.vectors)) + 1)
         path = self.folder / name
-        self._unlink(name)
+        leftovers.remove(self.folder, name)
         dimensions = model.dimensions if model else old.dimensions
         vectors.create(path, dimensions)
         kept: list[Rows] = [np.zeros(0, np.int64)]
@@ -337,9 +261,9 @@ class Writer:
         """Copy the thumbnails of living rows to the file that belongs to the vectors ``name``."""
         source = self.thumbnails
         target = self.folder / thumbnails.file_name(name)
-        self._unlink(target.name)
-        for start in range(0, len(live), _BLOCK):
-            stored = self.edits.stored(live[start : start + _BLOCK].tolist())
+        leftovers.remove(self.folder, target.name)
+        for start in range(0, len(live), BLOCK):
+            stored = self.edits.stored(live[start : start + BLOCK].tolist())
             pictures = [
                 thumbnails.read(source, entry.thumbnail) if entry.thumbnail else None
                 for entry in stored.values()
@@ -363,14 +287,14 @@ class Writer:
         with suppress(OSError):
             calibration.write(self.folder, data)
 
-    def drop_graph(self) -> None:
-        """Forget the graph; `finish` makes it anew."""
+    def set_graph(self, graph: Derived | None) -> None:
+        """Say which graph there is, or that there is none; the one before is removed."""
         old = self.edits.derived("graph")
         with self.edits.failures():
             self.edits.begin()
-            self.edits.set_derived("graph", None)
+            self.edits.set_derived("graph", graph)
             self.commit()
-        self._unlink(old.file if old else None)
+        leftovers.remove(self.folder, old.file if old else None)
 
     def replace_bundle(self, bundle: Bundle) -> None:
         """Copy in a bundle of the same space in place of a damaged one.
@@ -384,30 +308,3 @@ class Writer:
         copied = copy_in(bundle, self.folder, new_name(self.folder))
         self.set_model(replace(copied, rotation=self.rotation))
         self.commit()
-
-    def _unlink(self, *outdated: str | None) -> None:
-        for name in outdated:
-            if name:
-                remove = names.remove_folder if _BUNDLES.fullmatch(name) else names.remove_file
-                remove(self.folder, name)
-                faults.point("old.removed")
-
-    def _sweep(self) -> None:
-        """Remove files that an interrupted writer left behind: named by no committed state."""
-        wanted = {self.state.vectors, thumbnails.file_name(self.state.vectors)}
-        for kind in ("signs", "graph"):
-            derived = self.edits.derived(kind)
-            if derived is not None:
-                wanted.add(derived.file)
-        for path in list(self.folder.iterdir()):
-            if path.name in wanted:
-                continue
-            if path.name in (UNFINISHED, LOOKED_AT):
-                if not _goes_on(path, self.state.vectors):
-                    names.remove_file(self.folder, path.name)
-            elif _OWN_FILES.fullmatch(path.name):
-                names.remove_file(self.folder, path.name)
-            elif path.name == UPDATE or (
-                _BUNDLES.fullmatch(path.name) and path.name != self.state.bundle
-            ):
-                names.remove_folder(self.folder, path.name)

@@ -17,8 +17,8 @@ from edgepatent_runtime.bundle import Bundle, digest
 from edgepatent_runtime.collection import Collection
 from edgepatent_runtime.collection.connection import exists
 from edgepatent_runtime.collection.edition import Edition
+from edgepatent_runtime.collection.leftovers import UPDATE
 from edgepatent_runtime.collection.model import FIRST, copy_in
-from edgepatent_runtime.collection.writer import UPDATE
 from edgepatent_runtime.errors import CollectionError, InputError
 from edgepatent_runtime.index import finish
 from edgepatent_runtime.progress import Progress, silent

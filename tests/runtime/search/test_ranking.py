@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stored import records_of_designs, views_of_designs
 
 from edgepatent_runtime.bundle import Bundle
-from edgepatent_runtime.collection import Collection, writer
+from edgepatent_runtime.collection import Collection, upkeep
 from edgepatent_runtime.errors import InputError, SpaceMismatchError
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.record import ImageRef, Record
@@ -313,4 +313,4 @@ def test_without_hnswlib_searches_scan(big: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_rule_of_the_planner_is_the_documented_one() -> None:
-    assert writer.EXACT_ROWS == 20_000
+    assert upkeep.EXACT_ROWS == 20_000
