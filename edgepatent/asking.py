@@ -24,7 +24,7 @@ _REQUEST_OPTIONS = (
         metavar="WORDS",
         help="Only patents with all these words in title or figure descriptions (a OR b for "
         'either, "a b" for a phrase); without IMG, search by the words alone, and for designs '
-        "without a title by what they look like.",
+        "without a title, or all where nothing holds the words, by what they look like.",
     ),
     click.option(
         "--fuse",

@@ -183,8 +183,9 @@ def why_no_hit(result: Result) -> str:
     request = result.request
     if request.min_confidence is not None:
         return f"none is the same design with a probability of {request.min_confidence:g} or more"
-    words = (request.text or "").split()
-    if len(words) > 1 and "OR" not in words and '"' not in words[0]:
-        some = " OR ".join(words)
+    from edgepatent_runtime.search.words import any_of
+
+    some = any_of(request.text or "")
+    if some is not None:
         return f"no indexed drawing passes the filters and has all words: '{some}' takes any"
     return "no indexed drawing passes the filters"

@@ -170,7 +170,7 @@ function card(hit, place, state) {
   },
     h("span", { class: "sheet" }, picture, state.by !== "drawing" && hit.drawings.length > 1 && h("span", { class: "many" }, `${hit.drawings.length} figures`)),
     hit.verdict && h("span", { class: "badge", "data-verdict": hit.verdict }, verdict(hit)),
-    hit.found_by === "look" && h("span", { class: "badge", "data-look": "", title: "It has no title: found by what it looks like" }, "by its look"),
+    hit.found_by === "look" && h("span", { class: "badge", "data-look": "", title: `${hit.title ? "Its title has none of the words" : "It has no title"}: found by what it looks like` }, "by its look"),
     mark(decided),
     h("span", { class: "text" },
       h("span", { class: "line" }, h("span", { class: "id" }, patent(hit.patent_id)), h("span", { class: "num quiet" }, score(hit.score))),

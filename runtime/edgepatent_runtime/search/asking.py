@@ -214,12 +214,18 @@ class Question:
         return fusion.fuse(images, texts, top=request.top)
 
     def _by_words(self, top: int) -> Answer:
-        """By words, and where there is no title by what drawings look like."""
+        """By words, and what is not called so by what its drawings look like."""
+        from edgepatent_runtime.collection.words import spelled
         from edgepatent_runtime.search import bylook, words
 
+        text = self.request.text or ""
         found = words.search_words(self.stores, self._spelled, top=top, filters=self.filters)
-        named = words.corrected(self.request.text or "", self._meant)
-        looks = bylook.search_untitled(self.stores, named, top=top, filters=self.filters)
+        guess = not found.hits and bylook.guesses(self.stores, self.request, self._meant)
+        if guess and (some := words.any_of(text)):
+            some = spelled(some, self._meant)
+            found = words.search_words(self.stores, some, top=top, filters=self.filters)
+        named = words.corrected(text, self._meant)
+        looks = bylook.search_looks(self.stores, named, top=top, filters=self.filters, guess=guess)
         return bylook.followed(found, looks, top)
 
     def _upright(self, seen: Sequence[View]) -> tuple[Floats, list[View]]:

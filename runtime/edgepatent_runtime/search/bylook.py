@@ -1,21 +1,24 @@
-"""Search by words among designs that carry no title: by what their drawings look like.
+"""Search by words among designs that are not called so: by what their drawings look like.
 
 The model's text side (`wording`) says where in its kin part drawings of what the words name lie;
-designs are ranked from there as from a drawing. Those with a title have been asked by it.
+designs are ranked from there as from a drawing. Those are the designs that carry no title, or all,
+where nothing is called what the words say: "running shoe" where there is only "Shoe".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
 import numpy as np
 
+from edgepatent_runtime.collection.words import spelled
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.search import ranking
 from edgepatent_runtime.search.fusion import RRF
+from edgepatent_runtime.search.request import Request
 from edgepatent_runtime.search.results import Answer, Hit
 from edgepatent_runtime.search.searchable import Floats, Searchable
-from edgepatent_runtime.search.words import named
+from edgepatent_runtime.search.words import corrected, named
 
 NONE = Answer(hits=[], plan="words", milliseconds=0.0, searched=0)
 
@@ -30,38 +33,62 @@ def placed(stores: Sequence[Searchable], text: str) -> tuple[Floats | None, str 
     info, wording = next((pair for pair in told if pair[1] is not None), (None, None))
     if info is None or wording is None:
         return None, (
-            "designs without a title were not searched: the model of the index knows no words "
-            "(see edgepatent bundle words; index rebuild --model takes them over)"
+            "the model of the index knows no words (see edgepatent bundle words; "
+            "index rebuild --model takes them over)"
         )
     found = wording.place(text)
     unknown = named(found.unknown)
     if found.direction is None:
-        return None, (
-            "designs without a title were not searched: the model has no idea what "
-            f"{unknown or repr(text)} looks like"
-        )
+        return None, f"the model has no idea what {unknown or repr(text)} looks like"
     direction = np.zeros(info.dimensions, np.float32)
     direction[info.kin] = found.direction
     return direction, f"the model does not know {unknown}: other words decide" if unknown else None
 
 
-def search_untitled(
-    stores: Sequence[Searchable], text: str, *, top: int, filters: Filters
+def guesses(
+    stores: Sequence[Searchable], request: Request, meant: Mapping[str, Sequence[str]]
+) -> bool:
+    """Whether a question by words alone is one for the look of all designs, titled or not.
+
+    So where the model places the words, and nothing in the stores holds them all, though there are
+    titles; whatever filters say: what a filter leaves out was found, and is not guessed at. What is
+    new is not guessed at either: a watch would find something every time. ``meant`` are the typing
+    errors of the words (`words.meant`).
+    """
+    text = request.text
+    if text is None or request.added is not None or request.queries or request.like is not None:
+        return False
+    called = Filters(text=spelled(text, meant))
+    if any(_holds(store, called) for store in stores):
+        return False
+    if not any(_holds(store, Filters(titled=True)) for store in stores):
+        return False
+    return placed(stores, corrected(text, meant))[0] is not None
+
+
+def search_looks(
+    stores: Sequence[Searchable], text: str, *, top: int, filters: Filters, guess: bool = False
 ) -> Answer:
     """The ``top`` designs without a title whose drawings look most like what ``text`` names.
 
-    Scores are sums of reciprocal ranks; drawings, best first, have none. ``notes`` say why nothing
-    was ranked so, or which words were unknown; nothing at all where every design has a title.
+    With ``guess`` those of all designs, which the notes then say. Scores are sums of reciprocal
+    ranks; drawings, best first, have none. ``notes`` also say why nothing was ranked so, or which
+    words were unknown; nothing at all where every design has a title.
     """
     untitled = replace(filters, titled=False)
-    if not any(_holds(store, untitled) for store in stores):
+    some = any(_holds(store, untitled) for store in stores)
+    if not (some or guess):
         return NONE
     direction, note = placed(stores, text)
-    notes = (note,) if note else ()
     if direction is None:
+        notes = (f"designs without a title were not searched: {note}",) if some else ()
         return msgspec.structs.replace(NONE, notes=notes)
+    notes = (note,) if note else ()
+    if guess:
+        notes = (f"nothing is called {text!r}: ranked by some of the words, and by look", *notes)
+    among = filters if guess else untitled
     # The signs of dimensions, and the graph, know the model's own weights only.
-    found = ranking.search(stores, direction[None], top=top, filters=untitled, plan="exact")
+    found = ranking.search(stores, direction[None], top=top, filters=among, plan="exact")
     hits = [
         msgspec.structs.replace(
             hit,

@@ -84,7 +84,8 @@ _OPEN = {
 
 def _asked(stores: Sequence[Searchable], request: Request) -> list[Filters]:
     """The filters of a request; where it has words alone, those of what these may find, disjoint:
-    designs that hold them, and, where the model places them, designs without a title.
+    designs that hold them, and, where the model places them, designs without a title; all designs
+    where nothing is called so (`bylook.guesses`).
     """
     filters = request.filters()
     images = bool(request.queries) or request.like is not None
@@ -97,6 +98,8 @@ def _asked(stores: Sequence[Searchable], request: Request) -> list[Filters]:
     holding = replace(filters, text=spelled(request.text, meant))
     if images or bylook.placed(stores, words.corrected(request.text, meant))[0] is None:
         return [holding]
+    if bylook.guesses(stores, request, meant):
+        return [filters]
     return [replace(holding, titled=True), replace(filters, titled=False)]
 
 

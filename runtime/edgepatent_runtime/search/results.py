@@ -85,7 +85,7 @@ class Hit(Patent, frozen=True, kw_only=True):
     or a sum of reciprocal ranks where both were fused. ``probability`` is how likely it is the
     same design; None where that cannot be told (`Answer.doubt` says why). ``like`` is
     the id of a better hit that it is a near copy of, or of one family with; None for most.
-    ``found_by`` says how a search for words found it: its "words", or without any its "look".
+    ``found_by`` says how a search for words found it: its "words", or without these its "look".
     """
 
     rank: int

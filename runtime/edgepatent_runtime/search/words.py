@@ -80,6 +80,16 @@ def corrected(text: str, meant: Mapping[str, Sequence[str]]) -> str:
     return text
 
 
+def any_of(text: str) -> str | None:
+    """The question for any of the words of ``text``; None where it is that already, or of a phrase
+    or a single word.
+    """
+    found = text.split()
+    if len(found) < 2 or "OR" in found or '"' in text:
+        return None
+    return " OR ".join(found)
+
+
 def told(meant: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """What was taken for a typing error, in a line a word."""
     return tuple(

@@ -13,6 +13,7 @@ from wordings import THINGS, around, taught
 from edgepatent_runtime.bundle import Bundle, Part, write_info
 from edgepatent_runtime.index import Index
 from edgepatent_runtime.record import ImageRef, Record
+from edgepatent_runtime.search.bylook import guesses
 from edgepatent_runtime.search.facets import facets
 from edgepatent_runtime.search.request import Request
 
@@ -135,7 +136,39 @@ def test_words_that_the_model_has_no_idea_of_are_told(index: Index) -> None:
     )
     some = index.search(text="quarzy lantern")
     assert thing_of(some[0].patent_id) == "lantern"
-    assert some.answer.notes == ("the model does not know 'quarzy': other words decide",)
+    assert "the model does not know 'quarzy': other words decide" in some.answer.notes
+
+
+def test_what_nothing_is_called_is_ranked_by_some_of_the_words_then_by_look(index: Index) -> None:
+    found = index.search(text="folding chair", top=20)
+    assert found.answer.notes == (
+        "nothing is called 'folding chair': ranked by some of the words, and by look",
+    )
+    assert [hit.found_by for hit in found] == ["words"] * 2 + ["look"] * 18
+    assert {thing_of(hit.patent_id) for hit in found[:EACH]} == {"chair"}
+    # Those whose titles say something else, too: they look like it.
+    assert any(titled(hit.patent_id) for hit in found[EACH:])
+    counted = facets(index.stores, Request(text="folding chair"))
+    assert sum(counted.indexes.values()) == len(index.search(text="folding chair", top=100)) == 48
+    filtered = Request(text="folding chair", locarno=["01"])
+    assert sum(facets(index.stores, filtered).indexes.values()) == 16
+    assert len(index.search(text="folding chair", locarno=["01"], top=100)) == 16
+
+
+def test_nothing_is_guessed_at_where_filters_hide_it_or_new_is_asked_for(index: Index) -> None:
+    """A design that is called so is there: the filters are why it is not found."""
+    for text, asked in (
+        ("chair", {"locarno": ["01"]}),
+        ("folding chair", {"added": "2020-01-01"}),
+    ):
+        found = index.search(text=text, top=100, **asked)
+        assert not any(titled(hit.patent_id) for hit in found)
+        assert not any("nothing is called" in note for note in found.answer.notes)
+        counted = facets(index.stores, Request(text=text, **asked))
+        assert sum(counted.indexes.values()) == len(found)
+    # As a watch asks.
+    assert not guesses(index.stores, Request(text="folding chair", added=1), {})
+    assert guesses(index.stores, Request(text="folding chair"), {})
 
 
 def test_a_typing_error_is_told_and_placed_as_what_was_meant(index: Index) -> None:
