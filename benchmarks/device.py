@@ -1,7 +1,8 @@
-"""What a search, an index and the page cost a small machine in memory, and a search in time.
+"""What a search, an index and the page cost a small machine in memory; a search and models in time.
 
     python benchmarks/device.py small [--rows N …] [--limit MB] [--write]
     python benchmarks/device.py quick [--index DIR] [--pairs N] [--write]
+    python benchmarks/device.py models [--model NAME|BUNDLE …] [--pairs N] [--write]
 
 ``small`` runs the real commands in processes of their own and compares their peaks with budgets:
 VmHWM, the kernel's account, summed over a command and what it started. It exits with 1 where one is
@@ -10,7 +11,8 @@ passed (``make memory``). Indexes of many rows hold random unit vectors. With ``
 root; else `ulimit -v`), as on a board of that size.
 
 ``quick`` runs a cold search and the bare imports of what it needs in turns: processor time, medians
-over pairs. Each writes its own section of ``device.md``.
+over pairs. ``models`` encodes one drawing by each model in turns, on one thread. Each writes its
+own section of ``device.md``.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -225,6 +228,45 @@ def quick(index: Path, query: Path, pairs: int) -> list[str]:
     ]
 
 
+def models(names: Sequence[str], rounds: int) -> list[str]:
+    """The lines of the section: one drawing by each model, in turns on one thread."""
+    import numpy as np
+
+    from edgepatent_runtime.bundle import MODEL, Bundle
+    from edgepatent_runtime.encoder import Encoder, saturates
+
+    bundles = [Bundle.named(name) for name in names]
+    encoders = [Encoder(bundle) for bundle in bundles]
+    drawings = [np.load(bundle.folder / "golden.npz")["drawings"][:1] for bundle in bundles]
+    took = np.empty((rounds + 5, len(names), 2))
+    for turn in took:
+        for place, (encoder, drawing) in enumerate(zip(encoders, drawings, strict=True)):
+            wall, processor = time.perf_counter(), time.process_time()
+            encoder.encode(drawing)
+            turn[place] = time.perf_counter() - wall, time.process_time() - processor
+    took = 1000 * took[5:]
+    middle = np.median(took, 0)
+    ratios = took[:, :1, 1] / took[:, :, 1]
+    quartiles = np.quantile(ratios, [0.25, 0.5, 0.75], axis=0)
+    kind = "without" if saturates() else "with"
+    lines = [
+        f"One drawing on one thread of a processor {kind} 8-bit dot products, medians of {rounds} "
+        "in turns; how many times as fast as the first in processor time, with quartiles.",
+        "",
+        "| model | pixels | MB | ms | processor ms | times as fast |",
+        "|---|---|---|---|---|---|",
+    ]
+    for place, (name, bundle) in enumerate(zip(names, bundles, strict=True)):
+        low, half, high = quartiles[:, place]
+        size = (bundle.folder / MODEL).stat().st_size / 1e6
+        times = f"{half:.2f} ({low:.2f} to {high:.2f})" if place else ""
+        lines.append(
+            f"| {name} | {bundle.info.size} | {size:.2f} | {middle[place, 0]:.1f} "
+            f"| {middle[place, 1]:.1f} | {times} |"
+        )
+    return lines
+
+
 def _processor(command: Sequence[str]) -> float:
     """Seconds of processors that a command took."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
@@ -250,19 +292,22 @@ def put(section: str, lines: Sequence[str]) -> None:
 def main() -> None:
     """Measure one section."""
     parser: Any = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("section", choices=["small", "quick"])
+    parser.add_argument("section", choices=["small", "quick", "models"])
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--limit", type=int, default=512, help="MB; 0 leaves it out")
     parser.add_argument("--work", type=Path, help="keep the indexes of many rows in this folder")
     parser.add_argument("--index", type=Path, help="the index that quick searches")
     parser.add_argument("--query", type=Path, help="the sheet that quick searches with")
-    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--model", nargs="+", default=["starter", "starter-small"])
+    parser.add_argument("--pairs", type=int, help="how many turns; 15, or 100 for models")
     parser.add_argument("--write", action="store_true", help=f"write {TABLE.name}")
     chosen = parser.parse_args()
     if chosen.section == "small":
         lines, kept = small(chosen.rows, chosen.limit, chosen.work)
+    elif chosen.section == "quick":
+        lines, kept = quick(chosen.index, chosen.query, chosen.pairs or 15), True
     else:
-        lines, kept = quick(chosen.index, chosen.query, chosen.pairs), True
+        lines, kept = models(chosen.model, chosen.pairs or 100), True
     print("\n".join(lines))
     if chosen.write:
         put(chosen.section, lines)
