@@ -220,9 +220,12 @@ def interleaved_latency(
 
 
 def interleaved_times(
-    models: Sequence[bytes], drawing: Drawings, rounds: int
+    models: Sequence[bytes],
+    drawing: Drawings,
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> npt.NDArray[np.float64]:
-    """Milliseconds [models, rounds] for one drawing [1, 1, S, S] on one thread.
+    """Milliseconds [models, rounds] by ``clock`` for one drawing [1, 1, S, S] on one thread.
 
     The models take turns, so that whatever else the machine does hits all alike.
     """
@@ -233,7 +236,7 @@ def interleaved_times(
     times = np.empty((len(sessions), rounds))
     for turn in range(rounds):
         for place, session in enumerate(sessions):
-            start = time.perf_counter()
+            start = clock()
             run(session, drawing)
-            times[place, turn] = time.perf_counter() - start
+            times[place, turn] = clock() - start
     return 1000 * times
