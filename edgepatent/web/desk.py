@@ -15,7 +15,12 @@ from edgepatent.web.bodies import Bodies
 from edgepatent.web.images import Image, Images, Reference
 from edgepatent.web.jobs import Jobs
 from edgepatent.web.reading import Asked, Part, Reader
-from edgepatent_runtime.errors import DrawingError, InputError
+from edgepatent_runtime.errors import (
+    DrawingError,
+    EdgepatentError,
+    InputError,
+    SpaceMismatchError,
+)
 from edgepatent_runtime.index import Index
 from edgepatent_runtime.search.request import Photo
 from edgepatent_runtime.search.results import View
@@ -35,9 +40,9 @@ class Desk:
     """Everything that outlives a request. Close it."""
 
     def __init__(self, indexes: Sequence[Path | str], matters: Path, *, threads: int = 1) -> None:
-        self.index = Index.open(indexes, threads=threads, resident=True)
-        # Each by itself, for what is said of one and done to one.
-        self.each = [self.index.only([place]) for place in range(len(indexes))]
+        self._open = partial(Index.open, indexes, threads=threads, resident=True)
+        self._opening = threading.Lock()
+        self._take(self._open())
         self.names = tuple(map(absolute, indexes))
         self._places = {store.name: place for place, store in enumerate(self.index.stores)}
         self.matters = matters
@@ -52,6 +57,12 @@ class Desk:
         self._asking = ThreadPoolExecutor(ASKING, "edgepatent-asking")
         self._reading = ThreadPoolExecutor(2, "edgepatent-pictures")
 
+    def _take(self, index: Index) -> None:
+        """Work on ``index`` from now on."""
+        # Each by itself, for what is said of one and done to one.
+        self.each = [index.only([place]) for place in range(len(index.stores))]
+        self.index = index
+
     def close(self) -> None:
         """End everything that is under way, and close the indexes."""
         self.jobs.close()
@@ -63,11 +74,30 @@ class Desk:
 
     async def ask(self, work: Callable[..., R], *arguments: object) -> R:
         """Do work that asks the index or the disk, beside the loop."""
-        return await _beside(self._asking, work, *arguments)
+        return await _beside(self._asking, self._on_one_edition, work, *arguments)
 
     async def look(self, work: Callable[..., R], *arguments: object) -> R:
         """Do work that makes pictures, beside the loop and beside what asks."""
-        return await _beside(self._reading, work, *arguments)
+        return await _beside(self._reading, self._on_one_edition, work, *arguments)
+
+    def _on_one_edition(self, work: Callable[..., R], *arguments: object) -> R:
+        """Do work; once more, where an index has got another model since it was opened.
+
+        An update or a rebuild in another process brings one: what is open goes on to the end of
+        its questions, and the indexes are opened again.
+        """
+        index = self.index
+        try:
+            return work(*arguments)
+        except EdgepatentError as error:
+            with self._opening:
+                if self.index is index:
+                    if not isinstance(error, SpaceMismatchError):
+                        raise
+                    # The old one goes when this one stands: one that cannot be opened says why.
+                    self._take(self._open())
+                    index.close()
+        return work(*arguments)
 
     def image(self, key: str, case: str | None = None) -> Image:
         """A query image that was sent, or is kept in the matter ``case``.
@@ -98,11 +128,11 @@ class Desk:
     ) -> list[View]:
         """A query as it is searched with. Raises `DrawingError` for what cannot be used."""
         image = self.image(reference.id, case)
-        key = (str(reference), anyway, whole, photo)
+        size = self.index.bundle.info.size
+        key = (str(reference), anyway, whole, photo, size)
         views = self._views.get(key)
         if views is None:
             part = Part(image.data, reference.page, reference.crop)
-            size = self.index.bundle.info.size
             try:
                 views = self.queries.views(Asked(part, image.name, size, anyway, whole, photo))
             except DrawingError as error:

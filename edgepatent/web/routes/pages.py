@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from edgepatent.web.desk import Desk
 from edgepatent.web.operations import json, refused
 from edgepatent.web.security import is_loopback
+from edgepatent_runtime.errors import EdgepatentError
 from edgepatent_runtime.search.asking import tells_kin
 from edgepatent_runtime.templates import template
 
@@ -23,12 +24,12 @@ def routes(desk: Desk, api: dict[str, object]) -> list[BaseRoute]:
     """The routes of the rooms, of static files, and of the description of the API."""
 
     async def page(request: Request) -> Response:
-        held = await desk.ask(_holdings, desk)
+        held, kin = await _shown(desk)
         own = request.client is not None and is_loopback(request.client.host)
         html = template("edgepatent.web", "page.html.j2").render(
             modules=MODULES,
             own=own,
-            kin=tells_kin(desk.index.bundle.info),
+            kin=kin,
             holdings=held,
             room="search" if request.url.path == "/" else "other",
         )
@@ -58,6 +59,17 @@ async def not_found(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return refused(error.detail, error.status_code)
     return refused("there is nothing here", 404)
+
+
+async def _shown(desk: Desk) -> tuple[str, bool]:
+    """A line on what is indexed, and whether its model tells kin from twins.
+
+    Where the indexes cannot be asked, the line says so: the page stands even then.
+    """
+    try:
+        return await desk.ask(lambda: (_holdings(desk), tells_kin(desk.index.bundle.info)))
+    except EdgepatentError as error:
+        return str(error), False
 
 
 def _holdings(desk: Desk) -> str:
