@@ -89,6 +89,26 @@ def test_fifty_megapixels_take_320_mb(tmp_path: Path, mode: str) -> None:
     assert int(done.stdout) < 320 * 1024
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_a_fax_takes_the_memory_of_two_pages(tmp_path: Path) -> None:
+    page = Image.new("1", (4000, 5000), 1)
+    page.paste(0, (1000, 1000, 1040, 4000))
+    page.save(tmp_path / "large.tif", compression="group4")
+    page.resize((40, 50)).save(tmp_path / "small.tif", compression="group4")
+    script = (
+        "import sys; from edgepatent_runtime import drawing\n"
+        "for path in sys.argv[1:]:\n"
+        "    drawing.decode(path)\n"
+        "    print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
+    )
+    paths = [tmp_path / "small.tif", tmp_path / "large.tif"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *paths], check=True, capture_output=True, text=True
+    )
+    before, after = (1024 * int(line) for line in done.stdout.split())
+    assert after - before < 2.5 * 4000 * 5000
+
+
 def test_a_tiff_of_many_pages_takes_time_in_proportion(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,7 +29,7 @@ from edgepatent_runtime.drawing.intact import (
     dimmed_jpeg,
     padded_jpeg,
 )
-from edgepatent_runtime.drawing.light import even_out, strips
+from edgepatent_runtime.drawing.light import even_out, pixels_of, strips
 from edgepatent_runtime.drawing.limits import MAX_BYTES, MAX_PIXELS
 from edgepatent_runtime.errors import DrawingError
 
@@ -98,7 +98,7 @@ def decode_as_taken(source: Path | str | bytes, page: int = 0) -> Page:
 
     Raises `DrawingError` as `decode` does.
     """
-    return _read(source, page, lambda image: (np.asarray(image.convert("L")), None))[0]
+    return _read(source, page, lambda image: (pixels_of(image), None))[0]
 
 
 def _read(

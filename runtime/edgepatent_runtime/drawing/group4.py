@@ -59,10 +59,15 @@ def decode(image: TiffImageFile, file: IO[bytes]) -> Image.Image:
     for ends in _ends(strips):
         parts = [_guarded(*strip) for strip in zip(strips, ends, codes, strict=True)]
         page = _tiff(parts, width, height + len(parts), rows + 1, int(tags.get(262, 0)))
-        pixels = np.asarray(TiffImageFile(io.BytesIO(page)))
+        whole = TiffImageFile(io.BytesIO(page))
         at = [min(n * (rows + 1) + rows, height + len(parts) - 1) for n in range(len(parts))]
-        if (pixels[at] == (want ^ (tags.get(262, 0) == 0))).all():
-            return Image.fromarray(np.delete(pixels, at, axis=0))
+        seen = np.concatenate([np.asarray(whole.crop((0, row, width, row + 1))) for row in at])
+        if (seen == (want ^ (tags.get(262, 0) == 0))).all():
+            # Every strip moves up over the guards before it: no second page is needed for that.
+            for n, row in enumerate(at[1:], 1):
+                strip = whole.crop((0, at[n - 1] + 1, width, row))
+                whole.paste(strip, (0, n * rows))
+            return whole.crop((0, 0, width, height))
     raise DrawingError("damaged or truncated image", "rows of the fax are missing")
 
 

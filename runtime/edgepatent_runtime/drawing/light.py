@@ -43,23 +43,40 @@ def even_out(image: Image.Image, *, paper: bool = True) -> tuple[Page, Page | No
     laid flat: then the other picture is what was photographed, as it was; without ``paper`` no
     page is looked for. Faint ink is darkened. Pages of one bit can only be inverted.
     """
-    bilevel = image.mode == "1"
+    if image.mode == "1":
+        page = pixels_of(image)
+        dark = _is_dark(np.asarray(_judged(Image.fromarray(page))))
+        return np.invert(page, out=page) if dark else page, None
     gray = image if image.mode == "L" else image.convert("L")
     small = _judged(gray)
     pixels = np.asarray(small)
     white = _border(pixels).min() >= _WHITE
-    if paper and not white and not bilevel and _is_framed(pixels):
+    if paper and not white and _is_framed(pixels):
         flat = _laid_flat(gray)
         if flat is not None:
-            return _darken(_lift(flat, _judged(flat), photograph=True)), np.asarray(gray)
+            return _darken(_lift(flat, _judged(flat), photograph=True)), pixels_of(gray)
         sheet = _sheet_on_table(pixels)
         if sheet is not None:
             return _darken(_cut_out(gray, pixels, sheet)), None
-    if percentile(_border(pixels), 50) < _DARK and percentile(pixels, 50) < _DARK:
+    if _is_dark(pixels):
         gray, small = ImageChops.invert(gray), ImageChops.invert(small)
-    if bilevel:
-        return np.asarray(gray), None
     return _darken(gray if white else _lift(gray, small)), None
+
+
+def pixels_of(image: Image.Image) -> Page:
+    """A picture of any mode as grey values, uint8 [H, W].
+
+    In strips: numpy asks Pillow for all of it at once, which then holds it three times.
+    """
+    page = np.empty((image.height, image.width), np.uint8)
+    for box in strips(image):
+        page[box[1] : box[3]] = np.asarray(image.crop(box).convert("L"))
+    return page
+
+
+def _is_dark(pixels: Page) -> bool:
+    """Whether a picture is white on black."""
+    return bool(percentile(_border(pixels), 50) < _DARK and percentile(pixels, 50) < _DARK)
 
 
 def _judged(gray: Image.Image, side: int = _JUDGED) -> Image.Image:
@@ -144,7 +161,7 @@ def _darken(gray: Image.Image) -> Page:
         if darkest > _FAINT:
             scale = 255 / (255 - darkest)
             gray = gray.point([max(0, round((v - darkest) * scale)) for v in range(256)])
-    return np.asarray(gray)
+    return pixels_of(gray)
 
 
 def _is_framed(pixels: Page) -> bool:
