@@ -10,22 +10,37 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from edgepatent_runtime import faults
+from edgepatent_runtime.drawing import averaged
 
 SIDE = 128
 
 
 def make(drawing: npt.NDArray[np.uint8]) -> bytes:
-    """A PNG of at most 128 pixels a side, 16 greys, from a drawing [S, S]."""
-    side = min(SIDE, len(drawing))
-    small = cv2.resize(drawing, (side, side), interpolation=cv2.INTER_AREA)
-    # Sixteen greys look the same at this size and compress to half.
-    small = (small // 17 * 17).astype(np.uint8)
-    return cv2.imencode(".png", small, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
+    """A PNG of at most 128 pixels a side, 16 greys, from a drawing [S, S].
+
+    Sixteen greys look the same at this size and compress to half. OpenCV would write them with
+    eight bits each: a fifth larger, and 35 MB of libraries for that alone.
+    """
+    return _png(averaged(drawing, min(SIDE, len(drawing))) // np.uint8(17))
+
+
+def _png(greys: npt.NDArray[np.uint8]) -> bytes:
+    """A PNG of greys [H, W] from 0 to 15, four bits each (ISO/IEC 15948, 7.2 and 11.2.1)."""
+    height, width = greys.shape
+    # Each row begins with the number of its filter: none, which suits drawings.
+    rows = np.zeros((height, 1 + (width + 1) // 2), np.uint8)
+    rows[:, 1:] = greys[:, ::2] << 4
+    rows[:, 1 : 1 + width // 2] |= greys[:, 1::2]
+    header = struct.pack(">2I5B", width, height, 4, 0, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
 
 
 def file_name(vectors: str) -> str:

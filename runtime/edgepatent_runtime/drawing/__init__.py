@@ -21,12 +21,12 @@ from edgepatent_runtime.drawing.files import (
     decode_photograph,
     pages,
 )
-from edgepatent_runtime.drawing.normal import beside, normalise
+from edgepatent_runtime.drawing.normal import averaged, beside, normalise
 from edgepatent_runtime.errors import DrawingError
 
 __all__ = [
-    "Page", "beside", "content", "decode", "decode_as_taken", "decode_photograph", "normalise",
-    "pages", "read_drawing",
+    "Page", "averaged", "beside", "content", "decode", "decode_as_taken", "decode_photograph",
+    "normalise", "pages", "read_drawing",
 ]  # fmt: skip
 
 Box = tuple[int, int, int, int]

@@ -66,6 +66,14 @@ def beside(drawn: Page) -> Page:
     return _drawn(ink, (size, size), size, size / BESIDE, size / BESIDE)
 
 
+def averaged(drawn: Page, side: int) -> Page:
+    """A drawing [S, S] brought down to [side, side] by area averaging, rounded."""
+    size = len(drawn)
+    rows = _averaged(drawn.astype(np.float32), size, side, size)
+    columns = _averaged(np.ascontiguousarray(rows.T), size, side, size)
+    return np.rint(columns.T).astype(np.uint8)
+
+
 def _reduced(part: Page, down: int, across: int) -> Page:
     """Means over cells of ``down`` × ``across`` pixels; the last ones are filled up with white."""
     if down == across == 1:
