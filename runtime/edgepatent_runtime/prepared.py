@@ -21,6 +21,9 @@ Made = TypeVar("Made")
 MOST = 16
 """So many are kept, the newest."""
 
+GRAPH, WEIGHTS = "graph.onnx", "weights"
+"""The files of one: weights by themselves can be mapped, and need not be parsed."""
+
 # What tells kinds of processor apart in Linux's list of them, on x86 and on ARM.
 _KIND = {
     "vendor_id", "cpu family", "model", "model name", "flags",
@@ -67,15 +70,16 @@ class Kept:
             for path in place.iterdir():
                 if not path.name.startswith(self._name):
                     continue
-                if path.stem.endswith(f"{zlib.crc32(path.read_bytes()):08x}"):
-                    return path
-                path.unlink()
+                if path.name.endswith(_checksum(path)):
+                    return path / GRAPH
+                _remove(path)
         return None
 
     def make(self, make: Callable[[Path | None], Made]) -> Made:
         """What ``make`` gives, who leaves the graph at the path that it gets; None means: do not.
 
-        Raises what ``make`` raises without a path.
+        Its weights it leaves beside it, in a file `WEIGHTS`, or in it. Raises what ``make`` raises
+        without a path.
         """
         import tempfile
 
@@ -84,18 +88,32 @@ class Kept:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
             if _ours(place):
                 with tempfile.TemporaryDirectory(dir=place, prefix=".") as scratch:
-                    part = Path(scratch) / "graph.onnx"
+                    part = Path(scratch, "part")
+                    part.mkdir()
                     try:
-                        made = make(part)
+                        made = make(part / GRAPH)
                     except Exception:  # noqa: BLE001 -- a full disk, or its own fault: seen below
                         return make(None)
                     with suppress(OSError):
-                        part.replace(
-                            place / f"{self._name}-{zlib.crc32(part.read_bytes()):08x}.onnx"
-                        )
+                        part.replace(place / f"{self._name}-{_checksum(part)}")
                         _tidy(place)
                     return made
         return make(None)
+
+
+def remove(graph: Path) -> None:
+    """Remove what was found, where that can be done: it is of no use."""
+    with suppress(OSError):
+        _remove(graph.parent)
+
+
+def _checksum(kept: Path) -> str:
+    """The CRC-32 of the files of one, as it ends its name. Raises `OSError`."""
+    total = 0
+    for name in (GRAPH, WEIGHTS):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            total = zlib.crc32((kept / name).read_bytes(), total)
+    return f"{total:08x}"
 
 
 def _ours(place: Path) -> bool:
@@ -107,6 +125,17 @@ def _ours(place: Path) -> bool:
 
 
 def _tidy(place: Path) -> None:
-    newest = sorted(place.glob("*.onnx"), key=lambda path: -path.stat().st_mtime)
+    kept = [path for path in place.iterdir() if not path.name.startswith(".")]
+    newest = sorted(kept, key=lambda path: -path.stat().st_mtime)
     for path in newest[MOST:]:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove one, or a file in its place, as earlier versions kept them. Raises `OSError`."""
+    if path.is_dir():
+        import shutil
+
+        shutil.rmtree(path)
+    else:
         path.unlink()

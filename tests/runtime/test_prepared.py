@@ -14,7 +14,8 @@ from edgepatent_runtime.encoder import Encoder
 from edgepatent_runtime.errors import BundleError
 from edgepatent_runtime.prepared import Kept
 
-GRAPH = b"a graph"
+CONTENT = b"a graph"
+WEIGHTS = b"its weights"
 
 
 @pytest.fixture(autouse=True)
@@ -25,9 +26,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def written(path: Path | None) -> Path | None:
-    """Leave `GRAPH` at ``path``."""
+    """Leave a graph at ``path``, and its weights beside it."""
     if path is not None:
-        path.write_bytes(GRAPH)
+        path.write_bytes(CONTENT)
+        (path.parent / prepared.WEIGHTS).write_bytes(WEIGHTS)
     return path
 
 
@@ -36,8 +38,9 @@ def test_what_one_process_keeps_the_next_finds(place: Path) -> None:
     assert Kept("model", "1.0").make(written) is not None
     found = Kept("model", "1.0").find()
     assert found is not None
-    assert found.read_bytes() == GRAPH
-    assert [path.name for path in place.iterdir()] == [found.name]
+    assert found.read_bytes() == CONTENT
+    assert (found.parent / prepared.WEIGHTS).read_bytes() == WEIGHTS
+    assert list(place.iterdir()) == [found.parent]
     assert place.stat().st_mode & 0o077 == 0
 
 
@@ -57,11 +60,25 @@ def test_the_processor_is_told_by_what_it_can_do() -> None:
     assert not any(word in told for word in ("MHz", "processor\t", "bogomips", "BogoMIPS"))
 
 
-@pytest.mark.parametrize("damage", [b"", b"b graph", b"a grap"])
-def test_a_damaged_one_is_not_taken_but_removed(place: Path, damage: bytes) -> None:
+@pytest.mark.parametrize("name", [prepared.GRAPH, prepared.WEIGHTS])
+@pytest.mark.parametrize("damage", [b"", b"b graph", b"a grap", None])
+def test_a_damaged_one_is_not_taken_but_removed(
+    place: Path, name: str, damage: bytes | None
+) -> None:
     Kept("model").make(written)
     (path,) = place.iterdir()
-    path.write_bytes(damage)
+    (path / name).unlink()
+    if damage is not None:
+        (path / name).write_bytes(damage)
+    assert Kept("model").find() is None
+    assert list(place.iterdir()) == []
+
+
+def test_what_an_earlier_version_kept_in_one_file_goes(place: Path) -> None:
+    Kept("model").make(written)
+    (path,) = place.iterdir()
+    shutil.rmtree(path)
+    path.with_suffix(".onnx").write_bytes(CONTENT)
     assert Kept("model").find() is None
     assert list(place.iterdir()) == []
 
@@ -117,9 +134,10 @@ def test_one_that_onnxruntime_cannot_read_is_made_anew(tiny_bundle: Bundle, plac
     drawings = tiny_bundle.golden[0]
     first = Encoder(tiny_bundle).encode(drawings)
     (kept,) = place.iterdir()
-    kept.unlink()
-    name = f"{kept.stem.partition('-')[0]}-{zlib.crc32(GRAPH):08x}.onnx"
-    (place / name).write_bytes(GRAPH)
+    shutil.rmtree(kept)
+    other = place / f"{kept.name.partition('-')[0]}-{zlib.crc32(CONTENT):08x}"
+    other.mkdir()
+    (other / prepared.GRAPH).write_bytes(CONTENT)
     np.testing.assert_array_equal(Encoder(tiny_bundle).encode(drawings), first)
     assert list(place.iterdir()) == [kept]
 
