@@ -53,16 +53,26 @@ def spent(arguments: Sequence[str]) -> Spent:
 
 def look(pid: int, peaks: dict[int, int]) -> None:
     """Note the peak, in bytes, of a process and of all that it started, by process."""
-    for one in _family(pid):
+    for one in family(pid):
         with suppress(OSError, StopIteration, ValueError):
             lines = (PROC / str(one) / "status").read_text("ascii", "replace").splitlines()
             line = next(line for line in lines if line.startswith("VmHWM:"))
             peaks[one] = max(peaks.get(one, 0), int(line.split()[1]) * 1024)
 
 
-def _family(pid: int) -> Iterator[int]:
+def family(pid: int) -> Iterator[int]:
+    """A process and all that it started, and that run by now.
+
+    Until it runs its own program, a process that was started has the memory of the one that did,
+    and the same command line: counted, that would be there twice.
+    """
     yield pid
     with suppress(OSError):
         for task in (PROC / str(pid) / "task").iterdir():
             for child in (task / "children").read_text("ascii").split():
-                yield from _family(int(child))
+                if _command(int(child)) != _command(pid):
+                    yield from family(int(child))
+
+
+def _command(pid: int) -> bytes:
+    return (PROC / str(pid) / "cmdline").read_bytes()

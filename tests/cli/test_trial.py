@@ -103,9 +103,13 @@ def test_memory_is_summed_over_processes_each_at_its_peak(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spent_module, "PROC", tmp_path)
-    for pid, children, peak in ((7, "8 9", 100), (8, "", 20), (9, "", 3)):
+    # The last of them has not begun with its own program: its memory is that of the first.
+    for pid, children, peak, command in (
+        (7, "8 9 10", 100, "add"), (8, "", 20, "read"), (9, "", 3, "read"), (10, "", 100, "add")
+    ):  # fmt: skip
         (tmp_path / f"{pid}/task/{pid}").mkdir(parents=True)
         (tmp_path / f"{pid}/task/{pid}/children").write_text(children)
+        (tmp_path / f"{pid}/cmdline").write_text(command)
         (tmp_path / f"{pid}/status").write_text(f"Name:\tx\nVmHWM:\t  {peak} kB\n")
     peaks: dict[int, int] = {}
     spent_module.look(7, peaks)
