@@ -163,10 +163,13 @@ def records(rows: int) -> Iterator[Record]:
 
 @dataclass(frozen=True)
 class Took:
-    """Seconds that something took: by the clock, and of processors."""
+    """Seconds that something took: by the clock, of processors, and those (of the main thread)
+    without a processor, which others used.
+    """
 
     wall: float
     processor: float
+    waited: float = 0.0
 
     def __str__(self) -> str:
         return f"{self.wall:.0f} ({self.processor:.0f})"
@@ -177,10 +180,18 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self._wall, self._processor = time.perf_counter(), time.process_time()
+        self._waited = _waited()
 
     def took(self) -> Took:
         """The time since then."""
-        return Took(time.perf_counter() - self._wall, time.process_time() - self._processor)
+        wall, processor = time.perf_counter() - self._wall, time.process_time() - self._processor
+        return Took(wall, processor, _waited() - self._waited)
+
+
+def _waited() -> float:
+    """Seconds that the main thread was ready to run, and did not: Linux counts them."""
+    told = Path("/proc/self/schedstat")
+    return int(told.read_text().split()[1]) / 1e9 if told.exists() else 0.0
 
 
 NOTHING = Took(0, 0)

@@ -223,7 +223,9 @@ def in_shards(folder: Path, stored: Floats, of: int, kept: "Kept") -> Held:
             return {"fill": watch.took()}
 
         took = kept.times(shard.name, make)["fill"]
-        fill = Took(fill.wall + took.wall, fill.processor + took.processor)
+        fill = Took(
+            fill.wall + took.wall, fill.processor + took.processor, fill.waited + took.waited
+        )
     parts = sorted((folder / "shards").iterdir())
     opened: list[Searchable] = [Collection.open(part, resident=True) for part in parts]
     return Held(f"{of} shards", opened, fill, NOTHING, size_of(folder / "shards"))
@@ -386,7 +388,9 @@ def measure(chosen: argparse.Namespace, folder: Path, stack: ExitStack) -> str:
                  "of drawings in each shard"],
                 [way["filled"] for way in ways],
             ),
-            "The shards are filled from ready embeddings, folder and database from the shards.\n",
+            "The shards are filled from ready embeddings, folder and database from the shards. "
+            f"{shards.fill.waited:.0f} of the seconds that the shards took went by without a "
+            "processor, which other work had.\n",
             table(
                 ["way", "clients", "p50, ms", "p99, ms", "searches a second",
                  "processor, ms a search"],

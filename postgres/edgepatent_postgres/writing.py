@@ -27,6 +27,14 @@ from edgepatent_runtime.search.searchable import Floats
 SIGNED_ROWS = 4096
 """When so many rows are there, the mean is fitted to them and all rows get signs."""
 
+LINKS, EF_BUILD = 24, 128
+"""Of the graph on the signs. With pgvector's own, 16 and 64, some rows are reached from nowhere: of
+the ten nearest in 300,000 it finds .990, however many candidates are asked for.
+"""
+
+GRAPH_MEMORY = 1 << 30
+"""So many bytes at least a graph is built in, for 1,000 bytes a row; then more slowly on disk."""
+
 _OF_DRAWINGS = ("figure", "view", "text")
 
 
@@ -273,8 +281,13 @@ def build_graph(connection: Connection, progress: Progress) -> None:
         if found is None or not found[0]:
             return
         progress("building the graph in the database", 0, None)
-        connection.execute("SET LOCAL maintenance_work_mem = '1GB'")
         connection.execute(
-            "CREATE INDEX drawings_signs ON drawings USING hnsw (signs bit_hamming_ops)"
+            "SELECT set_config('maintenance_work_mem', greatest(%s, "
+            "pg_size_bytes(current_setting('maintenance_work_mem'))) / 1024 || 'kB', true)",
+            (GRAPH_MEMORY,),
+        )
+        connection.execute(
+            "CREATE INDEX drawings_signs ON drawings USING hnsw (signs bit_hamming_ops) "
+            f"WITH (m = {LINKS}, ef_construction = {EF_BUILD})"
         )
         connection.execute("UPDATE state SET graph = true")
