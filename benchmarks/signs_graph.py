@@ -29,7 +29,7 @@ from edgepatent_postgres.writing import GRAPH_MEMORY, SIGNED_ROWS
 from edgepatent_runtime.collection import signs, vectors
 from edgepatent_runtime.collection.rotation import random_rotation
 
-GRAPHS = ((16, 64), (16, 128), (24, 128))
+GRAPHS = ((16, 64), (24, 128))
 ASKED = ((1000, "strict_order"), (1000, "relaxed_order"), (4000, "relaxed_order"))
 WANTED = 200
 
