@@ -6,7 +6,7 @@ PACKAGES := edgepatent runtime/edgepatent_runtime postgres/edgepatent_postgres c
 PYPROJECTS := pyproject.toml runtime/pyproject.toml postgres/pyproject.toml cluster/pyproject.toml synthetic/pyproject.toml train/pyproject.toml export/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup memory test test-random fuzz wheels offline deb test-deb audit test-slow test-cluster test-install test-arm64 check format docs demo clean
+.PHONY: help setup memory test test-random fuzz wheels offline deb test-deb image test-image audit test-slow test-cluster test-install test-arm64 check format docs demo clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -32,7 +32,7 @@ test-cluster: setup ## on a Ray cluster of two nodes on this machine, a minute o
 test-install: setup ## wheels with the train and export extras in fresh environments (downloads torch)
 	$(BIN)/python -m pytest -m install
 
-test-arm64: setup ## every command of the Raspberry Pi guide on an emulated arm64 (root, qemu-user-static, debootstrap)
+test-arm64: setup ## every command of the Raspberry Pi guide, and the Debian package, on emulated arm64 (root, qemu-user-static, debootstrap)
 	$(BIN)/python -m pytest -m arm64 -s tests/e2e/test_guide_arm64.py
 
 SEED ?= 1
@@ -55,11 +55,18 @@ wheels: setup ## the wheels of all distributions and a bill of materials (Cyclon
 offline: setup ## install.sh and all wheels that it needs, for machines without a network, in dist/offline
 	$(BIN)/python .ci/offline.py dist/offline
 
-deb: offline ## a Debian package for this machine and its Python, in dist
+deb: offline ## Debian packages for both machines and each Python that is here (3.11, 3.13), in dist
 	$(BIN)/python .ci/deb.py dist/offline dist
 
-test-deb: ## install what make deb made, ask its doctor, remove it, over this root, which stays as it is (root)
-	.ci/try_deb.sh dist/edgepatent_*.deb
+test-deb: ## install what make deb made for this machine, search, remove it, over this root, which stays as it is (root)
+	.ci/try_deb.sh dist/edgepatent_*~py$$($(BIN)/python -c 'import sys; print("%d%d" % sys.version_info[:2])')_$$(dpkg --print-architecture).deb
+
+ENGINE ?= podman
+image: offline ## a container image for this machine, of the offline wheels (ENGINE=docker for another engine)
+	$(ENGINE) build --file dist/offline/Containerfile --tag edgepatent $(BUILD) dist/offline
+
+test-image: ## ask the image's doctor, index and search with it: no network, read-only root, not as root
+	ENGINE="$(ENGINE)" .ci/try_image.sh edgepatent
 
 audit: setup ## known vulnerabilities of what is installed (asks the registry)
 	$(BIN)/python .ci/audit.py

@@ -1,19 +1,19 @@
-"""A Debian package of edgepatent, from the wheels of `offline.py`.
+"""Debian packages of edgepatent, from the wheels of `offline.py`.
 
-    python .ci/deb.py OFFLINE OUT [--machine aarch64|x86_64] [--python 3.11|3.13]
+    python .ci/deb.py OFFLINE OUT [--machine aarch64 --machine x86_64] [--python 3.11 --python 3.13]
 
-It lays an environment down in ``/opt/edgepatent``, with the wheels as pip would, without running
+Each lays an environment down in ``/opt/edgepatent``, with the wheels as pip would, without running
 anything of them, and the command in ``/usr/bin``: built on any machine, installed by ``apt install
-./FILE.deb``. One package is for one Python, which it depends on: Debian 12 has 3.11, Debian 13 has
-3.13. Nothing is compiled, started or downloaded when it is installed, nothing is left when it is
-removed; byte code comes along where this interpreter is of that version.
+./FILE.deb``. One package is for one machine and one Python, which it depends on: Debian 12 has
+3.11, Debian 13 has 3.13. Nothing is compiled, started or downloaded when it is installed, nothing
+is left when it is removed. Byte code comes along, for nobody can write it there later; it takes an
+interpreter of that version here, of any machine: by default, packages are made for those that are.
 """
 
 import argparse
 import email
 import gzip
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -23,6 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}
+PYTHONS = ("3.11", "3.13")
 PREFIX = Path("opt/edgepatent")
 EXTRAS = "pdf,web,sign"
 
@@ -56,15 +57,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("offline", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--machine", choices=ARCHITECTURES, default=os.uname().machine)
-    parser.add_argument("--python", default=".".join(map(str, sys.version_info[:2])))
+    parser.add_argument("--machine", action="append", choices=ARCHITECTURES)
+    parser.add_argument("--python", action="append")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        tree = Path(temporary)
-        tree.chmod(0o755)
-        version = lay_down(asked.offline / "wheels", tree, asked.machine, asked.python)
-        package = build(tree, asked.out, version, asked.machine, asked.python)
-    print(f"{package}: {package.stat().st_size / 1e6:.0f} MB")
+    pythons = asked.python or [python for python in PYTHONS if interpreter(python)]
+    if missing := [python for python in pythons if not interpreter(python)]:
+        sys.exit(f"no python{missing[0]} on PATH, which has to compile the package's byte code")
+    for machine in asked.machine or ARCHITECTURES:
+        for python in pythons:
+            with tempfile.TemporaryDirectory() as temporary:
+                tree = Path(temporary)
+                tree.chmod(0o755)
+                version = lay_down(asked.offline / "wheels", tree, machine, python)
+                package = build(tree, asked.out, version, machine, python)
+            print(f"{package}: {package.stat().st_size / 1e6:.0f} MB", flush=True)
+
+
+def interpreter(python: str) -> str | None:
+    """An interpreter of that version which runs here."""
+    for found in (sys.executable, shutil.which(f"python{python}")):
+        asked = "import sys; print('%d.%d' % sys.version_info[:2])"
+        if found:
+            told = subprocess.run([found, "-c", asked], capture_output=True, text=True, check=False)
+            if told.stdout.strip() == python:
+                return found
+    return None
 
 
 def lay_down(wheels: Path, tree: Path, machine: str, python: str) -> str:
@@ -82,13 +99,11 @@ def lay_down(wheels: Path, tree: Path, machine: str, python: str) -> str:
     )  # fmt: skip
     # Their commands are not ours to bring.
     shutil.rmtree(target / "bin", ignore_errors=True)
-    compiled = f"{sys.version_info.major}.{sys.version_info.minor}" == python
-    if compiled:
-        subprocess.run(
-            [sys.executable, "-m", "compileall", "-q", "-s", tree, "-p", "/",
-             "--invalidation-mode", "unchecked-hash", target],
-            check=True,
-        )  # fmt: skip
+    subprocess.run(
+        [str(interpreter(python)), "-m", "compileall", "-q", "-s", tree, "-p", "/",
+         "--invalidation-mode", "unchecked-hash", target],
+        check=True,
+    )  # fmt: skip
     write(tree / PREFIX / "pyvenv.cfg", b"home = /usr/bin\ninclude-system-site-packages = false\n")
     (tree / PREFIX / "bin").mkdir()
     (tree / PREFIX / "bin/python3").symlink_to(f"/usr/bin/python{python}")

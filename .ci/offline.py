@@ -2,9 +2,9 @@
 
     python .ci/offline.py OUT [--machine aarch64 --machine x86_64] [--python 3.11 --python 3.13]
 
-OUT gets ``install.sh``, the units of ``recipes/systemd``, and ``wheels``: our distributions, what
-they stand on for each machine and Python (Debian 12 has 3.11, Debian 13 has 3.13), and the SHA-256
-sums, which the script checks.
+OUT gets ``install.sh``, the ``Containerfile``, the units of ``recipes/systemd``, and ``wheels``:
+our distributions, what they stand on for each machine and Python (Debian 12 has 3.11, Debian 13
+has 3.13), and the SHA-256 sums, which the script checks. What was downloaded before is kept.
 """
 
 import argparse
@@ -31,6 +31,8 @@ def main() -> None:
     asked = parser.parse_args()
     wheels = asked.out / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
+    for older in wheels.glob("edgepatent*.whl"):
+        older.unlink()
     pip("wheel", "--no-deps", "--wheel-dir", wheels, *(ROOT / where for where in OURS))
     # By path, never by name: what an index has under our names is somebody else's.
     ours = [f"{wheel}[pdf,web,sign]" if wheel.name.startswith("edgepatent-") else wheel
@@ -43,7 +45,8 @@ def main() -> None:
                 "download", "--dest", wheels, "--only-binary=:all:",
                 "--python-version", python, *platforms, *ours,
             )  # fmt: skip
-    shutil.copy2(ROOT / "install.sh", asked.out)
+    for name in ("install.sh", "Containerfile"):
+        shutil.copy2(ROOT / name, asked.out)
     shutil.copytree(ROOT / "recipes" / "systemd", asked.out / "systemd", dirs_exist_ok=True)
     sums = [
         f"{hashlib.sha256(wheel.read_bytes()).hexdigest()}  {wheel.name}\n"
