@@ -64,6 +64,28 @@ def test_a_bundle_learns_words_and_finds_drawings_without_a_title(
     assert "  its look  new" in told
 
 
+def test_what_nothing_is_called_is_found_by_some_words_and_by_look_but_not_by_a_watch(
+    edgepatent, tiny_bundle: Bundle, drawings: Path, tmp_path: Path
+) -> None:
+    made, index, page = tmp_path / "made", tmp_path / "index", tmp_path / "page.html"
+    edgepatent("bundle", "words", tiny_bundle.folder, "--data", drawings, "--out", made)
+    edgepatent("index", "add", drawings, "--index", index, "--model", made)
+    text = "folding electric guitar"
+    asked = ("search", "--index", index, "--text", text, "--top", 30, "--json", "--html", page)
+    found = json.loads(edgepatent(*asked).stdout)
+    told = f"nothing is called '{text}': ranked by some of the words, and by look"
+    assert found["notes"] == [told]
+    assert [hit["found_by"] for hit in found["hits"]] == ["words"] * 22 + ["look"] * 8
+    assert "othing is called" in page.read_text()
+    watches = ("--watches", tmp_path / "watches")
+    edgepatent("watch", "add", "guitars", "--text", text, "--index", index, *watches)
+    draw(drawings / "new.png", 9)
+    with (drawings / "metadata.csv").open("a", newline="") as file:
+        csv.writer(file).writerow(["new.png", "P900", "garden guitar"])
+    edgepatent("index", "add", drawings, "--index", index)
+    assert "nothing new" in edgepatent("watch", "run", *watches).stdout
+
+
 def test_too_few_titles_are_refused_in_one_line(
     edgepatent, tiny_bundle: Bundle, drawings: Path, tmp_path: Path
 ) -> None:
