@@ -28,8 +28,8 @@ SIGNED_ROWS = 4096
 """When so many rows are there, the mean is fitted to them and all rows get signs."""
 
 LINKS, EF_BUILD = 24, 128
-"""Of the graph on the signs. With pgvector's own, 16 and 64, some rows are reached from nowhere: of
-the ten nearest in 300,000 it finds .990, however many candidates are asked for.
+"""Of the graph on the signs. With pgvector's own, 16 and 64, some rows are hardly reached: of the
+ten nearest in 300,000 it finds .990; with four times the candidates, in five times the time, .998.
 """
 
 GRAPH_MEMORY = 1 << 30
