@@ -18,7 +18,6 @@ from edgepatent_runtime.collection.moment import Moment
 from edgepatent_runtime.collection.snapshot import Snapshot
 from edgepatent_runtime.collection.states import States
 from edgepatent_runtime.collection.vectors import Floats
-from edgepatent_runtime.collection.writer import Writer
 from edgepatent_runtime.errors import CollectionError, SpaceMismatchError
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.progress import Progress, silent
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from edgepatent_runtime.collection.edition import Edition
     from edgepatent_runtime.collection.embedding import Encodes
     from edgepatent_runtime.collection.ingest import Added
+    from edgepatent_runtime.collection.writer import Writer
 
 
 class Collection:
@@ -48,7 +48,10 @@ class Collection:
                 f"there is no index in {folder}: make one with edgepatent index add SOURCE"
             )
         if write:
-            self._writer = Writer(folder)
+            # Only here: a search writes nothing.
+            from edgepatent_runtime.collection import writer
+
+            self._writer = writer.Writer(folder)
         self.space = ""
         try:
             with self.reading() as (_, taken):
@@ -182,14 +185,14 @@ class Collection:
     # -- writing
 
     @property
-    def writer(self) -> Writer:
+    def writer(self) -> "Writer":
         """The writing end. Raises `CollectionError` where the collection is open for reading."""
         if self._writer is None:
             raise CollectionError(f"{self.folder} is open for reading only")
         return self._writer
 
     @contextmanager
-    def _writing(self) -> Iterator[Writer]:
+    def _writing(self) -> "Iterator[Writer]":
         """The writing end; what SQLite refuses is said in words, wherever it comes up."""
         writer = self.writer
         with writer.edits.failures():

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-FEW = 128
-"""So many scattered rows are read between two times that pages are given back: 8 MB at most."""
+FEW = 32
+"""So many scattered rows are read between two times that pages are given back: 2 MB at most."""
 
 _GIVE_BACK = getattr(mmap, "MADV_DONTNEED", None)
 

@@ -21,6 +21,7 @@ NEVER = 65535
 """A distance that `nearest` leaves out."""
 
 _BLOCK = 1 << 15
+_COUNTED = 1 << 18
 
 
 def width(dimensions: int) -> int:
@@ -79,8 +80,10 @@ def nearest(distance: npt.NDArray[np.uint16], count: int) -> Rows:
     A distance of `NEVER` is not among them.
     """
     # Distances are small integers: counting them finds the limit faster than sorting.
-    tally = np.bincount(distance)[:NEVER].cumsum()
-    if not len(tally):
-        return np.zeros(0, np.int64)
+    # In blocks: numpy makes numbers of eight bytes of all that it counts at once.
+    tally = np.zeros(NEVER + 1, np.int64)
+    for start in range(0, len(distance), _COUNTED):
+        tally += np.bincount(distance[start : start + _COUNTED], minlength=NEVER + 1)
+    tally = tally[:NEVER].cumsum()
     limit = int(np.searchsorted(tally, min(count, int(tally[-1]))))
     return np.flatnonzero(distance <= limit)

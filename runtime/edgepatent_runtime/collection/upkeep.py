@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +10,12 @@ import numpy.typing as npt
 from edgepatent_runtime.collection import derive, graph
 from edgepatent_runtime.collection.entries import Derived, State
 from edgepatent_runtime.collection.vectors import Rows
-from edgepatent_runtime.collection.writer import BLOCK, Writer
 from edgepatent_runtime.progress import Progress, silent
 from edgepatent_runtime.whole import sync_folder
+
+if TYPE_CHECKING:
+    # What writes comes with its caller: a search, which only asks for the limits, does without.
+    from edgepatent_runtime.collection.writer import Writer
 
 EXACT_ROWS = 20_000
 """Up to so many rows a search is exact, and no graph is built."""
@@ -33,7 +37,7 @@ def is_fresh(graph: Derived | None, state: State) -> bool:
     )
 
 
-def finish(writer: Writer, progress: Progress = silent, threads: int = 0) -> None:
+def finish(writer: "Writer", progress: Progress = silent, threads: int = 0) -> None:
     """Compact where much is dead, and bring the graph up to date. ``threads`` 0: all cores."""
     dead = len(writer.edits.dead())
     if dead > max(_DEAD_SHARE * writer.state.rows, 1000):
@@ -41,13 +45,15 @@ def finish(writer: Writer, progress: Progress = silent, threads: int = 0) -> Non
     _build_graph(writer, progress, threads or os.cpu_count() or 1)
 
 
-def compact(writer: Writer, progress: Progress = silent) -> None:
+def compact(writer: "Writer", progress: Progress = silent) -> None:
     """Leave the dead rows behind. Raises `CollectionError` where a living row is damaged."""
     writer.commit()
     writer.rewrite(_living(writer, progress))
 
 
-def _living(writer: Writer, progress: Progress) -> Iterator[tuple[Rows, npt.NDArray[np.void]]]:
+def _living(writer: "Writer", progress: Progress) -> Iterator[tuple[Rows, npt.NDArray[np.void]]]:
+    from edgepatent_runtime.collection.writer import BLOCK
+
     rows, live = writer.vectors(), writer.edits.live()
     for start in range(0, len(live), BLOCK):
         numbers = live[start : start + BLOCK]
@@ -56,7 +62,7 @@ def _living(writer: Writer, progress: Progress) -> Iterator[tuple[Rows, npt.NDAr
         progress("compacting", start + len(numbers), len(live))
 
 
-def _build_graph(writer: Writer, progress: Progress, threads: int) -> None:
+def _build_graph(writer: "Writer", progress: Progress, threads: int) -> None:
     """Bring the graph up to date; a small collection needs none."""
     old = writer.edits.derived("graph")
     if writer.state.rows <= EXACT_ROWS or not graph.available():
