@@ -21,6 +21,9 @@ def main() -> None:
     # Imports make many objects and hardly any garbage: 700 of them, the threshold of Python 3.11,
     # had it looked for ninety times in a cold search, 19 ms.
     gc.set_threshold(10_000)
+    # Numpy's products are small here, and threads of OpenBLAS wait for each other in busy loops:
+    # beside other work the rotation of a new index took 900 ms of processors instead of 6.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     status = run()
     try:
         sys.stdout.flush()

@@ -105,6 +105,21 @@ def test_a_missing_extra_is_one_line(monkeypatch, capsys):
     assert len(error.splitlines()) == 1
 
 
+@pytest.mark.parametrize(("given", "used"), [(None, "1"), ("3", "3")])
+def test_numpy_multiplies_on_one_thread_unless_it_is_told_otherwise(monkeypatch, given, used):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    if given:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", given)
+    code = (
+        "import atexit, os, sys\n"
+        "atexit.register(lambda: print(os.environ['OPENBLAS_NUM_THREADS'], flush=True))\n"
+        "sys.argv[1:] = ['--version']\n"
+        "from edgepatent.__main__ import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == used
+
+
 def test_version(capsys):
     assert run(["--version"]) == 0
     assert capsys.readouterr().out.startswith("edgepatent, version ")
