@@ -46,28 +46,5 @@ def _patents(store: Searchable, moment: Moment, wanted: tuple[str, ...]) -> dict
     for row in sorted(facts):
         record = facts[row].record
         known.setdefault(record.patent_id, record)
-        drawings.setdefault(record.patent_id, []).append(
-            Drawing(
-                path=facts[row].path,
-                figure=record.figure,
-                view=record.view,
-                text=record.text,
-                image=record.image,
-                row=row,
-                store=store,
-            )
-        )
-    return {
-        number: Patent(
-            patent_id=number,
-            locarno=record.locarno,
-            klass=record.klass,
-            subclass=record.subclass,
-            title=record.title,
-            date=record.date,
-            bibliography=record.bibliography,
-            index=store.name,
-            drawings=drawings[number],
-        )
-        for number, record in known.items()
-    }
+        drawings.setdefault(record.patent_id, []).append(Drawing.of(store, row, facts[row]))
+    return {number: Patent.of(store, one, drawings[number]) for number, one in known.items()}

@@ -179,45 +179,10 @@ class _Found(msgspec.Struct, frozen=True):
             if sheet not in sheets:
                 sheets.add(sheet)
                 score = min(float(self.scores[place]), 1.0)
-                drawings.append(drawing_hit(self.store, row, self.facts[row], score))
-        known = self.facts[drawings[0].row]
-        hit = patent_hit(self.store, known, drawings, rank=rank, score=min(self.score, 1.0))
-        return msgspec.structs.replace(hit, like=self.like)
-
-
-def drawing_hit(store: Searchable, row: int, facts: Facts, score: float) -> DrawingHit:
-    """The drawing at ``row`` of ``store`` as a part of a hit."""
-    record = facts.record
-    return DrawingHit(
-        path=facts.path,
-        figure=record.figure,
-        view=record.view,
-        text=record.text,
-        image=record.image,
-        row=row,
-        store=store,
-        score=score,
-    )
-
-
-def patent_hit(
-    store: Searchable, facts: Facts, drawings: Sequence[DrawingHit], *, rank: int, score: float
-) -> Hit:
-    """A hit with ``drawings``, one of which ``facts`` are of."""
-    record = facts.record
-    return Hit(
-        patent_id=record.patent_id,
-        locarno=record.locarno,
-        klass=record.klass,
-        subclass=record.subclass,
-        title=record.title,
-        date=record.date,
-        bibliography=record.bibliography,
-        index=store.name,
-        drawings=drawings,
-        rank=rank,
-        score=score,
-    )
+                drawings.append(DrawingHit.of(self.store, row, self.facts[row], score=score))
+        record = self.facts[drawings[0].row].record
+        score = min(self.score, 1.0)
+        return Hit.of(self.store, record, drawings, rank=rank, score=score, like=self.like)
 
 
 def ranked(moment: Moment, scope: Scope, views: Views, top: int) -> Ranked:

@@ -1,12 +1,12 @@
 """What comes of a question: patents with their drawings, complete from the moment they exist."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import msgspec
 
 from edgepatent_runtime.errors import DrawingError
-from edgepatent_runtime.record import NO_BIBLIOGRAPHY, Bibliography, ImageRef
+from edgepatent_runtime.record import NO_BIBLIOGRAPHY, Bibliography, ImageRef, Record
 from edgepatent_runtime.search.request import Request
 from edgepatent_runtime.search.verdict import Verdict, in_words
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from edgepatent_runtime.search.searchable import Searchable
+    from edgepatent_runtime.search.searchable import Facts, Searchable
 
     Page = npt.NDArray[np.uint8]
 
@@ -33,6 +33,21 @@ class Drawing(msgspec.Struct, frozen=True, kw_only=True):
     image: ImageRef
     row: int
     store: "Searchable"
+
+    @classmethod
+    def of(cls, store: "Searchable", row: int, facts: "Facts", **found: Any) -> Self:
+        """The drawing at ``row`` of ``store``; ``found`` are the fields that a hit has besides."""
+        record = facts.record
+        return cls(
+            path=facts.path,
+            figure=record.figure,
+            view=record.view,
+            text=record.text,
+            image=record.image,
+            row=row,
+            store=store,
+            **found,
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.image)!r})"
@@ -76,6 +91,24 @@ class Patent(msgspec.Struct, frozen=True, kw_only=True):
     bibliography: Bibliography = NO_BIBLIOGRAPHY
     index: str
     drawings: Sequence[Drawing]
+
+    @classmethod
+    def of(
+        cls, store: "Searchable", record: Record, drawings: Sequence[Drawing], **found: Any
+    ) -> Self:
+        """The patent that ``record`` is of; ``found`` are the fields that a hit has besides."""
+        return cls(
+            patent_id=record.patent_id,
+            locarno=record.locarno,
+            klass=record.klass,
+            subclass=record.subclass,
+            title=record.title,
+            date=record.date,
+            bibliography=record.bibliography,
+            index=store.name,
+            drawings=drawings,
+            **found,
+        )
 
 
 class Hit(Patent, frozen=True, kw_only=True):

@@ -3,13 +3,11 @@
 import time
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.filters import Filters
-from edgepatent_runtime.search.ranking import drawing_hit, patent_hit
-from edgepatent_runtime.search.results import Answer, DrawingHit
-from edgepatent_runtime.search.searchable import Facts, Searchable
+from edgepatent_runtime.record import Record
+from edgepatent_runtime.search.results import Answer, DrawingHit, Hit
+from edgepatent_runtime.search.searchable import Searchable
 
 
 def search_words(
@@ -29,7 +27,7 @@ def search_words(
     if not any(character.isalnum() for character in text):
         raise InputError(f"there is no word to search for in {text!r}")
     started = time.perf_counter()
-    found: dict[str, tuple[float, Searchable, Facts, list[DrawingHit]]] = {}
+    found: dict[str, tuple[float, Searchable, Record, list[DrawingHit]]] = {}
     searched = 0
     for store in stores:
         with store.moment() as moment:
@@ -39,18 +37,17 @@ def search_words(
             facts = moment.facts([row for _, rows in matches for row in rows.tolist()])
             for score, rows in matches:
                 drawings = [
-                    drawing_hit(store, row, facts[row], float("nan")) for row in rows.tolist()
+                    DrawingHit.of(store, row, facts[row], score=float("nan"))
+                    for row in rows.tolist()
                 ]
-                known = facts[drawings[0].row]
-                other = found.get(known.record.patent_id)
+                record = facts[drawings[0].row].record
+                other = found.get(record.patent_id)
                 if other is None or score > other[0]:
-                    found[known.record.patent_id] = (score, store, known, drawings)
+                    found[record.patent_id] = (score, store, record, drawings)
     best = sorted(found.values(), key=lambda one: -one[0])[:top]
     hits = [
-        msgspec.structs.replace(
-            patent_hit(store, known, drawings, rank=rank, score=score), found_by="words"
-        )
-        for rank, (score, store, known, drawings) in enumerate(best, start=1)
+        Hit.of(store, record, drawings, rank=rank, score=score, found_by="words")
+        for rank, (score, store, record, drawings) in enumerate(best, start=1)
     ]
     taken = (time.perf_counter() - started) * 1000
     return Answer(hits=hits, plan="words", milliseconds=taken, searched=searched)
