@@ -149,7 +149,14 @@ def _switch(
                 whole.sync_folder(index)
                 faults.point("update.kept")
             bundle = Bundle(staged / FIRST) if info.model else None
-            live.replace(gone, new, bundle, progress)
+            generation = live.writer.state.generation
+            try:
+                live.replace(gone, new, bundle, progress)
+            except BaseException:
+                # Refused so late, it leaves no way back from where nobody has been.
+                if back is not None and live.writer.state.generation == generation:
+                    names.remove_folder(index, back)
+                raise
             measured = new.calibration()
     finally:
         names.remove_folder(index, UPDATE)
