@@ -142,7 +142,10 @@ def load_scores(file: Path) -> QueryScores:
 def mean_scores(found: list[QueryScores]) -> QueryScores:
     """The same queries, averaged over runs."""
     measures: dict[LevelName, dict[str, np.ndarray]] = {
-        level: {"map": np.mean([s.measures[level]["map"] for s in found], axis=0)}
+        level: {
+            what: np.mean([s.measures[level][what] for s in found], axis=0)
+            for what in found[0].measures[level]
+        }
         for level in LEVELS
     }
     ndcg = np.mean([s.ndcg_10 for s in found], axis=0)

@@ -129,12 +129,23 @@ class KinBench(Bench):
         ridge: float = 0.3,
         white: Doubles | None = None,
     ) -> Head:
+        """What `kin_head` gives for features."""
+        return partial(applied, self.kin_head(x, taught, what, ridge, white))
+
+    def kin_head(
+        self,
+        x: Floats,
+        taught: Mask,
+        what: Sequence[str],
+        ridge: float = 0.3,
+        white: Doubles | None = None,
+    ) -> nn.Linear:
         """The ridge from features [N, C] of all patents to what is known of the taught ones."""
         head = nn.Linear(x.shape[1], KIN)
         space = standardising(x[taught])
         space = space if white is None else (space[0], white)
         fit_ridge(head, x[taught], self.blocks(taught, what), ridge, space)
-        return lambda features: applied(head, features)
+        return head
 
     def blocks(self, taught: Mask, what: Sequence[str]) -> list[tuple[Floats, Mask]]:
         """What the taught patents are mapped to, each with the drawings of which it is known."""
@@ -163,11 +174,15 @@ class KinBench(Bench):
         return within(features, patents, WIDTHS[features.shape[1]])[1]
 
     def twin(self, found: dict[str, Floats], real: str) -> Head:
+        """What `twin_head` gives for features."""
+        return partial(applied, self.twin_head(found, real))
+
+    def twin_head(self, found: dict[str, Floats], real: str) -> nn.Linear:
         """The discriminative head on synthetic designs and one of the real sets."""
         features, patents = self.taught(found, real)
         head = nn.Linear(features.shape[1], TWIN)
         discriminate(head, features, patents, WIDTHS[features.shape[1]])
-        return lambda features: applied(head, features)
+        return head
 
     # scores
 
