@@ -19,6 +19,7 @@ from edgepatent import kept, queries
 from edgepatent.queries import KeptQueries
 from edgepatent_runtime import whole
 from edgepatent_runtime.errors import InputError
+from edgepatent_runtime.filters import later
 from edgepatent_runtime.search.request import Request
 
 FORMAT = 1
@@ -46,12 +47,12 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """How far a watch was asked: the generation of each index, the designs that were shown.
+    """How far a watch was asked: each index (`Moment.mark`), the designs that were shown.
 
     ``ran`` is when, UTC; "" for never.
     """
 
-    generations: dict[str, int] = {}
+    generations: dict[str, int | str] = {}
     shown: tuple[str, ...] = ()
     ran: str = ""
 
@@ -59,7 +60,7 @@ class Seen(msgspec.Struct, frozen=True):
         """What both have seen."""
         generations = dict(self.generations)
         for index, generation in other.generations.items():
-            generations[index] = max(generation, generations.get(index, 0))
+            generations[index] = later(generations.get(index, generation), generation)
         shown = tuple(dict.fromkeys((*self.shown, *other.shown)))
         return Seen(generations, shown, max(self.ran, other.ran))
 
@@ -90,7 +91,7 @@ class Watches:
             raise InputError(f"{path} has format {watch.format}: upgrade edgepatent")
         return msgspec.structs.replace(watch, request=self._queries.absolute(watch.request))
 
-    def add(self, watch: Watch, generations: Mapping[str, int]) -> None:
+    def add(self, watch: Watch, generations: Mapping[str, int | str]) -> None:
         """Keep a watch that has seen the indexes up to ``generations``.
 
         Its query images must be kept already. Raises `InputError` where there is one of this name.

@@ -82,7 +82,7 @@ class Round:
         request = msgspec.structs.replace(watch.request, not_patents=hidden)
         if watch.matter is not None:
             request = Matter(watch.matter).without_noise(request)
-        generations: dict[str, int] = {}
+        generations: dict[str, int | str] = {}
         found: list[Hit] = []
         filed = []
         searched = 0
@@ -91,7 +91,8 @@ class Round:
         for folder in watch.indexes:
             index = self._open(folder)
             # Read before the search: what comes between is asked for twice, and shown once.
-            generations[folder] = _generation(index)
+            with index.stores[0].moment() as moment:
+                generations[folder] = moment.mark
             start = before.generations.get(folder, 0) if since is None else since
             if start == generations[folder]:
                 continue
@@ -115,11 +116,6 @@ class Round:
             index = Index.open(folder, threads=self._threads)
             self._indexes[folder] = self._stack.enter_context(index)
         return self._indexes[folder]
-
-
-def _generation(index: Index) -> int:
-    with index.stores[0].moment() as moment:
-        return moment.generation
 
 
 def _search(index: Index, request: Request, threshold: Threshold) -> Result:

@@ -1,6 +1,7 @@
 """Every store that ranking can ask: to put another one to the contract, name it in `STORES`."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -8,6 +9,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from ray_front import answering
 
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection
@@ -21,6 +23,10 @@ class Store(Protocol):
     """A store under test: something to search, and how to change it meanwhile."""
 
     searchable: Searchable
+    address: str
+
+    def merge(self, folder: Path) -> None:
+        """Store what the index in ``folder`` holds."""
 
     def add(self, records: list[Record], embeddings: np.ndarray) -> None:
         """Store drawings."""
@@ -38,6 +44,11 @@ class FolderStore:
     def __init__(self, folder: Path, bundle: Bundle) -> None:
         self.writer = Collection.create(folder, bundle)
         self.searchable = Collection.open(folder)
+        self.address = str(folder)
+
+    def merge(self, folder: Path) -> None:
+        with Collection.open(folder) as other:
+            self.writer.merge(other)
 
     def add(self, records: list[Record], embeddings: np.ndarray) -> None:
         self.writer.add_embeddings(records, embeddings)
@@ -61,8 +72,12 @@ class PostgresStore:
 
         from edgepatent_postgres.store import PostgresStore
 
-        self.url = new_database()
-        self.searchable = PostgresStore.create(self.url, bundle)
+        self.address = new_database()
+        self.searchable = PostgresStore.create(self.address, bundle)
+
+    def merge(self, folder: Path) -> None:
+        with Collection.open(folder) as other:
+            self.searchable.merge(other)
 
     def add(self, records: list[Record], embeddings: np.ndarray) -> None:
         from edgepatent_postgres import writing
@@ -78,24 +93,31 @@ class PostgresStore:
         from postgres_server import drop_database
 
         self.searchable.close()
-        drop_database(self.url)
+        drop_database(self.address)
 
 
 class ShardsStore:
-    """Three shards behind a router that is asked in messages: a cluster without its engine."""
+    """Three shards behind a router that is asked over HTTP: a cluster without its engine."""
 
     def __init__(self, folder: Path, bundle: Bundle, shards: int = 3) -> None:
         pytest.importorskip("edgepatent_cluster", reason="edgepatent-cluster is absent")
-        from edgepatent_cluster.remote import Remote
         from edgepatent_cluster.router import Router
         from edgepatent_cluster.shard import Shard
+        from edgepatent_cluster.store import RayStore
 
         self.parts = [Part(number, shards) for number in range(1, shards + 1)]
         self.writers = [Collection.create(folder / one.name, bundle) for one in self.parts]
         self.readers = [Collection.open(folder / one.name) for one in self.parts]
         self.shards = [Shard(one) for one in self.readers]
         starts = [partial(partial, one.answer) for one in self.shards]
-        self.searchable = Remote("ray://nowhere/index", Router(starts).answer)
+        self.stack = ExitStack()
+        self.address = self.stack.enter_context(answering(Router(starts).answer))
+        self.searchable = RayStore(self.address)
+
+    def merge(self, folder: Path) -> None:
+        with Collection.open(folder) as other:
+            for part, writer in zip(self.parts, self.writers, strict=True):
+                writer.merge(other, only=part.holds)
 
     def add(self, records: list[Record], embeddings: np.ndarray) -> None:
         for part, writer in zip(self.parts, self.writers, strict=True):
@@ -109,6 +131,7 @@ class ShardsStore:
 
     def close(self) -> None:
         self.searchable.close()
+        self.stack.close()
         for one in (*self.shards, *self.readers, *self.writers):
             one.close()
 

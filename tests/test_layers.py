@@ -42,7 +42,7 @@ ROOMS = (
     ("metrics", "unusable", "whole", "workers", "filters", "embeddings_file", "bundle"),
     ("device",),
     ("drawing", "encoder", "signature", "gallery"),
-    ("figures",),
+    ("figures", "golden"),
     ("sources",),
     ("collection",),
     ("search",),

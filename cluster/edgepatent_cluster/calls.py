@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edgepatent_runtime import errors
-from edgepatent_runtime.errors import CollectionError, EdgepatentError
+from edgepatent_runtime.collection.collection import Info
+from edgepatent_runtime.errors import CollectionError, EdgepatentError, SpaceMismatchError
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.record import ImageRef, Record
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Changes whenever a call or its answer does."""
 
 Array = npt.NDArray[Any]
@@ -47,6 +48,10 @@ class Known(msgspec.Struct, frozen=True):
     dimensions: int
     shards: int
     calibration: bytes | None
+
+
+class Tell(msgspec.Struct, frozen=True, tag=True):
+    """→ `collection.Info`."""
 
 
 class Model(msgspec.Struct, frozen=True, tag=True):
@@ -172,13 +177,14 @@ class Best(msgspec.Struct, frozen=True):
     plan: str
 
 
-OfStore = About | Model | Thumbnail
+OfStore = About | Tell | Model | Thumbnail
 Scoped = Size | Rows | Nearest | Siblings | Words | Rank
 OfMoment = Counts | Patents | Unheld | Tally | Scores | Embeddings | Require | Facts | Scoped
 Call = OfStore | OfMoment
 
 ANSWERS: dict[type, Any] = {
     About: Known,
+    Tell: Info,
     Model: dict[str, bytes],
     Thumbnail: bytes | None,
     Counts: tuple[int, int],
@@ -200,11 +206,18 @@ ANSWERS: dict[type, Any] = {
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A call on its way."""
+    """A call on its way, to a store of ``space``; "" while nobody has told which one that is."""
 
     protocol: int
+    space: str
     state: State
     call: Call
+
+
+class _Version(msgspec.Struct, frozen=True):
+    """What is understood of a call of any version."""
+
+    protocol: int
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -226,6 +239,27 @@ def decode(data: bytes | msgspec.Raw, kind: type[T] | Any) -> Any:
         return msgspec.msgpack.decode(data, type=kind, dec_hook=_array)
     except (msgspec.DecodeError, RecursionError) as error:
         raise CollectionError(f"this is no message of a cluster of ours ({error})") from error
+
+
+def asked(data: bytes) -> Asked:
+    """A call that has arrived. Raises `CollectionError` for one of another version, or none."""
+    spoken = decode(data, _Version).protocol
+    if spoken != PROTOCOL:
+        raise CollectionError(
+            f"the cluster speaks version {PROTOCOL} and was asked in version {spoken}: install "
+            "the same edgepatent on both sides"
+        )
+    found: Asked = decode(data, Asked)
+    return found
+
+
+def require_space(name: str, space: str, wanted: str) -> None:
+    """Raise `SpaceMismatchError` unless a store of ``space`` is what was asked (`Asked.space`)."""
+    if wanted and space != wanted:
+        raise SpaceMismatchError(
+            f"{name} is of another model (space {space[:12]}) than was asked (space "
+            f"{wanted[:12]}): open the index again, and see that all shards are of one model"
+        )
 
 
 def refusal(error: EdgepatentError) -> Answer:

@@ -15,8 +15,9 @@ import numpy as np
 from edgepatent_cluster import calls
 from edgepatent_cluster.calls import PROTOCOL, Answer, Asked, Known, State, Within
 from edgepatent_runtime.bundle import Bundle
+from edgepatent_runtime.collection.collection import Info
 from edgepatent_runtime.errors import CollectionError
-from edgepatent_runtime.filters import Filters
+from edgepatent_runtime.filters import Filters, of_shards
 from edgepatent_runtime.record import ImageRef
 from edgepatent_runtime.search.searchable import Floats, Ranked, Rows, Views
 
@@ -33,6 +34,7 @@ class Remote:
     def __init__(self, name: str, send: Send) -> None:
         self.name = name
         self._send = send
+        self.space = ""
         known = self.about()
         if known.protocol != PROTOCOL:
             raise CollectionError(
@@ -45,7 +47,7 @@ class Remote:
     def ask(self, call: calls.Call, state: State = ()) -> tuple[State, Any]:
         """What a call is answered with, and the state that the answer is of."""
         answer: Answer = calls.decode(
-            self._send(calls.encode(Asked(PROTOCOL, state, call))), Answer
+            self._send(calls.encode(Asked(PROTOCOL, self.space, state, call))), Answer
         )
         return answer.state, calls.opened(answer, call)
 
@@ -53,6 +55,11 @@ class Remote:
         """What the store is."""
         known: Known = self.ask(calls.About())[1]
         return known
+
+    def info(self) -> Info:
+        """What the shards hold."""
+        told: Info = self.ask(calls.Tell())[1]
+        return told
 
     def calibration(self) -> bytes | None:
         """What was measured last."""
@@ -104,6 +111,13 @@ class RemoteMoment:
         if not self._state:
             self.counts()
         return sum(self._state)
+
+    @property
+    def mark(self) -> int | str:
+        """Those of the shards."""
+        if not self._state:
+            self.counts()
+        return of_shards(self._state)
 
     def counts(self) -> tuple[int, int]:
         """How many drawings and how many patents there are."""

@@ -1,12 +1,8 @@
 """Several shards as one store: each call goes to those that it is about, and answers are joined.
 
-Rows of a shard keep their order and follow those of the shards before it: the row of a whole is the
-row in its shard and, `STRIDE` times, the place of that. Patents are ranked by the rule that ranking
-has: by score, ties by row. What is joined is exact, for no patent lies in two shards.
+Rows of a shard keep their order and follow those of the shards before it.
 """
 
-import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,16 +10,17 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from edgepatent_cluster import calls
-from edgepatent_cluster.calls import PROTOCOL, Answer, Asked, Best, Known, State
+from edgepatent_cluster import calls, joining
+from edgepatent_cluster.calls import PROTOCOL, Answer, Asked, Known, State
+from edgepatent_cluster.joining import STRIDE
 from edgepatent_runtime.collection import terms
-from edgepatent_runtime.errors import CollectionError, EdgepatentError, InputError
-from edgepatent_runtime.filters import Filters
-from edgepatent_runtime.search import calibration, words
-from edgepatent_runtime.search.scale import FIELD
-
-STRIDE = 1 << 36
-"""More rows than a shard has; with all shards that there may be, less than JSON's 2⁵³."""
+from edgepatent_runtime.errors import (
+    CollectionError,
+    EdgepatentError,
+    InputError,
+    SpaceMismatchError,
+)
+from edgepatent_runtime.filters import Filters, generations
 
 Start = Callable[[bytes], Callable[[], bytes]]
 """Sends a call to a shard; what comes back waits for the answer."""
@@ -34,19 +31,22 @@ class Router:
 
     def __init__(self, shards: Sequence[Start]) -> None:
         self._shards = shards
-        known = self._all(calls.About(), ())[1]
-        if len({one.space for one in known}) > 1:
-            raise CollectionError("the shards are of different models: serve those of one")
+        self._space = ""
+        known: list[Known] = self._all(calls.About(), ())[1]
+        for place, one in enumerate(known):
+            if one.space != known[0].space:
+                raise SpaceMismatchError(
+                    f"shard {place + 1} of {len(known)} is of another model (space "
+                    f"{one.space[:12]}) than the first (space {known[0].space[:12]}): serve "
+                    "shards of one model together"
+                )
+        self._space = known[0].space
 
     def answer(self, data: bytes) -> bytes:
         """The answer to a call, both as they travel."""
         try:
-            asked: Asked = calls.decode(data, Asked)
-            if asked.protocol != PROTOCOL:
-                raise CollectionError(
-                    f"the cluster speaks version {PROTOCOL} and was asked in version "
-                    f"{asked.protocol}: install the same edgepatent on both sides"
-                )
+            asked = calls.asked(data)
+            calls.require_space("what is served now", self._space, asked.space)
             if asked.state and len(asked.state) != len(self._shards):
                 raise CollectionError("the cluster was started anew meanwhile: ask again")
             state, value = self._joined(asked.call, asked.state)
@@ -61,9 +61,9 @@ class Router:
     ) -> tuple[State, dict[int, Any]]:
         """The answers of some shards, asked at once, by their places."""
         waiting = [
-            (place, call, self._shards[place](calls.encode(Asked(PROTOCOL, pinned, call))))
+            (place, call, self._shards[place](calls.encode(sent)))
             for place, call in parts
-            for pinned in [state[place : place + 1]]
+            for sent in [Asked(PROTOCOL, self._space, state[place : place + 1], _own(call, place))]
         ]
         states = dict(enumerate(state))
         values = {}
@@ -90,7 +90,7 @@ class Router:
 
     def _joined(self, call: calls.Call, state: State) -> tuple[State, Any]:
         match call:
-            case calls.About() | calls.Model():
+            case calls.About() | calls.Tell() | calls.Model():
                 return self._of_each(call)
             case calls.Thumbnail():
                 place, row = divmod(call.row, STRIDE)
@@ -110,13 +110,17 @@ class Router:
             case calls.Siblings():
                 return self._siblings(call, state)
         state, found = self._all(call, state)
-        return state, _together(call, found)
+        return state, joining.together(call, found)
 
-    def _of_each(self, call: calls.About | calls.Model) -> tuple[State, Any]:
+    def _of_each(self, call: calls.About | calls.Tell | calls.Model) -> tuple[State, Any]:
         if isinstance(call, calls.Model):
             return (), self._some([(0, call)], ())[1][0]
+        if isinstance(call, calls.Tell):
+            return (), joining.told(self._all(call, ())[1])
         known: list[Known] = self._all(call, ())[1]
-        return (), Known(PROTOCOL, known[0].space, known[0].dimensions, len(known), _largest(known))
+        return (), Known(
+            PROTOCOL, known[0].space, known[0].dimensions, len(known), joining.largest(known)
+        )
 
     def _by_rows(
         self, call: calls.Scores | calls.Embeddings | calls.Require | calls.Facts, state: State
@@ -174,9 +178,17 @@ class Router:
 
     def _resolved(self, filters: Filters, state: State) -> tuple[State, Filters]:
         """The same with families named in full: what links two patents may lie in two shards."""
-        if isinstance(filters.added, int):
+        each = generations(filters.added)
+        if each is not None and len(each) != len(self._shards):
             raise InputError(
-                "shards that are searched together have no common generation: say --added DATE"
+                f"{filters.added} are the generations of {len(each)} shards, and "
+                f"{len(self._shards)} are served now: say --added DATE"
+            )
+        # Before the first generation of a whole is before that of each.
+        if isinstance(filters.added, int) and filters.added > 0 and len(self._shards) > 1:
+            raise InputError(
+                "shards that are searched together have no common generation: say --added DATE, "
+                "or the generation of each, 12+7+9"
             )
         if len(self._shards) == 1 or not (filters.families or filters.not_families):
             return state, filters
@@ -191,7 +203,7 @@ class Router:
             asked = set(known)
             within = calls.Within(Filters(families=tuple(sorted(known))), (), "auto")
             state, found = self._all(calls.Rows(within), state)
-            rows = _after_each_other(found).tolist()
+            rows = joining.after_each_other(found).tolist()
             state, facts = self._joined(calls.Facts(tuple(rows)), state)
             for fact in facts.values():
                 record = fact.record
@@ -203,95 +215,18 @@ class Router:
         return state, tuple(sorted(known))
 
 
-def _together(call: calls.Call, found: list[Any]) -> Any:
-    """The answers of all shards as one."""
-    match call:
-        case calls.Counts():
-            return sum(one[0] for one in found), sum(one[1] for one in found)
-        case calls.Patents():
-            return [patent for one in found for patent in one]
-        case calls.Unheld():
-            return words.together(found)
-        case calls.Tally():
-            counted: Counter[tuple[str | None, ...]] = Counter()
-            for one in found:
-                for values, count in one:
-                    counted[tuple(values)] += count
-            return list(counted.items())
-        case calls.Size():
-            return sum(one[0] for one in found), _plans([one[1] for one in found])
-        case calls.Rows():
-            return _after_each_other(found)
-        case calls.Nearest():
-            return _nearest(found, call.count)
-        case calls.Words():
-            ranked = [
-                (score, rows + place * STRIDE)
-                for place, one in enumerate(found)
-                for score, rows in one
-            ]
-            return sorted(ranked, key=lambda one: -one[0])[: call.count]
-        case calls.Rank():
-            return _ranked(found, call.top)
-    raise AssertionError(f"{type(call).__name__} is not for all shards")
-
-
-def _after_each_other(found: Sequence[calls.Array]) -> calls.Array:
-    return np.concatenate([rows + place * STRIDE for place, rows in enumerate(found)])
-
-
-def _plans(plans: Sequence[str]) -> str:
-    return "+".join(dict.fromkeys(name for plan in plans for name in plan.split("+")))
-
-
-def _nearest(found: Sequence[Any], count: int) -> tuple[calls.Array, calls.Array, bool]:
-    rows = _after_each_other([one[0] for one in found])
-    scores = np.concatenate([one[1] for one in found])
-    complete = all(one[2] for one in found)
-    if len(rows) <= count:
-        return rows, scores, complete
-    kept = np.argsort(-scores, kind="stable")[:count]
-    return rows[kept], scores[kept], False
-
-
-def _ranked(found: Sequence[Best], top: int) -> Best:
-    """The best of all shards' best, in the order that ranking gives them."""
-    patents = []
-    for place, one in enumerate(found):
-        ends = np.append(one.starts[1:], len(one.rows))
-        for number, score in enumerate(one.scores.tolist()):
-            own = slice(int(one.starts[number]), int(ends[number]))
-            patents.append((-score, place, number, own))
-    patents.sort(key=lambda one: one[:3])
-    chosen = patents[:top]
-    rows = [found[place].rows[own] + place * STRIDE for _, place, _, own in chosen]
-    nothing = np.zeros(0, np.int64)
-    near = np.concatenate([one.near for one in found])
-    return Best(
-        np.array([-score for score, *_ in chosen], np.float32),
-        np.cumsum([0, *map(len, rows)], dtype=np.int64)[: len(rows)],
-        np.concatenate([nothing, *rows]),
-        np.concatenate([np.zeros(0, np.float32), *(found[p].best[o] for _, p, _, o in chosen)]),
-        -np.sort(-near)[:FIELD],
-        {
-            row + place * STRIDE: found[place].facts[row]
-            for _, place, _, own in chosen
-            for row in found[place].rows[own].tolist()
-        },
-        sum(one.size for one in found),
-        _plans([one.plan for one in found]),
-    )
-
-
-def _largest(known: Sequence[Known]) -> bytes | None:
-    """Of what the shards have measured of themselves, that of the one with most patents."""
-    best, most = None, -math.inf
-    for one in known:
-        if one.calibration is not None:
-            try:
-                size = msgspec.json.decode(one.calibration, type=calibration.Calibration).patents
-            except msgspec.DecodeError:
-                continue
-            if size > most:
-                best, most = one.calibration, size
-    return best
+def _own(call: calls.Call, place: int) -> calls.Call:
+    """A call as one shard gets it: of the generations in a filter its own."""
+    if isinstance(call, calls.Tally):
+        each = generations(call.filters.added)
+        if each is None:
+            return call
+        return msgspec.structs.replace(call, filters=replace(call.filters, added=each[place]))
+    if isinstance(call, calls.Scoped):
+        each = generations(call.within.filters.added)
+        if each is None:
+            return call
+        filters = replace(call.within.filters, added=each[place])
+        within = msgspec.structs.replace(call.within, filters=filters)
+        return msgspec.structs.replace(call, within=within)
+    return call

@@ -81,12 +81,16 @@ class Front:
             status, body = 413, b'{"error":"Send an image of up to 64 MB, with its length"}'
         elif what == "calls":
             status, kind = 200, "application/msgpack"
-            body = await asyncio.to_thread(self._called, await request.body())
+            body = await self.answer(await request.body())
         elif what == "search":
             asked = request.query_params.multi_items()
             image = await request.body()
             status, body = await asyncio.to_thread(self._searched, asked, image)
         return Response(body, status, media_type=kind)
+
+    async def answer(self, data: bytes) -> bytes:
+        """The answer to a call, both as they travel."""
+        return await asyncio.to_thread(self._called, data)
 
     # Beside the loop, all of these: they wait for the shards.
 
@@ -162,7 +166,8 @@ def served(
 ) -> Iterator[str]:
     """The address under which the shards at ``uri`` are served until the block ends.
 
-    Raises `InputError` where shards are missing, `ClusterError` where they cannot be served.
+    Raises `InputError` where shards are missing, `SpaceMismatchError` where they are of several
+    models, `ClusterError` where they cannot be served.
     """
     place = Place(uri)
     there = whole(place)
@@ -194,11 +199,14 @@ def served(
                 for one in there
             }
             shown = f"ray://{f'[{host}]' if ':' in host else host}:{port}/{name}"
-            serve.run(front.bind(shown, present, holders), name=name, route_prefix=f"/{name}")
+            bound = front.bind(shown, present, holders)
+            asked = serve.run(bound, name=name, route_prefix=f"/{name}")
         except (RuntimeError, OSError, ValueError, ray.exceptions.RayError) as error:
             said = _reason(serve, name) or engine.line(error)
             raise ClusterError(f"{uri} cannot be served ({said})") from error
         try:
+            # Shards that do not go together are found now, not by who asks first.
+            Remote(shown, lambda data: asked.answer.remote(data).result())
             yield shown
         finally:
             serve.delete(name)

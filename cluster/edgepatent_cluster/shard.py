@@ -30,8 +30,8 @@ class Shard:
     def answer(self, data: bytes) -> bytes:
         """The answer to a call, both as they travel; what the store refuses is an answer, too."""
         try:
-            asked: Asked = calls.decode(data, Asked)
-            _require_protocol(asked.protocol)
+            asked = calls.asked(data)
+            calls.require_space(self._store.name, self._store.space, asked.space)
             state, value = self._carry_out(asked)
         except EdgepatentError as error:
             return calls.encode(calls.refusal(error))
@@ -45,6 +45,8 @@ class Shard:
         if isinstance(call, calls.About):
             known = Known(calls.PROTOCOL, store.space, store.dimensions, 1, store.calibration())
             return (), known
+        if isinstance(call, calls.Tell):
+            return (), store.info()
         if isinstance(call, calls.Model):
             bundle = store.bundle
             files = {str(name): bundle.read(name) for name in bundle.files}
@@ -121,14 +123,6 @@ class _Kept:
     def close(self) -> None:
         with self.guard:
             self._stack.close()
-
-
-def _require_protocol(protocol: int) -> None:
-    if protocol != calls.PROTOCOL:
-        raise CollectionError(
-            f"the cluster speaks version {calls.PROTOCOL} and was asked in version {protocol}: "
-            "install the same edgepatent on both sides"
-        )
 
 
 def asked_of(moment: Moment, call: calls.OfMoment) -> Any:

@@ -92,7 +92,10 @@ class RayStore(Remote):
             else:
                 connection.close()
         if response.status == 404:
-            raise CollectionError(f"there is no index {self.name}")
+            raise CollectionError(
+                f"there is no index {self.name}: see that edgepatent cluster serve runs there, and "
+                "under this name"
+            )
         if response.status != 200:
             raise ClusterError(
                 f"{self.name} refuses to answer (HTTP {response.status}): ask again, or see that "

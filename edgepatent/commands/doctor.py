@@ -20,8 +20,6 @@ from edgepatent_runtime.errors import EdgepatentError
 if TYPE_CHECKING:
     from edgepatent_runtime.bundle import Bundle
 
-# What the certificate asks of an INT8 file against FP32; another processor must do no worse.
-GOLDEN_COSINE = 0.99
 SPEED_RUNS = 25
 
 
@@ -108,20 +106,17 @@ def _bundle(model: str) -> Iterator[Check]:
 
 def _golden(bundle: "Bundle") -> Check:
     """Whether this processor gives the embeddings that the exporting one gave."""
-    import numpy as np
-
+    from edgepatent_runtime import golden
     from edgepatent_runtime.encoder import Encoder
 
-    drawings, expected = bundle.golden
-    cosine = np.sum(Encoder(bundle).encode(drawings) * expected, axis=1)
-    worst = float(cosine.min())
-    detail = f"{len(drawings)} golden drawings, lowest cosine {worst:.5f}"
-    if worst >= GOLDEN_COSINE:
+    worst = golden.lowest_cosine(Encoder(bundle))
+    detail = f"{len(bundle.golden[0])} golden drawings, lowest cosine {worst:.5f}"
+    if worst >= golden.COSINE:
         return Check("golden", "ok", detail)
     return Check(
         "golden",
         "bad",
-        f"{detail}, below {GOLDEN_COSINE}: this processor computes the INT8 model differently; "
+        f"{detail}, below {golden.COSINE}: this processor computes the INT8 model differently; "
         "export the run again with --target for this machine, or without --int8",
     )
 
@@ -183,13 +178,13 @@ def _index(name: Path | str) -> Iterator[Check]:
     from edgepatent_runtime.stores import exists, is_address
 
     if not exists(name):
-        where = "the database" if is_address(name) else name
-        yield Check("index", "note", f"none yet in {where}; edgepatent index add SOURCE")
+        where = "at this address" if is_address(name) else f"in {name}"
+        yield Check("index", "note", f"none yet {where}; edgepatent index add SOURCE")
         return
     with Index.open(name) as index:
         info = index.info()
-        problems = index.verify()
-        called = index.name
+        problems = index.verify() if index.changeable else []
+        called = index.name if index.changeable else f"{index.name} (verified where it lies)"
     yield Check("index", "ok", f"{called}: {info.drawings} drawings of {info.patents} patents")
     for problem in problems:
         line = f"{problem.part}: {problem.what}; edgepatent index verify --repair --index {called}"

@@ -67,9 +67,9 @@ def where(filters: Filters) -> tuple[str, list[Any]]:
                 f"patents.id {negation}IN ({_FAMILIES})",
                 wanted, terms.FAMILY, wanted, terms.FAMILY, terms.FAMILY,
             )  # fmt: skip
-    if filters.added is not None:
+    if (added := filters.added_to_one) is not None:
         # Designs whose first drawing came since. From the new rows, for those are few.
-        then = (filters.added, None) if isinstance(filters.added, int) else (-1, filters.added)
+        then = (added, None) if isinstance(added, int) else (-1, added)
         add(
             f"patents.id IN (SELECT patent FROM drawings WHERE row >= {_ROWS_THEN}) AND NOT EXISTS "
             f"(SELECT 1 FROM drawings WHERE patent = patents.id AND row < {_ROWS_THEN})",

@@ -192,6 +192,11 @@ class Moment:
         """A number that grows with every change."""
         return self.state.generation
 
+    @property
+    def mark(self) -> int:
+        """The same."""
+        return self.generation
+
     def counts(self) -> tuple[int, int]:
         """How many drawings and how many patents there are."""
         return self.state.drawings, self.state.patents

@@ -1,10 +1,14 @@
 """Which drawings may be found: conditions on their patents."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from edgepatent_runtime import dates, locarno, parties, patent_id, uspc
 from edgepatent_runtime.errors import InputError
+
+# As many as there may be shards, each of what a store can count to.
+_OF_SHARDS = re.compile(r"\d{1,18}(?:\+\d{1,18}){1,99999}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,8 @@ class Filters:
     ``countries``: two letters; ``families`` and ``not_families``: canonical ids, for the designs
     that share an application or a patent with one of these, directly or by way of others.
     ``added``: designs that came into the index after a generation of it, or on an ISO date (UTC)
-    or later. ``titled``: only designs with a title, or only those without.
+    or later; of shards that are searched together, after the generation of each, "12+7".
+    ``titled``: only designs with a title, or only those without.
     """
 
     locarno: tuple[str, ...] = ()
@@ -41,6 +46,16 @@ class Filters:
 
     def __bool__(self) -> bool:
         return any(getattr(self, field.name) not in ((), None) for field in fields(self))
+
+    @property
+    def added_to_one(self) -> int | str | None:
+        """``added`` as one index takes it. Raises `InputError` for generations of shards."""
+        if generations(self.added) is not None:
+            raise InputError(
+                f"{self.added} are generations of shards that are searched together: for one "
+                "index say --added GENERATION or DATE"
+            )
+        return self.added
 
     @classmethod
     def read(
@@ -106,8 +121,33 @@ def _code(text: str) -> str:
     return locarno.parse(text) or text.strip()
 
 
+def generations(added: int | str | None) -> tuple[int, ...] | None:
+    """The generation of each shard that ``added`` names; None for anything else."""
+    if isinstance(added, str) and _OF_SHARDS.fullmatch(added):
+        return tuple(map(int, added.split("+")))
+    return None
+
+
+def of_shards(each: Sequence[int]) -> int | str:
+    """The generations of shards that are searched together, as ``added`` takes them."""
+    return each[0] if len(each) == 1 else "+".join(map(str, each))
+
+
+def later(one: int | str, other: int | str) -> int | str:
+    """The generation, of each shard where there are several, that both have come to.
+
+    ``other`` where they are not of as many shards: those that are there now.
+    """
+    if isinstance(one, int) and isinstance(other, int):
+        return max(one, other)
+    mine, theirs = generations(one), generations(other)
+    if mine is None or theirs is None or len(mine) != len(theirs):
+        return other
+    return of_shards(list(map(max, mine, theirs)))
+
+
 def _added(since: int | str | None) -> int | str | None:
-    """A generation (a number, or its digits up to seven) or an ISO date."""
+    """A generation (a number, or its digits up to seven), one of each shard, or an ISO date."""
     if isinstance(since, int):
         # What a store can count to.
         if not 0 <= since < 1 << 63:
@@ -117,7 +157,7 @@ def _added(since: int | str | None) -> int | str | None:
         return None
     if since.isascii() and since.isdecimal() and len(since) < 8:
         return int(since)
-    return _date(since)
+    return since if generations(since) is not None else _date(since)
 
 
 def _party(text: str) -> str:

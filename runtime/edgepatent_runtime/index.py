@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from edgepatent_runtime.collection.info import Info
     from edgepatent_runtime.collection.ingest import Added
     from edgepatent_runtime.encoder import Encoder
-    from edgepatent_runtime.search.searchable import Floats
+    from edgepatent_runtime.search.searchable import Floats, Searchable
     from edgepatent_runtime.sources.source import Source
 
 
@@ -101,13 +101,30 @@ class Index(Reader):
 
     def info(self) -> "Info":
         """What the index holds. Raises `InputError` where several are open."""
-        return self._one().info()
+        return self._alone().info()
 
     def verify(self, progress: Progress = silent) -> "list[Problem]":
-        """Everything that is wrong with the stored bytes; none is a sound index."""
+        """Everything that is wrong with the stored bytes; none is a sound index.
+
+        Raises `InputError` where that is not for us to look at (`changeable`).
+        """
         return self._one().verify(progress)
 
     # -- changing
+
+    @property
+    def changeable(self) -> bool:
+        """Whether this can be changed, and verified, from here; a cluster is only asked."""
+        return all(hasattr(store, "finish") for store in self.stores)
+
+    def require_changeable(self) -> None:
+        """Raise `InputError` where this is only asked from here, or where several are open."""
+        store = self._alone()
+        if not self.changeable:
+            raise InputError(
+                f"{store.name} can only be asked from here: change and verify its shards where "
+                "they lie, by --index DIR/SHARD"
+            )
 
     def add(
         self,
@@ -263,15 +280,17 @@ class Index(Reader):
             finish(collection, progress, threads)
         return added
 
-    def _one(self) -> Store:
-        """The one store that this is. Raises `InputError` for several, or one that is only read."""
+    def _alone(self) -> "Searchable":
+        """The one store that this is. Raises `InputError` for several."""
         self._require_open()
         if len(self.stores) > 1:
             raise InputError("several indexes are open as one: open the one that you mean")
-        store = self.stores[0]
-        if not hasattr(store, "finish"):
-            raise InputError(f"{store.name} can be searched, and nothing else")
-        return cast(Store, store)
+        return self.stores[0]
+
+    def _one(self) -> Store:
+        """The one store that this is. Raises `InputError` for several, or one that is only read."""
+        self.require_changeable()
+        return cast(Store, self._alone())
 
     def _folder(self, instead: str) -> "Collection":
         """The one folder that this is. Raises `InputError` for several, or another store.

@@ -127,7 +127,7 @@ def split(index: Path | str, out: Path, of: int, progress: Progress = silent) ->
     if not 1 <= of <= MOST:
         raise InputError(f"{of} is no number of shards: give 1 to {MOST}")
     if is_address(index):
-        raise InputError("only folders are split: split the one that the database was filled from")
+        raise InputError("only folders are split: split the one that this one was filled from")
     held = {}
     with Index.open(index) as whole:
         for shard in (Shard(number, of) for number in range(1, of + 1)):

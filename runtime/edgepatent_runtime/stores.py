@@ -31,10 +31,6 @@ _EXTRAS = {"postgresql": "postgres", "postgres": "postgres", "ray": "ray"}
 class Store(Searchable, Protocol):
     """A store that can be written, too, as a `Collection` is: see its methods of these names."""
 
-    def info(self) -> "Info":
-        """What it holds."""
-        ...
-
     def require_space(self, space: str) -> None:
         """Raise `SpaceMismatchError` unless embeddings of ``space`` can be compared with ours."""
         ...

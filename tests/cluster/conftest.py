@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ray_cluster import two_nodes
 from ray_faults import Faults
-from stored import draw_patents
+from verbs import draw_described
 
 from edgepatent_runtime import Index
 from edgepatent_runtime.bundle import Bundle
@@ -27,9 +27,9 @@ def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str,
 
 @pytest.fixture(scope="module")
 def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """24 patents of three drawings each."""
+    """24 patents of three drawings each, with classes, titles and dates."""
     folder = tmp_path_factory.mktemp("drawings")
-    draw_patents(folder, 24, 3)
+    draw_described(folder, 24)
     return folder
 
 

@@ -1,24 +1,25 @@
 """A sharded index, without the engine: messages, what is joined, and what goes wrong."""
 
-import http.server
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 from bundles import write_tiny_bundle
-from questions import QUESTIONS, answered
+from questions import QUESTIONS, answered, bare
+from ray_front import answering
 from stored import records_of_designs, views_of_designs
+from verbs import page
 
 from edgepatent_cluster import calls, serving, shard
+from edgepatent_cluster.joining import STRIDE
 from edgepatent_cluster.remote import Remote
-from edgepatent_cluster.router import STRIDE, Router
+from edgepatent_cluster.router import Router
 from edgepatent_cluster.shard import Shard
 from edgepatent_cluster.storage import Place
 from edgepatent_cluster.store import RayStore
@@ -31,6 +32,7 @@ from edgepatent_runtime.errors import (
     EdgepatentError,
     InputError,
     MissingExtraError,
+    SpaceMismatchError,
 )
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.record import ImageRef
@@ -122,21 +124,22 @@ def test_an_array_that_is_none_is_refused(array: object) -> None:
         calls.decode(msgspec.msgpack.encode(array), calls.Array)
 
 
-def test_another_version_is_named_on_either_side(
-    holders: list[Shard], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_version_is_named_on_either_side(holders: list[Shard]) -> None:
     router = routed(holders)
-    newer = calls.Asked(calls.PROTOCOL + 1, (), calls.Counts())
+    newer = calls.encode(calls.Asked(calls.PROTOCOL + 1, "", (), calls.Counts()))
+    # With a call that nobody here knows.
+    later = msgspec.msgpack.encode({"protocol": calls.PROTOCOL + 1, "call": {"type": "Later"}})
     for send in (holders[0].answer, router.answer):
-        answer = calls.decode(send(calls.encode(newer)), calls.Answer)
-        with pytest.raises(CollectionError, match="install the same edgepatent on both sides"):
-            calls.opened(answer, newer.call)
+        for data in (newer, later):
+            answer = calls.decode(send(data), calls.Answer)
+            with pytest.raises(CollectionError, match="install the same edgepatent on both sides"):
+                calls.opened(answer, calls.Counts())
 
     def older(data: bytes) -> bytes:
         known = calls.Known(calls.PROTOCOL + 1, "space", 64, 3, None)
         return calls.encode(calls.Answer((), msgspec.Raw(calls.encode(known))))
 
-    with pytest.raises(CollectionError, match="speaks version 3, this edgepatent version 2"):
+    with pytest.raises(CollectionError, match="speaks version 4, this edgepatent version 3"):
         Remote("ray://here/index", older)
 
 
@@ -154,9 +157,26 @@ def test_shards_of_two_models_are_not_served_together(holders: list[Shard], tmp_
     another = write_tiny_bundle(tmp_path / "bundle", seed=5)
     with (
         Collection.create(tmp_path / "other", another) as other,
-        pytest.raises(CollectionError, match="of different models"),
+        pytest.raises(SpaceMismatchError, match="shard 4 of 4 is of another model"),
     ):
         routed([*holders, Shard(other)])
+
+
+def test_another_model_that_takes_the_place_of_a_shard_or_of_all_is_named(
+    holders: list[Shard], tmp_path: Path
+) -> None:
+    """As when a replica is started again, over a folder that was changed."""
+    place = [*holders]
+    served = Router([partial(_start, lambda data, at=at: place[at].answer(data)) for at in (0, 1)])
+    remote = Remote("ray://here/index", lambda data: served.answer(data))
+    other = write_tiny_bundle(tmp_path / "bundle", seed=5)
+    with Collection.create(tmp_path / "other", other) as changed:
+        place[1] = Shard(changed)
+        with remote.moment() as moment, pytest.raises(SpaceMismatchError, match="other is of ano"):
+            moment.counts()
+        served = routed([Shard(changed)])
+        with remote.moment() as moment, pytest.raises(SpaceMismatchError, match="open the index"):
+            moment.counts()
 
 
 def test_a_shard_that_does_not_answer_fails_the_question_and_no_other(
@@ -190,6 +210,12 @@ def test_generations_are_no_common_measure(holders: list[Shard]) -> None:
         with pytest.raises(InputError, match="say --added DATE"):
             _ = moment.scope(Filters(added=3)).size
         assert moment.scope(Filters(added="2001-01-01")).size == PATENTS * 3
+        assert moment.scope(Filters(added=0)).size == PATENTS * 3
+        assert moment.scope(Filters(added="0+0+0")).size == PATENTS * 3
+        assert moment.scope(Filters(added=moment.mark)).size == 0
+        for added in ("1+2", "1+2+3+4"):
+            with pytest.raises(InputError, match="and 3 are served now: say --added DATE"):
+                _ = moment.scope(Filters(added=added)).size
 
 
 def test_a_moment_is_kept_for_a_while_and_then_let_go(
@@ -257,55 +283,26 @@ def test_shards_that_are_missing_are_named(parts: Path, tmp_path: Path) -> None:
 # -- over HTTP
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    answer: Send
-    most = 1000
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        status = 200 if self.path == "/index/calls" else 404
-        data = type(self).answer(body) if status == 200 else b"{}"
-        self.send_response(status)
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-        type(self).most -= 1
-        # Without a word, as a server does that was started anew.
-        self.close_connection = type(self).most <= 0
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
 @pytest.fixture
-def port(holders: list[Shard]) -> Iterator[int]:
-    """A server that answers as a front does."""
-    handler = type("One", (Handler,), {"answer": staticmethod(routed(holders).answer)})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = False
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        server.handler = handler  # type: ignore[attr-defined]
-        yield server.server_address[1]
-        handler.most = 0
-        server.shutdown()
-        thread.join()
+def address(holders: list[Shard]) -> Iterator[str]:
+    """Where a front answers."""
+    with answering(routed(holders).answer) as address:
+        yield address
 
 
-def test_an_address_is_opened_and_searched(port: int, whole: Path, drawings: Path) -> None:
-    with Index.open(f"ray://127.0.0.1:{port}/index") as index, Index.open(whole) as one:
-        assert index.name == f"ray://127.0.0.1:{port}/index"
+def test_an_address_is_opened_and_searched(address: str, whole: Path, drawings: Path) -> None:
+    with Index.open(address) as index, Index.open(whole) as one:
+        assert index.name == address
         expected = answered(one, "one view", drawings)
         with ThreadPoolExecutor(4) as pool:
             found = list(pool.map(lambda _: answered(index, "one view", drawings), range(8)))
         assert all(one == expected for one in found)
-        with pytest.raises(InputError, match="can be searched, and nothing else"):
+        with pytest.raises(InputError, match="can only be asked from here"):
             index.remove(["P0001"])
 
 
-def test_connections_that_were_closed_meanwhile_are_made_anew(port: int) -> None:
-    store = RayStore(f"ray://127.0.0.1:{port}/index")
+def test_connections_that_were_closed_meanwhile_are_made_anew(address: str) -> None:
+    store = RayStore(address)
     with store.moment() as moment:
         before = moment.counts()
     for one in store._idle:
@@ -316,11 +313,40 @@ def test_connections_that_were_closed_meanwhile_are_made_anew(port: int) -> None
     store.close()
 
 
-def test_what_is_not_there_is_said_in_a_line(port: int, tiny_bundle: Bundle) -> None:
+def test_a_page_stays_open_while_the_front_is_away(
+    holders: list[Shard], drawings: Path, tmp_path: Path
+) -> None:
+    answer = routed(holders).answer
+    other = write_tiny_bundle(tmp_path / "bundle", seed=5)
+    with ExitStack() as stack:
+        front = ExitStack()
+        address = front.enter_context(answering(answer))
+        port = int(address.rpartition(":")[2].partition("/")[0])
+        client = stack.enter_context(page(address, tmp_path / "matters"))
+        image = client.post("/api/images", content=(drawings / "P0003/view1.png").read_bytes())
+        searched = f"/api/search?image={image.json()['id']}"
+        before = bare(client.get(searched).json())
+        front.close()
+        for path in (searched, "/api/indexes", "/api/designs/P0003", "/api/drawings/0/P0003/1.png"):
+            gone = client.get(path)
+            assert gone.status_code == 503
+            assert "cannot be reached" in gone.json()["error"]
+            assert "\n" not in gone.json()["error"]
+        # What comes back is of another model, then what it was.
+        changed = stack.enter_context(Collection.create(tmp_path / "other", other))
+        with answering(routed([Shard(changed)]).answer, port):
+            strange = client.get(searched)
+            assert strange.status_code == 409
+            assert "open the index again" in strange.json()["error"]
+        with answering(answer, port):
+            assert bare(client.get(searched).json()) == before
+
+
+def test_what_is_not_there_is_said_in_a_line(address: str, tiny_bundle: Bundle) -> None:
     for wrong in ("ray://", "ray://host", "ray://host:99999/a", "ray://host:8000/", "ray://a/b/c"):
         with pytest.raises(InputError, match="is no address of an index"):
             RayStore(wrong)
-    other = f"ray://127.0.0.1:{port}/other"
+    other = address.replace("/index", "/other")
     with pytest.raises(CollectionError, match="there is no index ray://"):
         Index.open(other)
     assert not RayStore.exists(other)

@@ -3,23 +3,26 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from commands import in_here, surroundings
+from bundles import write_tiny_bundle
+from commands import in_here, in_process, surroundings
 from questions import QUESTIONS, answered, bare
-from ray_faults import Faults
+from ray_faults import Faults, eventually
+from verbs import Desk, asked, page, shown
 
 from edgepatent.web.presenting import present
-from edgepatent_cluster import engine
+from edgepatent_cluster import calls, engine, remote
 from edgepatent_runtime import Index, shards
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
@@ -60,9 +63,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def serving(parts: Path, home: Path, *more: str) -> Iterator[Served]:
+def serving(parts: Path, home: Path, *more: str, port: int | None = None) -> Iterator[Served]:
     """The real command, until the block ends; it must end by Ctrl-C."""
-    words = ["cluster", "serve", "--index", str(parts), "--port", str(_free_port()), *more]
+    words = ["cluster", "serve", "--index", str(parts), "--port", str(port or _free_port()), *more]
     with (home / "stderr").open("w") as stderr:
         process = subprocess.Popen(
             [sys.executable, "-m", "edgepatent", *words],
@@ -93,12 +96,12 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def replicas() -> list[psutil.Process]:
-    """Who holds a shard, of all processes that are ours."""
+def replicas(name: str = "ServeReplica:index:shard-") -> list[psutil.Process]:
+    """Who holds a shard, or is called ``name``, of all processes that are ours."""
     found = []
     for one in psutil.Process(os.getpid()).children(recursive=True):
         with suppress(psutil.NoSuchProcess):
-            if "ServeReplica:index:shard-" in " ".join(one.cmdline()):
+            if name in " ".join(one.cmdline()):
                 found.append(one)
     return found
 
@@ -136,6 +139,83 @@ def test_http_answers_with_the_json_of_the_page(
     assert served.post("search?top=x", image)[0] == 422
     assert served.post("search", image, origin="http://elsewhere")[0] == 403
     assert served.post("other", image)[0] == 404
+
+
+def test_verbs_and_page_say_the_same(
+    served: Served, whole: Path, drawings: Path, tmp_path: Path
+) -> None:
+    told = [
+        asked(Desk(address, tmp_path / name), drawings)
+        for name, address in (("one", str(whole)), ("many", served.address))
+    ]
+    told += [shown(one, tmp_path / "page", drawings) for one in (str(whole), served.address)]
+    for one, many in (told[:2], told[2:]):
+        # How sure classes are, the largest shard has measured of itself.
+        assert one.pop("classify").keys() == many.pop("classify").keys()
+        assert one.keys() == many.keys()
+        for verb, wanted in one.items():
+            assert many[verb] == wanted, verb
+
+
+def test_another_version_is_refused_in_a_line(
+    served: Served, home: Path, drawings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "PROTOCOL", calls.PROTOCOL + 1)
+    query = str(drawings / "P0004" / "view1.png")
+    done = in_here(["search", query, "--index", served.address], surroundings(home))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "install the same edgepatent on both sides" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_shards_of_two_models_are_refused_before_the_address_is_said(
+    served: Served, ray_cluster: tuple[str, Faults], whole: Path, home: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(whole.with_name("shards"), tmp_path / "shards")
+    second = tmp_path / "shards" / shards.Shard(2, OF).name
+    shutil.rmtree(second)
+    Index.create(second, write_tiny_bundle(tmp_path / "bundle", seed=5)).close()
+    words = ["cluster", "serve", "--index", str(tmp_path / "shards"), "--name", "mixed"]
+    where = ["--port", str(urlsplit(served.address).port), "--address", ray_cluster[0]]
+    done = in_process([*words, *where], {**surroundings(home), **engine.ALONE})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "shard 2 of 2 is of another model" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_page_outlives_the_front(
+    served: Served, ray_cluster: tuple[str, Faults], whole: Path, drawings: Path, home: Path
+) -> None:
+    options = ("--name", "second", "--address", ray_cluster[0])
+    port = urlsplit(served.address).port
+    with ExitStack() as stack:
+        front = ExitStack()
+        parts = whole.with_name("shards")
+        second = front.enter_context(serving(parts, home, *options, port=port))
+        client = stack.enter_context(page(second.address, home / "matters"))
+        image = client.post("/api/images", content=(drawings / "P0003/view1.png").read_bytes())
+        searched = f"/api/search?image={image.json()['id']}"
+        before = client.get(searched)
+        assert before.status_code == 200
+        for victim in replicas("ServeReplica:second:Front"):
+            victim.kill()
+
+        def answers() -> bool:
+            answer = client.get(searched)
+            if answer.status_code == 200:
+                return bool(bare(answer.json()) == bare(before.json()))
+            assert answer.status_code == 503, answer.text
+            assert "\n" not in answer.json()["error"]
+            return False
+
+        # Killed, it is started again by Ray; ended, by who keeps it.
+        eventually(answers)
+        front.close()
+        gone = client.get(searched)
+        assert gone.status_code in (409, 503)
+        assert "see that edgepatent cluster serve runs" in gone.json()["error"]
+        stack.enter_context(serving(parts, home, *options, port=port))
+        eventually(answers)
 
 
 def test_replicas_die_and_every_question_is_answered(

@@ -54,7 +54,7 @@ def command(
     with Index.open(indexes) as index:
         for store in index.stores:
             with store.moment() as moment:
-                generations[absolute(store.name)] = moment.generation
+                generations[absolute(store.name)] = moment.mark
         index.search(msgspec.structs.replace(request, top=1), given=given)
     if matter is not None:
         Matter.create(matter)

@@ -24,7 +24,7 @@ _SUFFIXES = {
 
 
 class IndexEntry(msgspec.Struct, frozen=True):
-    """An open index: what it holds, from where."""
+    """An open index: what it holds, from where, and whether it can be worked on from here."""
 
     place: int
     path: str
@@ -35,6 +35,7 @@ class IndexEntry(msgspec.Struct, frozen=True):
     generation: int
     graph: str
     roots: dict[str, str]
+    changeable: bool
 
 
 class IndexesEntry(msgspec.Struct, frozen=True):
@@ -86,6 +87,7 @@ async def indexes(desk: Desk, request: Request) -> IndexesEntry:
                     info.generation,
                     info.graph,
                     info.roots,
+                    one.changeable,
                 )
             )
         return found
@@ -99,6 +101,7 @@ async def start(desk: Desk, request: Request) -> JobEntry:
     place = request.path_params["place"]
     if place >= len(desk.each):
         raise HTTPException(404, "there is no such index here")
+    desk.each[place].require_changeable()
     wanted = await desk.bodies.json(request, JobRequest)
     folder = None
     if wanted.kind == "add":

@@ -19,10 +19,11 @@ function panel(each, room) {
     h("h2", {}, each.path),
     h("dl", { class: "stats" }, stats.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
     Object.keys(each.roots).length > 0 && h("p", { class: "quiet small" }, `From ${Object.values(each.roots).join(", ")}`),
-    own ? h("div", { class: "row" },
+    !each.changeable ? h("p", { class: "quiet small" }, "It is served by other machines: folders are added, and bytes checked, where its shards lie.")
+      : own ? h("div", { class: "row" },
       button("Add a folder …", () => attempt(() => browse((folder) => start(each, { kind: "add", folder }, room))), { class: "main" }),
       button("Verify", () => start(each, { kind: "verify" }, room)))
-      : h("p", { class: "quiet small" }, "Folders are added on the machine itself."),
+        : h("p", { class: "quiet small" }, "Folders are added on the machine itself."),
     h("div", { "data-jobs": "" }));
 }
 

@@ -61,16 +61,13 @@ def where(filters: Filters) -> tuple[str, list[Any]]:
             conditions.append(f"id {negation}IN ({_FAMILIES})")
             wanted = msgspec.json.encode(ids).decode()
             parameters += [wanted, terms.FAMILY, wanted, terms.FAMILY, terms.FAMILY]
-    if filters.added is not None:
+    if (added := filters.added_to_one) is not None:
         # Designs whose first drawing came since. From the new rows, for those are few.
         conditions.append(
             f"id IN (SELECT patent FROM drawings WHERE row >= {_ROWS_THEN}) AND NOT EXISTS "
             f"(SELECT 1 FROM drawings WHERE patent = patents.id AND row < {_ROWS_THEN})"
         )
-        if isinstance(filters.added, int):
-            parameters += [filters.added, ""] * 2
-        else:
-            parameters += [-1, filters.added] * 2
+        parameters += [added, ""] * 2 if isinstance(added, int) else [-1, added] * 2
     for ids, negation in ((filters.patents, ""), (filters.not_patents, "NOT ")):
         if ids:
             conditions.append(f"patent_id {negation}IN (SELECT value FROM json_each(?))")

@@ -80,6 +80,11 @@ class Moment:
         """A number that grows with every change."""
         return self._taken.state.generation
 
+    @property
+    def mark(self) -> int:
+        """The same."""
+        return self.generation
+
     def counts(self) -> tuple[int, int]:
         """How many drawings and how many patents there are."""
         return self._catalog.counts()

@@ -61,9 +61,10 @@ def gather(
     # Where there are fewer, some row that is there: row 0 may be no drawing any more.
     where = np.full((count, NEIGHBOURS), rows[0], np.int64)
     queries = moment.embeddings(shown.rows)
-    place = np.zeros(int(rows.max()) + 1, np.int64)
-    place[rows] = np.arange(len(rows))
-    covered, by = place[shown.hidden[:, 1]], shown.hidden[:, 0]
+    # No table by row: those of a cluster are as large as numbers get.
+    ascending = np.argsort(rows)
+    covered = ascending[np.searchsorted(rows, shown.hidden[:, 1], sorter=ascending)]
+    by = shown.hidden[:, 0]
     first = 0
     while first < len(starts):
         # Whole patents, as many as make a block.

@@ -7,7 +7,7 @@ the order in which they came; they mean nothing in another moment.
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -16,6 +16,9 @@ import numpy.typing as npt
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.record import ImageRef, Record
+
+if TYPE_CHECKING:
+    from edgepatent_runtime.collection.collection import Info
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -121,6 +124,11 @@ class Moment(Protocol):
         """A number that grows with every change."""
         ...
 
+    @property
+    def mark(self) -> int | str:
+        """This moment as `Filters.added` takes it, for what comes after: its generation, mostly."""
+        ...
+
     def counts(self) -> tuple[int, int]:
         """How many drawings and how many patents there are."""
         ...
@@ -195,6 +203,10 @@ class Searchable(Protocol):
     @property
     def bundle(self) -> Bundle:
         """The model that made the embeddings."""
+        ...
+
+    def info(self) -> "Info":
+        """What it holds."""
         ...
 
     def calibration(self) -> bytes | None:
