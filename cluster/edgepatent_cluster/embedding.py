@@ -20,11 +20,12 @@ import msgspec
 
 from edgepatent_cluster import engine, scratch
 from edgepatent_cluster.storage import Place
-from edgepatent_runtime import shards
+from edgepatent_runtime import golden, shards
 from edgepatent_runtime.bundle import INFO, SIGNATURE, Bundle
 from edgepatent_runtime.collection.ingest import Added
-from edgepatent_runtime.encoder import Encoder
+from edgepatent_runtime.encoder import CPU, CUDA, Encoder
 from edgepatent_runtime.errors import (
+    BundleError,
     ClusterError,
     CollectionError,
     EdgepatentError,
@@ -44,6 +45,25 @@ TRIES = 4
 _TOLD_S, _CLOSING_S, _LOCKED_S = 1.0, 10.0, 60.0
 
 
+class Encoding(msgspec.Struct, frozen=True):
+    """What encodes in each worker: see `Encoder`, ``gpus`` is what it takes of those of Ray.
+
+    A part of one is shared with other workers. Ray only counts: what computes is the provider.
+    """
+
+    provider: str = CPU
+    precision: str | None = None
+    gpus: float = 0.0
+
+
+ON_CPU = Encoding()
+
+
+def on_gpu(gpus: float = 1.0) -> Encoding:
+    """Encoding by CUDA: the model in floats, since its 8 bits are made for processors."""
+    return Encoding(CUDA, "fp32", gpus)
+
+
 class Task(msgspec.Struct, frozen=True):
     """What a worker has to know of all shards; relative paths begin at ``folder``."""
 
@@ -54,6 +74,7 @@ class Task(msgspec.Struct, frozen=True):
     model: dict[str, bytes]
     threads: int
     version: str
+    encoding: Encoding
 
 
 class Made(msgspec.Struct):
@@ -123,7 +144,8 @@ class _Bench:
     """What a worker works with: an encoder, the place, and a folder on its machine's own disk.
 
     Raises `ClusterError` on a machine with another version, `InputError` on one that has not the
-    same folders.
+    same folders or cannot encode as it is asked to, `BundleError` where it would encode otherwise
+    than the machine that exported the model.
     """
 
     def __init__(self, task: Task) -> None:
@@ -147,7 +169,16 @@ class _Bench:
         model.mkdir()
         for name, data in task.model.items():
             (model / name).write_bytes(data)
-        self._encoder = Encoder(Bundle(model), threads=task.threads)
+        how = task.encoding
+        try:
+            self._encoder = Encoder(
+                Bundle(model), threads=task.threads, precision=how.precision, provider=how.provider
+            )
+            # Before the first row: nobody could tell afterwards which shards are amiss.
+            golden.require(self._encoder)
+        except (BundleError, InputError) as error:
+            self.close()
+            raise type(error)(f"{socket.gethostname()}: {error}") from error
 
     def make(self, shard: Shard) -> Made:
         made = Made()
@@ -195,20 +226,29 @@ def embed(
     *,
     address: str | None = None,
     threads: int = 1,
+    encoding: Encoding = ON_CPU,
     progress: Progress = silent,
 ) -> Made:
     """Make all ``of`` shards of ``sources`` at ``out`` that are not there yet.
 
     ``address`` is that of a Ray cluster, None for this machine's cores; each worker takes
-    ``threads`` cores, and there are as many as find room. A shard that is lost with its worker is
-    made by another. Raises `InputError` where ``out`` holds shards of another number,
-    `SpaceMismatchError` where they are of another model, `ClusterError` where a shard was lost
-    `TRIES` times; what is whole by then stays, and the same call goes on.
+    ``threads`` cores and what ``encoding`` says of GPUs, and there are as many as find room. A
+    shard that is lost with its worker is made by another.
+
+    Raises `InputError` where ``out`` holds shards of another number, or a machine has not what
+    shall encode, `SpaceMismatchError` where they are of another model, `BundleError` where the
+    model has not the precision or a machine encodes otherwise, `ClusterError` where a shard was
+    lost `TRIES` times or nobody has room; what is whole by then stays, and the same call goes on.
     """
     if not 1 <= of <= MOST:
         raise InputError(f"{of} is no number of shards: give 1 to {MOST}")
     for spec in sources:
         open_source(spec)
+    if encoding.precision is not None and encoding.precision not in model.models:
+        raise BundleError(
+            f"{model.folder} has no {encoding.precision} model, which GPUs run: export the run "
+            "again with --both"
+        )
     place = Place(out)
     there = {shard.number for shard in _require_ours(place, of, model)}
     made = Made(done=len(there), were_there=len(there))
@@ -219,7 +259,8 @@ def embed(
             files[SIGNATURE] = signature
         where = str(place.local or place.uri)
         here = str(Path.cwd())
-        task = Task(tuple(sources), here, of, where, files, threads, engine.our_version())
+        version = engine.our_version()
+        task = Task(tuple(sources), here, of, where, files, threads, version, encoding)
         with engine.joined(address) as ray:
             _Driver(ray, task, todo, made, progress).run()
     return made
@@ -251,22 +292,19 @@ class _Driver:
         self._made = made
         self._progress = progress
         self._of = task.of
-        self._threads = task.threads
+        self._threads, self._gpus = task.threads, task.encoding.gpus
         self._task = ray.put(task)
         # No restarts by Ray: it would hand out a shard as often as that kills who makes it.
-        self._actor = ray.remote(num_cpus=task.threads, max_restarts=0)(Worker)
+        self._actor = ray.remote(
+            num_cpus=task.threads, num_gpus=task.encoding.gpus, max_restarts=0
+        )(Worker)
         self._failed: Counter[int] = Counter()
         self._idle: list[Any] = []
         self._running: dict[Any, tuple[Any, int]] = {}
 
     def run(self) -> None:
-        cores = int(self._ray.cluster_resources().get("CPU", 0))
-        if cores < self._threads:
-            raise ClusterError(
-                f"the cluster has {cores} cores, a worker takes {self._threads}: lower --threads"
-            )
         due = len(self._todo)
-        for _ in range(min(due, cores // self._threads)):
+        for _ in range(min(due, self._room())):
             self._hire()
         try:
             while self._todo or self._running:
@@ -279,6 +317,22 @@ class _Driver:
         finally:
             with suppress(self._ray.exceptions.RayError):
                 self._ray.get([one.close.remote() for one in self._idle], timeout=_CLOSING_S)
+
+    def _room(self) -> int:
+        """How many workers find room. Raises `ClusterError` where none does."""
+        there = self._ray.cluster_resources()
+        cores, gpus = int(there.get("CPU", 0)), there.get("GPU", 0.0)
+        if cores < self._threads:
+            raise ClusterError(
+                f"the cluster has {cores} cores, a worker takes {self._threads}: lower --threads"
+            )
+        if gpus < self._gpus:
+            raise ClusterError(
+                f"the cluster has {gpus:g} GPUs, a worker takes {self._gpus:g}: lower "
+                "--gpus-per-worker, or go without --device cuda"
+            )
+        room = cores // self._threads
+        return min(room, int(gpus / self._gpus)) if self._gpus else room
 
     def _hire(self) -> None:
         self._idle.append(self._actor.remote(self._task))

@@ -25,6 +25,12 @@ Embeddings = npt.NDArray[np.float32]
 BATCH = 1
 """So many drawings are encoded at once: each takes 8 MB meanwhile, and more are no faster."""
 
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+"""What computes, as onnxruntime names it."""
+
+# As many as are brought at once where drawings are indexed. Never measured: there was no GPU.
+_GPU_BATCH = 64
+
 Kernels = Literal["right", "fast", "exact"]
 """Which kernels multiply in 8 bits: those that give right answers here, or either kind."""
 
@@ -43,12 +49,15 @@ def open_session(
     overflows: bool = True,
     kernels: Kernels = "right",
     keep: Path | None = None,
+    provider: str = CPU,
 ) -> onnxruntime.InferenceSession:
-    """An onnxruntime session on the CPU, with the settings that every model of ours needs.
+    """An onnxruntime session, with the settings that every model of ours needs.
 
-    ``overflows`` is False for a model whose weights are small enough for every kernel; ``kernels``
-    other than the right ones are for measuring; ``keep`` is where the optimised graph is written.
-    Raises what onnxruntime raises for a model that it cannot run.
+    It computes on the CPU, or what it can by ``provider`` (`require_provider`). ``overflows`` is
+    False for a model whose weights are small enough for every kernel; ``kernels`` other than the
+    right ones are for measuring; ``keep`` is where the optimised graph is written.
+    Raises what onnxruntime raises for a model that it cannot run, `InputError` where ``provider``
+    does not start.
     """
     options = _options(threads)
     if keep is not None:
@@ -62,7 +71,26 @@ def open_session(
         # answers on another processor. Not for all: where nothing saturates they only cost
         # time (13 ms became 30 on a processor with VNNI).
         options.add_session_config_entry("session.x64quantprecision", "1")
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    providers = list(dict.fromkeys([provider, CPU]))
+    session = onnxruntime.InferenceSession(model, options, providers=providers)
+    if session.get_providers()[0] != provider:
+        # It says so in a warning, and computes on the CPU.
+        raise InputError(
+            f"{provider} of onnxruntime {onnxruntime.__version__} does not start here: see that the "
+            "GPU, its driver and the libraries that this version wants are there"
+        )
+    return session
+
+
+def require_provider(provider: str) -> None:
+    """Raise `InputError` unless onnxruntime was built with ``provider``."""
+    found = onnxruntime.get_available_providers()
+    if provider not in found:
+        raise InputError(
+            f"onnxruntime {onnxruntime.__version__} has no {provider} here, only "
+            f"{', '.join(found)}: for CUDA, pip uninstall onnxruntime and pip install "
+            "onnxruntime-gpu"
+        )
 
 
 def open_kept(
@@ -86,9 +114,7 @@ def open_kept(
         options = _options(threads)
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
-            return onnxruntime.InferenceSession(
-                str(graph), options, providers=["CPUExecutionProvider"]
-            )
+            return onnxruntime.InferenceSession(str(graph), options, providers=[CPU])
         except Exception:  # noqa: BLE001 -- whatever is wrong with it, the model is at hand
             prepared.remove(graph)
     if not ours:
@@ -125,9 +151,7 @@ def saturates() -> bool:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        b85decode(_PROBE), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(b85decode(_PROBE), options, providers=[CPU])
     x, w = np.full((4, 16), 255, np.uint8), np.full((16, 16), 127, np.int8)
     product = session.run(None, {"x": x, "w": w})[0]
     return bool((product != 16 * 255 * 127).any())
@@ -139,10 +163,11 @@ class Encoder:
     Safe to share between threads. ``threads`` is how many cores one call may use; several
     callers at once are best served with 1. 0 is what was saved for one drawing at a time on this
     machine (see `device`), else 1; so is the ``precision`` where none is named, else the bundle's
-    own.
+    own. ``provider`` is what computes; for another one than the CPU name the precision: 8 bits are
+    made for processors.
 
     Raises `BundleError` where the model file is damaged or onnxruntime cannot run it, or where the
-    bundle has no model of that precision.
+    bundle has no model of that precision, `InputError` for a provider that is not there.
     """
 
     def __init__(
@@ -152,7 +177,9 @@ class Encoder:
         threads: int = 1,
         precision: str | None = None,
         kernels: Kernels = "right",
+        provider: str = CPU,
     ) -> None:
+        require_provider(provider)
         self.bundle = bundle
         saved = device.setting(bundle.info.files[MODEL])
         if saved is not None:
@@ -160,6 +187,8 @@ class Encoder:
             if precision is None and saved.precision in bundle.models:
                 precision = saved.precision
         self.batch = BATCH if saved is None else saved.batch
+        if provider != CPU:
+            self.batch = _GPU_BATCH
         self.precision = precision or bundle.info.precision
         if self.precision not in bundle.models:
             raise BundleError(
@@ -170,13 +199,20 @@ class Encoder:
         # Weights of 7 bits cannot overflow anywhere.
         overflows = bundle.info.target != "x86"
         try:
-            self._session = open_kept(
-                model,
-                bundle.info.files[name],
-                threads=threads or 1,
-                overflows=overflows,
-                kernels=kernels,
-            )
+            if provider == CPU:
+                self._session = open_kept(
+                    model,
+                    bundle.info.files[name],
+                    threads=threads or 1,
+                    overflows=overflows,
+                    kernels=kernels,
+                )
+            else:
+                # What is kept of a model is kept for the processor.
+                onnx_rules.require(model)
+                self._session = open_session(model, threads=threads or 1, provider=provider)
+        except InputError:
+            raise
         except ValueError as error:
             raise BundleError(f"{bundle.folder}: its model is refused: {error}") from error
         except Exception as error:

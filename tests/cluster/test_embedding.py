@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -11,19 +12,29 @@ from contextlib import closing
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import psutil
 import pytest
-from bundles import write_tiny_bundle
+from bundles import tiny_model, with_floats, write_tiny_bundle
 from commands import in_here, surroundings
 from ray_faults import Faults, eventually
 from stored import draw_patents
 
 from edgepatent_cluster import embedding, engine
-from edgepatent_cluster.embedding import Task, Worker
+from edgepatent_cluster.embedding import Encoding, Task, Worker
 from edgepatent_cluster.storage import Place
 from edgepatent_runtime import shards
-from edgepatent_runtime.bundle import INFO, Bundle
-from edgepatent_runtime.errors import ClusterError, InputError, SourceError, SpaceMismatchError
+from edgepatent_runtime.bundle import FLOATS, INFO, Bundle, write_info
+from edgepatent_runtime.collection import Collection
+from edgepatent_runtime.encoder import CPU, CUDA
+from edgepatent_runtime.errors import (
+    BundleError,
+    ClusterError,
+    InputError,
+    SourceError,
+    SpaceMismatchError,
+)
+from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.shards import Shard
 from edgepatent_runtime.sources import open_source
 
@@ -59,7 +70,8 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def task(folder: Path, out: Path | str, bundle: Bundle) -> Task:
     model = {str(name): bundle.read(name) for name in bundle.files} | {INFO: bundle.description()}
     where = str(folder.parent)
-    return Task((folder.name,), where, OF, str(out), model, 1, engine.our_version())
+    version = engine.our_version()
+    return Task((folder.name,), where, OF, str(out), model, 1, version, embedding.ON_CPU)
 
 
 def dump(catalog: Path) -> str:
@@ -108,6 +120,51 @@ def test_a_worker_puts_a_shard_where_no_folder_is(
     assert_same(scratch / "cache", plain)
 
 
+def both(folder: Path, seed: int = 0) -> Bundle:
+    """A bundle in 8 bits, in name, with floats beside it: other ones, where ``seed`` is not 0."""
+    bundle = with_floats(write_tiny_bundle(folder).folder)
+    (folder / FLOATS).write_bytes(tiny_model(seed=seed))
+    write_info(folder, bundle.info)
+    return Bundle(folder)
+
+
+def test_floats_beside_8_bits_are_what_a_gpu_would_run(
+    folder: Path, plain: Path, scratch: Path
+) -> None:
+    """By the CPU in its place: the provider is what a worker is told, as onnxruntime names it."""
+    told = task(folder, scratch / "out", both(scratch / "both"))
+    worker = Worker(msgspec.structs.replace(told, encoding=Encoding(CPU, "fp32", 1.0)))
+    assert sum(worker.make(number).added.added for number in range(1, OF + 1)) == PATENTS * 2
+    worker.close()
+    for shard in plain.iterdir():
+        with (
+            Collection.open(shard) as one,
+            Collection.open(scratch / "out" / shard.name) as made,
+            one.moment() as ours,
+            made.moment() as theirs,
+        ):
+            rows = ours.scope(Filters()).rows()
+            assert np.array_equal(ours.embeddings(rows), theirs.embeddings(rows))
+
+
+def test_who_would_encode_otherwise_writes_no_row(folder: Path, scratch: Path) -> None:
+    other = task(folder, scratch / "out", both(scratch / "both", seed=5))
+    refused = {
+        Encoding(CPU, "fp32"): "gives other embeddings here .* lowest cosine .* below 0.99",
+        Encoding(CUDA, "fp32"): "has no CUDAExecutionProvider here, .* onnxruntime-gpu",
+    }
+    for encoding, words in refused.items():
+        worker = Worker(msgspec.structs.replace(other, encoding=encoding))
+        with pytest.raises((BundleError, InputError), match=f"^{socket.gethostname()}: .*{words}"):
+            worker.make(1)
+        assert not (scratch / "out").exists()
+    # Its 8 bits are what they were.
+    worker = Worker(other)
+    assert worker.make(1).added.added
+    worker.close()
+    assert sorted(path.name for path in scratch.iterdir()) == ["both", "out"]
+
+
 def test_what_a_dead_worker_left_is_cleared_away_and_what_a_living_one_has_stays(
     folder: Path, tiny_bundle: Bundle, scratch: Path
 ) -> None:
@@ -147,6 +204,9 @@ def test_what_cannot_come_to_good_is_refused_before_ray_is_asked(
         embed(folder, plain, OF, write_tiny_bundle(tmp_path / "other", seed=5))
     with pytest.raises(InputError, match="is no number of shards"):
         embed(folder, plain, 0)
+    bits = with_floats(write_tiny_bundle(tmp_path / "bits").folder, also={})
+    with pytest.raises(BundleError, match=r"no fp32 model, which GPUs run: .* --both"):
+        embedding.embed([str(folder)], str(plain), OF, bits, encoding=embedding.on_gpu())
     there = embed(folder, plain, OF)
     assert (there.done, there.were_there, there.added.added) == (OF, OF, 0)
 
@@ -263,6 +323,50 @@ def test_two_machines_and_a_driver_that_is_killed(
     assert document["were_there"] == 1
     assert {path.name: path.stat().st_ino for path in made()}.items() >= before.items()
     assert_same(out, plain)
+
+
+_BY_PARTS_OF_A_GPU = """
+import json, sys
+from edgepatent_cluster.embedding import Encoding, embed
+from edgepatent_runtime.bundle import Bundle
+from edgepatent_runtime.encoder import CPU
+source, out, model, of, address = sys.argv[1:]
+made = embed([source], out, int(of), Bundle(model), address=address,
+             encoding=Encoding(CPU, "fp32", 0.5))
+print(json.dumps([made.done, made.added.added, made.failures]))
+"""
+
+
+@pytest.mark.cluster
+@pytest.mark.timeout(900)
+def test_workers_take_parts_of_a_gpu_and_refuse_to_do_without(
+    ray_cluster: "tuple[str, Faults]", folder: Path, plain: Path, tmp_path: Path
+) -> None:
+    """On a cluster whose second node has a GPU in name: Ray counts it, the CPU computes."""
+    address, faults = ray_cluster
+    bundle = both(tmp_path / "both")
+    words = [str(folder), str(tmp_path / "out"), str(bundle.folder), str(OF), address]
+    done = subprocess.run(
+        [sys.executable, "-c", _BY_PARTS_OF_A_GPU, *words],
+        env={**surroundings(tmp_path), **engine.ALONE},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [OF, PATENTS * 2, 0]
+    refusals = {
+        ("--gpus-per-worker", "0.5"): "has no CUDAExecutionProvider here",
+        ("--gpus-per-worker", "2"): "the cluster has 1 GPUs, a worker takes 2: lower",
+    }
+    for more, reason in refusals.items():
+        given = ("--address", address, "--device", "cuda", *more)
+        with start(folder, tmp_path / "none", bundle, tmp_path, faults, *given) as running:
+            said = running.communicate()[1]
+        assert running.returncode == 1
+        assert reason in said
+        assert len(said.splitlines()) == 1
+    assert not list((tmp_path / "none").glob("shard-*"))
 
 
 @pytest.mark.cluster

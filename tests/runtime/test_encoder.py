@@ -152,3 +152,23 @@ def test_telemetry_is_off_whatever_the_environment_says() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ}
     )
     assert done.stdout.strip() == "1"
+
+
+def test_what_computes_must_be_there(bundle: Bundle) -> None:
+    with pytest.raises(InputError, match=r"has no NoExecutionProvider here, .* onnxruntime-gpu"):
+        Encoder(bundle, provider="NoExecutionProvider")
+    assert Encoder(bundle, provider=encoder.CPU).precision == "fp32"
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_what_computes_must_start_and_nothing_else_takes_its_place(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """onnxruntime-gpu without its libraries names CUDA among what it has, and takes the CPU."""
+    monkeypatch.setattr(
+        encoder.onnxruntime, "get_available_providers", lambda: [encoder.CUDA, encoder.CPU]
+    )
+    if encoder.CUDA in encoder.onnxruntime.capi._pybind_state.get_available_providers():
+        pytest.skip("there may be a GPU")
+    with pytest.raises(InputError, match=r"CUDAExecutionProvider of onnxruntime .* does not start"):
+        Encoder(bundle, provider=encoder.CUDA)

@@ -40,6 +40,22 @@ from edgepatent.options import (
     metavar="N",
     help="Cores that each worker takes; there are as many workers as find room.",
 )
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="What encodes; cuda takes onnxruntime-gpu on the machines and a model in floats (export "
+    "--both).",
+)
+@click.option(
+    "--gpus-per-worker",
+    "gpus",
+    type=click.FloatRange(0, 8, min_open=True),
+    metavar="F",
+    help="With --device cuda: of the GPUs that Ray counts, what each worker takes; .5 lets two "
+    "share one.  [default: 1]",
+)
 @json_option
 def command(
     sources: tuple[str, ...],
@@ -48,6 +64,8 @@ def command(
     out: str,
     address: str | None,
     threads: int,
+    device: str,
+    gpus: float | None,
     as_json: bool,
 ) -> None:
     """Make the shards of an index on many cores or machines.
@@ -59,6 +77,9 @@ def command(
     """
     from edgepatent_cluster import embedding
 
+    if gpus is not None and device != "cuda":
+        raise click.UsageError("--gpus-per-worker goes with --device cuda")
+    encoding = embedding.on_gpu(gpus or 1.0) if device == "cuda" else embedding.ON_CPU
     with console.progress_bar() as progress:
         made = embedding.embed(
             sources,
@@ -67,6 +88,7 @@ def command(
             open_bundle(model),
             address=address,
             threads=threads,
+            encoding=encoding,
             progress=progress,
         )
     console.report_skipped(made.skipped)
