@@ -76,8 +76,8 @@ def open_session(
     if session.get_providers()[0] != provider:
         # It says so in a warning, and computes on the CPU.
         raise InputError(
-            f"{provider} of onnxruntime {onnxruntime.__version__} does not start here: see that the "
-            "GPU, its driver and the libraries that this version wants are there"
+            f"{provider} of onnxruntime {onnxruntime.__version__} does not start here: see that "
+            "the GPU, its driver and the libraries that this version wants are there"
         )
     return session
 

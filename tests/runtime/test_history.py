@@ -10,7 +10,8 @@ from stored import records_of_designs, views_of_designs
 
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.collection import Collection
-from edgepatent_runtime.filters import Filters
+from edgepatent_runtime.errors import InputError
+from edgepatent_runtime.filters import Filters, later
 from edgepatent_runtime.record import Record
 
 RECORDS, VECTORS = records_of_designs(9, 2), views_of_designs(9, 2, 64)
@@ -51,6 +52,24 @@ def test_what_came_on_a_day_or_later(collection: Collection) -> None:
     today = datetime.now(UTC).date()
     assert new(collection, (today - timedelta(days=1)).isoformat()) == {0, 1, 2}
     assert new(collection, (today + timedelta(days=1)).isoformat()) == set()
+
+
+def test_generations_of_shards_are_none_of_one_index(collection: Collection) -> None:
+    add(collection, range(3))
+    added = Filters.read(added="12+7").added
+    assert added == "12+7"
+    with pytest.raises(InputError, match=r"12\+7 are generations of shards"):
+        new(collection, "12+7")
+    with pytest.raises(InputError, match="not a date"):
+        Filters.read(added="12+")
+
+
+def test_what_two_have_seen_is_the_later_of_each_shard() -> None:
+    assert later(3, 5) == later(5, 3) == 5
+    assert later("3+9", "5+2") == "5+9"
+    # Of as many shards as there are now.
+    assert later("3+9", "1+1+1") == "1+1+1"
+    assert later(12, "3+9") == "3+9"
 
 
 def test_compaction_moves_the_boundaries_with_the_rows(collection: Collection) -> None:

@@ -19,12 +19,17 @@ function panel(each, room) {
     h("h2", {}, each.path),
     h("dl", { class: "stats" }, stats.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
     Object.keys(each.roots).length > 0 && h("p", { class: "quiet small" }, `From ${Object.values(each.roots).join(", ")}`),
-    !each.changeable ? h("p", { class: "quiet small" }, "It is served by other machines: folders are added, and bytes checked, where its shards lie.")
-      : own ? h("div", { class: "row" },
-      button("Add a folder …", () => attempt(() => browse((folder) => start(each, { kind: "add", folder }, room))), { class: "main" }),
-      button("Verify", () => start(each, { kind: "verify" }, room)))
-        : h("p", { class: "quiet small" }, "Folders are added on the machine itself."),
+    deeds(each, room),
     h("div", { "data-jobs": "" }));
+}
+
+function deeds(each, room) {
+  const quiet = (text) => h("p", { class: "quiet small" }, text);
+  if (!each.changeable) return quiet("It is served elsewhere: folders are added, and bytes checked, where its shards lie.");
+  if (!own) return quiet("Folders are added on the machine itself.");
+  return h("div", { class: "row" },
+    button("Add a folder …", () => attempt(() => browse((folder) => start(each, { kind: "add", folder }, room))), { class: "main" }),
+    button("Verify", () => start(each, { kind: "verify" }, room)));
 }
 
 const start = (each, wanted, room) => attempt(async () => follow(await api.post(`/api/indexes/${each.place}/jobs`, wanted), room));
