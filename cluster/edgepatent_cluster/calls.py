@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgepatent_runtime import errors
-from edgepatent_runtime.collection.collection import Info
+from edgepatent_runtime.collection.info import Info
 from edgepatent_runtime.errors import CollectionError, EdgepatentError, SpaceMismatchError
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.record import ImageRef, Record

@@ -15,7 +15,7 @@ import numpy as np
 
 from edgepatent_cluster import calls
 from edgepatent_cluster.calls import Best, Known
-from edgepatent_runtime.collection.collection import Info
+from edgepatent_runtime.collection.info import Info
 from edgepatent_runtime.search import calibration, words
 from edgepatent_runtime.search.scale import FIELD
 

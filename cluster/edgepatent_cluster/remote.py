@@ -15,7 +15,7 @@ import numpy as np
 from edgepatent_cluster import calls
 from edgepatent_cluster.calls import PROTOCOL, Answer, Asked, Known, State, Within
 from edgepatent_runtime.bundle import Bundle
-from edgepatent_runtime.collection.collection import Info
+from edgepatent_runtime.collection.info import Info
 from edgepatent_runtime.errors import CollectionError
 from edgepatent_runtime.filters import Filters, of_shards
 from edgepatent_runtime.record import ImageRef

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from edgepatent_runtime.collection import Collection
     from edgepatent_runtime.collection.check import Problem
     from edgepatent_runtime.collection.embedding import Encodes
-    from edgepatent_runtime.collection.info import Info
     from edgepatent_runtime.collection.ingest import Added
 
 GROUP = "edgepatent.stores"

@@ -332,12 +332,12 @@ def test_a_page_stays_open_while_the_front_is_away(
             assert gone.status_code == 503
             assert "cannot be reached" in gone.json()["error"]
             assert "\n" not in gone.json()["error"]
-        # What comes back is of another model, then what it was.
+        # What comes back is of another model, and empty: it is opened again, not asked as it was.
         changed = stack.enter_context(Collection.create(tmp_path / "other", other))
         with answering(routed([Shard(changed)]).answer, port):
             strange = client.get(searched)
             assert strange.status_code == 409
-            assert "open the index again" in strange.json()["error"]
+            assert "nothing is indexed in ray://" in strange.json()["error"]
         with answering(answer, port):
             assert bare(client.get(searched).json()) == before
 

@@ -18,7 +18,7 @@ from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.record import ImageRef, Record
 
 if TYPE_CHECKING:
-    from edgepatent_runtime.collection.collection import Info
+    from edgepatent_runtime.collection.info import Info
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
