@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 # A busy machine takes longer than the 30 seconds that Ray has for a node.
 _STARTS = 5
 
@@ -53,6 +55,8 @@ def main(folder: Path) -> None:
         except Exception:
             if start == _STARTS:
                 raise
+            for one in psutil.Process().children(recursive=True):
+                one.kill()
     print(cluster.address, flush=True)
     sys.stdin.read()
     cluster.shutdown()

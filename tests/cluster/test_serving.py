@@ -148,7 +148,10 @@ def test_verbs_and_page_say_the_same(
         asked(Desk(address, tmp_path / name), drawings)
         for name, address in (("one", str(whole)), ("many", served.address))
     ]
-    told += [shown(one, tmp_path / "page", drawings) for one in (str(whole), served.address)]
+    told += [
+        shown(address, tmp_path / f"{name}-page", drawings)
+        for name, address in (("one", str(whole)), ("many", served.address))
+    ]
     for one, many in (told[:2], told[2:]):
         # How sure classes are, the largest shard has measured of itself.
         assert one.pop("classify").keys() == many.pop("classify").keys()
