@@ -149,12 +149,13 @@ def _switch(
                 whole.sync_folder(index)
                 faults.point("update.kept")
             bundle = Bundle(staged / FIRST) if info.model else None
-            generation = live.writer.state.generation
+            generation = live.writer.edits.state().generation
             try:
                 live.replace(gone, new, bundle, progress)
             except BaseException:
-                # Refused so late, it leaves no way back from where nobody has been.
-                if back is not None and live.writer.state.generation == generation:
+                # Refused so late, it leaves no way back from where nobody has been; interrupted
+                # after the commit, it does.
+                if back is not None and live.writer.edits.state().generation == generation:
                     names.remove_folder(index, back)
                 raise
             measured = new.calibration()
