@@ -8,7 +8,8 @@ has their rounded weights; or RUN for the one called NAME). Under each it fits a
 of `kin.py`: its kin part on the patents of the three others, its twin part on 260 synthetic designs
 and `uspto-grants`. It exports that with ``--int8``, calibrated on grants and synthetic designs and
 certified on 400 drawings of 100 others, and encodes the fold and the sheets without captions as a
-device does. A file a fold is kept in DIR; started again it goes on. ``report`` pools the folds.
+device does. Where INT8 is refused, the layers are in INT8 that are so in the shipped file. A file a
+fold is kept in DIR; started again it goes on. ``report`` pools the folds.
 """
 
 import shutil
@@ -17,16 +18,24 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import onnx
 import torch
 from cells import Floats, ahead, command_line, mean_scores, score_embeddings, shown, unit
 from kin import GRANTS, MESHES, PATENTS, PROCEDURAL, KinBench, joined, mixed
 from starter import PAINTED, applied, pooled
 
 from edgepatent_export.bundle_run import export
+from edgepatent_export.drawings import gather
+from edgepatent_export.quantize import everything
 from edgepatent_export.readback import as_run
-from edgepatent_runtime.bundle import STARTERS, Bundle
+from edgepatent_export.repair import Search
+from edgepatent_runtime.bundle import MODEL as FILE
+from edgepatent_runtime.bundle import STARTERS, Bundle, write_info
 from edgepatent_runtime.encoder import Encoder
+from edgepatent_runtime.errors import ExportError
 from edgepatent_runtime.metrics import LevelName, QueryScores
+from edgepatent_runtime.progress import silent
+from edgepatent_runtime.record import Skipped
 from edgepatent_train.checkpoint import save_weights
 from edgepatent_train.model import DrawingEncoder, build_model
 from edgepatent_train.recipe import Recipe
@@ -70,14 +79,7 @@ class Folds(KinBench):
         run, out = self.work / f"{name}-run{fold}", self.work / f"{name}-int8-{fold}"
         for folder in (run, out):
             shutil.rmtree(folder, ignore_errors=True)
-        bundle = export(
-            written(run, recipe, network),
-            out,
-            int8=True,
-            data=[str(self.shared / "data" / "uspto-grants"), CALIBRATION],
-            evaluate=[EXAM],
-            notify=partial(print, flush=True),
-        )
+        bundle = self.exported(name, written(run, recipe, network), out)
         kept: dict[str, Floats] = {}
         encode = Encoder(bundle).encode
         part = bundle.info.parts["kin"].dimensions
@@ -89,6 +91,32 @@ class Folds(KinBench):
             kept[f"INT8 {each}"] = z
             kept[f"INT8, --kin 1 {each}"] = unit(z[:, part])
         np.savez(self.encoded(name, fold), allow_pickle=False, **kept)
+
+    def exported(self, name: str, run: Run, out: Path) -> Bundle:
+        """As the command exports it; where that was refused, with the layers in INT8 that are so in
+        the file that is shipped.
+        """
+        data = [str(self.shared / "data" / "uspto-grants"), CALIBRATION]
+        tell = partial(print, flush=True)
+        refused = self.work / f"{name}-refused.txt"
+        if not refused.exists():
+            try:
+                return export(run, out, int8=True, data=data, evaluate=[EXAM], notify=tell)
+            except ExportError as error:
+                refused.write_text(str(error), "utf-8")
+        bundle = export(run, out, data=data)
+        proto = onnx.load_model_from_string(bundle.read(FILE))
+        kept = (Bundle.named(name).info.certificate or {})["kept_float"]
+        plan = everything(proto).without(kept, "as in the file that is shipped")
+        size, skipped = bundle.info.size, Skipped()
+        material = gather(
+            data, [], size, unseen=set(), with_exam=False, skipped=skipped, progress=silent
+        )
+        search = Search(proto, material.calibration, notify=tell)
+        best = search.best(proto, search.statistics, plan)
+        (out / FILE).write_bytes(best.model)
+        write_info(out, bundle.info)
+        return Bundle(out)
 
     def scores(self, name: str, way: str) -> tuple[QueryScores, QueryScores]:
         """Of one network: the patents of all folds, and the sheets, meant over the folds' heads."""
@@ -120,12 +148,15 @@ class Folds(KinBench):
                     if level != "subclass":
                         cells.append(f"{np.nanmean(mine.measures[level]['recall_1']):.3f}")
                 lines.append("| " + " | ".join(cells) + " |")
-        kept = [
-            Bundle(self.work / f"{name}-int8-{fold}").info.certificate
-            for fold in range(len(self.tests))
-        ]
-        spared = [len(one["kept_float"]) for one in kept if one]
-        faster = [f"{one['speedup']:.2f}" for one in kept if one]
+        refused = self.work / f"{name}-refused.txt"
+        if refused.exists():
+            why = refused.read_text("utf-8")
+            lines += ["", SHIPPED, "", f"> {why}"]
+            return lines
+        folds = range(len(self.tests))
+        found = [Bundle(self.work / f"{name}-int8-{fold}").info.certificate for fold in folds]
+        spared = [len(one["kept_float"]) for one in found if one]
+        faster = [f"{one['speedup']:.2f}" for one in found if one]
         lines += [
             "",
             f"{spared} layers of the four files were left in float; INT8 is {', '.join(faster)} "
@@ -142,6 +173,7 @@ class Folds(KinBench):
         return "\n".join(parts)
 
 
+SHIPPED = "With the layers in INT8 that are so in the shipped file; the export of fold 0 ended so:"
 HEADER = """# Kin through INT8 files, over all folds
 
 Made by `python benchmarks/kin_int8.py report`, whose head says how. Points of mAP with 95 %
