@@ -7,6 +7,7 @@
 # of this checkout are built, and what they need comes from the package index.
 set -eu
 
+[ -n "${HOME:-}" ] || { echo "install.sh: HOME is not set: whose program is it?" >&2; exit 1; }
 to=${XDG_DATA_HOME:-$HOME/.local/share}/edgepatent-program
 bin=$HOME/.local/bin
 do=install
@@ -36,6 +37,12 @@ while [ $# -gt 0 ]; do
     shift
 done
 
+# Links are made to them, which lead nowhere from elsewhere.
+case $to in /*) ;; *) to=$PWD/$to ;; esac
+case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
+# Neither shall lead the new environment to other packages than its own.
+unset PYTHONPATH PYTHONHOME
+
 # The program lies in one of two environments; a link says in which. It is switched by a rename, so
 # that power cut at any moment leaves the old program or the new one.
 link() { # link TARGET NAME
@@ -54,14 +61,14 @@ if [ $do = uninstall ]; then
     case $(readlink "$bin/edgepatent" 2>/dev/null || true) in
         "$to"/*) rm "$bin/edgepatent" ;;
     esac
-    rm -rf "$to/a" "$to/b" "$to/now"
+    rm -rf "$to/a" "$to/b" "$to/now" "$to/lock"
     rmdir "$to" 2>/dev/null || true
     echo "removed the program; indexes, matters and watches are where they were"
     exit 0
 fi
 
 if [ $do = back ]; then
-    [ -x "$to/$other/bin/edgepatent" ] || fail "there is nothing to go back to in $to"
+    [ -e "$to/$other/whole" ] || fail "there is nothing to go back to in $to"
     link $other "$to/now"
     echo "back at $("$bin/edgepatent" --version)"
     exit 0
@@ -78,37 +85,60 @@ command -v "$python" >/dev/null || fail "there is no $python: sudo apt-get insta
 "$python" -c 'import ensurepip, venv' 2>/dev/null ||
     fail "$python cannot make environments: sudo apt-get install python3-venv"
 
+program=$bin/edgepatent
+case $(readlink "$program" 2>/dev/null || true) in
+    "$to"/*) ;;
+    *) [ ! -e "$program" ] || fail "$program is another program: remove it, or name another folder with --bin" ;;
+esac
+
 wheels=$here/wheels
+scratch=
+undo() { # The one that was before stays; of what could not be made nothing does.
+    rm -rf "$scratch" "${to:?}/$other"
+}
 if [ -d "$wheels" ]; then
     (cd "$wheels" && sha256sum --quiet --check SHA256SUMS) ||
         fail "the wheels are not as they were packed: copy the folder again"
-    offline=--no-index
+    # What the user or the system has told pip of indexes and places is not meant for this.
+    offline="--isolated --no-index"
 else
     [ -d "$here/runtime" ] || fail "there is neither a folder wheels nor a checkout beside this script"
-    wheels=$(mktemp -d)
-    trap 'rm -rf "$wheels"' EXIT
     offline=
 fi
+mkdir -p "$to" "$bin" || fail "name folders that you may write to with --to and --bin"
+exec 9>"$to/lock"
+flock --nonblock 9 || fail "somebody else installs to $to just now"
+[ "$now" = "$(readlink "$to/now" 2>/dev/null || true)" ] || fail "somebody else has just installed to $to: look, and try again"
+trap undo EXIT
+trap 'exit 130' INT TERM HUP
 
-rm -rf "$to/$other"
-mkdir -p "$to" "$bin"
-"$python" -m venv "$to/$other"
-pip="$to/$other/bin/python -m pip --disable-pip-version-check --quiet"
+rm -rf "${to:?}/$other"
+pip() {
+    "$to/$other/bin/python" -m pip --disable-pip-version-check --quiet "$@"
+}
+"$python" -m venv "$to/$other" ||
+    fail "no environment can be made in $to, as said above; what was installed before is as it was"
 if [ -z "$offline" ]; then
-    # shellcheck disable=SC2086
-    $pip wheel --no-deps --wheel-dir "$wheels" "$here/runtime" "$here/synthetic" "$here"
+    scratch=$(mktemp -d)
+    wheels=$scratch
+    pip wheel --no-deps --wheel-dir "$wheels" "$here/runtime" "$here/synthetic" "$here"
 fi
 # By path, never by name: what an index has under our names is somebody else's.
 # shellcheck disable=SC2086
-$pip install $offline --only-binary=:all: --find-links "$wheels" "$wheels"/edgepatent_*.whl \
+pip install $offline --only-binary=:all: --find-links "$wheels" "$wheels"/edgepatent_*.whl \
     "$(echo "$wheels"/edgepatent-*.whl)[pdf,web,sign]" ||
-    fail "these wheels cannot be installed on $("$python" --version) and $(uname -m); what was installed before is as it was"
+    fail "these wheels cannot be installed on $("$python" --version) and $(uname -m), as said above; what was installed before is as it was"
 # Of the program only: a damaged index must not stand in the way of the version that could mend it.
 EDGEPATENT_INDEX=$to/none "$to/$other/bin/edgepatent" doctor ||
     fail "the new program does not work here, as said above; what was installed before is as it was"
+: >"$to/$other/whole"
+# All of it is on the disk before anything leads to it.
+sync --file-system "$to"
+trap - INT TERM HUP EXIT
+rm -rf "$scratch"
 link $other "$to/now"
-ln -sfn "$to/now/bin/edgepatent" "$bin/edgepatent"
-echo "$("$bin/edgepatent" --version) is installed: $bin/edgepatent"
+ln -sfn "$to/now/bin/edgepatent" "$program"
+echo "$("$program" --version) is installed: $program"
 case :$PATH: in
     *:"$bin":*) ;;
     *) echo "$bin is not on your PATH: log in again, or add it" ;;
