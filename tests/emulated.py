@@ -145,6 +145,10 @@ def unpacked(release: str) -> Path:
     if (part / "proc").is_symlink():
         (part / "proc").unlink()
         (part / "proc").mkdir()
+    # Never put together here; the pip of Debian 13 reads them even without a network.
+    certificates = sorted((part / "usr/share/ca-certificates/mozilla").glob("*.crt"))
+    together = "".join(one.read_text() for one in certificates)
+    (part / "etc/ssl/certs/ca-certificates.crt").write_text(together)
     (part / "etc/passwd").write_text("root:x:0:0::/home/pi:/bin/sh\n")
     (part / "etc/fstab").write_text("")
     part.rename(root)
