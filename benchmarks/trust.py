@@ -95,7 +95,8 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="a checkout to compare a cold search with")
     parser.add_argument("--out", type=Path, help="write the tables here as well")
     arguments = parser.parse_args()
-    data = arguments.shared / "data"
+    # Hits name files by their resolved paths.
+    data = arguments.shared.resolve() / "data"
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         every = drawings(data, arguments.model, work)

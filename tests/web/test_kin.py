@@ -63,6 +63,8 @@ def test_words_find_what_has_no_title_by_its_look(tab: Page) -> None:
     assert {hit["found_by"] for hit in found["hits"]} == {"look"}
     badges = set(tab.locator(".card .badge").all_inner_texts())
     assert badges == {"by its look"}
+    # A sum of ranks says nothing to people.
+    assert set(tab.locator(".card .num").all_text_contents()) == {""}
     notes = tab.locator("[data-notes]").inner_text()
     assert notes == "the model does not know 'quarzy': other words decide"
     assert tab.get_by_role("group", name="Look for").count() == 0

@@ -159,6 +159,8 @@ function grid(state) {
 function card(hit, place, state) {
   const best = hit.drawings[0];
   const decided = matter.decided(hit.patent_id);
+  // A rank among words, or a sum of ranks, says nothing to people.
+  const scored = hit.score != null && !hit.found_by;
   const picture = h("img", { src: api.drawing(hit, best, 128), alt: "", loading: place < 12 ? "eager" : "lazy", decoding: "async" });
   // As large as it is shown: a browser that shrinks a picture pales its lines.
   sharpen(picture, api.drawing(hit, best, devicePixelRatio > 1 ? 420 : 240));
@@ -166,14 +168,14 @@ function card(hit, place, state) {
     class: `card${decided?.rating ? ` is-${decided.rating}` : ""}`,
     href: address.href({ ...state, design: hit.patent_id, figure: String(best.row) }),
     tabindex: place ? -1 : 0, "data-place": place,
-    "aria-label": `${hit.rank}. ${patent(hit.patent_id)}, ${hit.title ?? "untitled"}, ${figure(best)}${hit.verdict ? `, ${verdict(hit)}` : ""}${hit.found_by === "look" ? ", by its look" : ""}${hit.score == null ? "" : `, score ${score(hit.score)}`}${decided?.rating ? `, rated ${decided.rating}` : ""}`,
+    "aria-label": `${hit.rank}. ${patent(hit.patent_id)}, ${hit.title ?? "untitled"}, ${figure(best)}${hit.verdict ? `, ${verdict(hit)}` : ""}${hit.found_by === "look" ? ", by its look" : ""}${scored ? `, score ${score(hit.score)}` : ""}${decided?.rating ? `, rated ${decided.rating}` : ""}`,
   },
     h("span", { class: "sheet" }, picture, state.by !== "drawing" && hit.drawings.length > 1 && h("span", { class: "many" }, `${hit.drawings.length} figures`)),
     hit.verdict && h("span", { class: "badge", "data-verdict": hit.verdict }, verdict(hit)),
     hit.found_by === "look" && h("span", { class: "badge", "data-look": "", title: `${hit.title ? "Its title has none of the words" : "It has no title"}: found by what it looks like` }, "by its look"),
     mark(decided),
     h("span", { class: "text" },
-      h("span", { class: "line" }, h("span", { class: "id" }, patent(hit.patent_id)), h("span", { class: "num quiet" }, score(hit.score))),
+      h("span", { class: "line" }, h("span", { class: "id" }, patent(hit.patent_id)), h("span", { class: "num quiet" }, scored && score(hit.score))),
       h("div", { class: "title" }, hit.title ?? "—"),
       h("div", { class: "facts" }, [hit.locarno ?? hit.subclass, hit.date, state.by === "drawing" && figure(best)].filter(Boolean).join(" · "))));
   return link;
