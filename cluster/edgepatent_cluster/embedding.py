@@ -320,19 +320,24 @@ class _Driver:
 
     def _room(self) -> int:
         """How many workers find room. Raises `ClusterError` where none does."""
-        there = self._ray.cluster_resources()
-        cores, gpus = int(there.get("CPU", 0)), there.get("GPU", 0.0)
-        if cores < self._threads:
-            raise ClusterError(
-                f"the cluster has {cores} cores, a worker takes {self._threads}: lower --threads"
+        there = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        # Node by node: a worker finds no room in what two have left.
+        room = sum(
+            min(
+                int(one.get("CPU", 0) // self._threads),
+                int(one.get("GPU", 0) / self._gpus) if self._gpus else MOST,
             )
-        if gpus < self._gpus:
+            for one in there
+        )
+        if not room:
+            cores, gpus = (max([int(one.get(of, 0)) for one in there], default=0)
+                           for of in ("CPU", "GPU"))  # fmt: skip
             raise ClusterError(
-                f"the cluster has {gpus:g} GPUs, a worker takes {self._gpus:g}: lower "
-                "--gpus-per-worker, or go without --device cuda"
+                f"no machine of the cluster has room for a worker of {self._threads} cores and "
+                f"{self._gpus:g} GPUs (the most are {cores} and {gpus}): lower --threads or "
+                "--gpus-per-worker"
             )
-        room = cores // self._threads
-        return min(room, int(gpus / self._gpus)) if self._gpus else room
+        return room
 
     def _hire(self) -> None:
         self._idle.append(self._actor.remote(self._task))

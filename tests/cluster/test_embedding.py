@@ -357,7 +357,10 @@ def test_workers_take_parts_of_a_gpu_and_refuse_to_do_without(
     assert json.loads(done.stdout) == [OF, PATENTS * 2, 0]
     refusals = {
         ("--gpus-per-worker", "0.5"): "has no CUDAExecutionProvider here",
-        ("--gpus-per-worker", "2"): "the cluster has 1 GPUs, a worker takes 2: lower",
+        (
+            "--gpus-per-worker",
+            "2",
+        ): "room for a worker of 1 cores and 2 GPUs (the most are 1 and 1): lower",
     }
     for more, reason in refusals.items():
         given = ("--address", address, "--device", "cuda", *more)
