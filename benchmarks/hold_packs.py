@@ -234,18 +234,19 @@ class Trial:
         except Exception:  # noqa: BLE001 - a traceback is what is counted
             self._begin()
             return "traceback: " + traceback.format_exc().splitlines()[-1]
-        same = self._as_it_was()
-        if status == 1 and same:
-            # What takes long tells how far it is, in lines before that one.
-            *_, last = said.splitlines() or [""]
-            told = last.startswith("edgepatent: ") and said.count("edgepatent: ") == 1
-            return "refused" if told else f"said {said!r}"
         if status == 0:
             problems, now = check.verify(self.index), facts(self.index)
             self._begin()
             if problems:
                 return f"applied, and damaged: {problems[0]}"
             return "applied" if now == self.wanted else "applied, and it reads otherwise"
+        # Only now: it puts the index back.
+        same = self._as_it_was()
+        if status == 1 and same:
+            # What takes long tells how far it is, in lines before that one.
+            *_, last = said.splitlines() or [""]
+            told = last.startswith("edgepatent: ") and said.count("edgepatent: ") == 1
+            return "refused" if told else f"said {said!r}"
         self._begin()
         return f"status {status}, the index {'as it was' if same else 'changed'}: {said}"
 
