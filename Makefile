@@ -37,11 +37,12 @@ test-arm64: setup ## every command of the Raspberry Pi guide, and the Debian pac
 
 SEED ?= 1
 FILES ?= 300
-fuzz: setup ## mutated files of every format and update packs, FILES of each kind, from SEED; minutes
+fuzz: setup ## mutated files of every format, update packs and requests, FILES of each kind, from SEED; minutes
 	$(BIN)/python benchmarks/decoding.py fuzz --files $(FILES) --seed $(SEED)
 	EDGEPATENT_FRESH_EXAMPLES=1 EDGEPATENT_FUZZ_FILES=$(FILES) EDGEPATENT_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/runtime/test_sources_hostile.py -k many -m slow
 	$(BIN)/python benchmarks/hold_inputs.py --mutations $(FILES) --seed $(SEED)
 	$(BIN)/python benchmarks/hold_packs.py --mutations $(FILES) --seed $(SEED)
+	$(BIN)/python benchmarks/hold_page.py --mutations $(FILES) --seed $(SEED)
 
 memory: setup ## peaks of memory against their budgets, a million rows included; half an hour
 	$(BIN)/python benchmarks/device.py small
