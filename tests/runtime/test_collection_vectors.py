@@ -71,6 +71,14 @@ def test_a_flipped_bit_is_found_wherever_it_is(path: Path, offset: int) -> None:
         stored.require(np.arange(10))
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_not_stored(wrong: float) -> None:
+    embeddings = views_of_designs(10, 1, 64)
+    embeddings[3, 5] = wrong
+    with pytest.raises(CollectionError, match="install another version"):
+        vectors.quantise(embeddings)
+
+
 def test_a_row_in_the_wrong_place_is_damaged(path: Path) -> None:
     vectors.append(path, vectors.quantise(views_of_designs(10, 1, 64)), 0)
     data = bytearray(path.read_bytes())

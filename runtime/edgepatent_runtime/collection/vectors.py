@@ -35,8 +35,15 @@ def quantise(vectors: Floats) -> npt.NDArray[np.void]:
     """Round vectors [N, D] to rows of int8 codes; checksums are left 0.
 
     Each row is stretched so that its largest component is ±127. The scale is ‖x‖ / ‖codes‖: it
-    makes the stored vector as long as the one given, so that scores stay cosines.
+    makes the stored vector as long as the one given, so that scores stay cosines. Raises
+    `CollectionError` where a component is no number: embeddings are looked at as they come from the
+    model, but some builds of numpy have failed to multiply them (under emulation).
     """
+    if not np.isfinite(vectors).all():
+        raise CollectionError(
+            f"numpy {np.__version__} does not multiply rightly on this machine, so nothing was "
+            "stored: install another version of it, and ask edgepatent doctor"
+        )
     rows = np.zeros(len(vectors), row_type(vectors.shape[1]))
     peak = np.abs(vectors).max(axis=1, keepdims=True, initial=0)
     codes = np.rint(vectors * np.divide(127, peak, out=np.zeros_like(peak), where=peak > 0))
