@@ -3,13 +3,14 @@
 #   .ci/try_deb.sh edgepatent_….deb [ROOT]      wants root; ROOT is this one, or another Debian's
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+# QEMU_CPU is for an emulator, whose own choice has SVE and computes numpy's products by it wrongly.
 # In memory: where this root is an overlay itself, another one cannot lie on it.
 scratch=$(mktemp -d -p /dev/shm)
 trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/up"
 cp "$1" "$scratch/up/edgepatent.deb"
 "$here/over.sh" "${2:-/}" "$scratch" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/nobody \
-    OMP_NUM_THREADS=1 /bin/sh -euc '
+    OMP_NUM_THREADS=1 QEMU_CPU=cortex-a76 /bin/sh -euc '
     dpkg -i /edgepatent.deb
     cd /
     edgepatent doctor

@@ -76,7 +76,7 @@ VERBS = {
     "train": "Fine-tune a backbone with the hierarchical contrastive loss.",
     "export": "Turn the training run RUN into a bundle.",
     "update": "Bring indexes up to date by what differs: pack, apply, rollback.",
-    "bundle": "Sign bundles and verify their signatures: key, sign, verify.",
+    "bundle": "Sign bundles, verify their signatures, teach them words: key, sign, verify, words.",
 }
 
 # The extra that brings a module. Verbs import these where they need them; one that is missing is

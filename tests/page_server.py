@@ -54,7 +54,7 @@ def serving(index: Path, home: Path, *options: str) -> Iterator[Server]:
         assert re.fullmatch(r"http://[\w.:\[\]]+/\?token=[\w-]{32}", address), address
         yield Server(process, address, home)
         process.send_signal(signal.SIGINT)
-        process.wait(60)
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.wait()

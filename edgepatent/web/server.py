@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
@@ -70,4 +71,6 @@ def serve(app: ASGIApp, door: Door, listener: socket.socket) -> None:
         timeout_keep_alive=20,
         timeout_graceful_shutdown=3,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    # Ctrl-C is how people end it: that is no failure.
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
