@@ -13,7 +13,6 @@ with 4 GB of address space; its peak is the last line. ``--only`` takes a class 
 """
 
 import argparse
-import hashlib
 import io
 import os
 import resource
@@ -37,7 +36,7 @@ from hostile import mutations
 from stored import records_of_designs, views_of_designs
 
 from edgepatent.cli import run
-from edgepatent_runtime.bundle import INFO
+from edgepatent_runtime.bundle import INFO, digest
 from edgepatent_runtime.collection import Collection, check
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.update.making import make
@@ -68,22 +67,18 @@ STAND_INS: dict[str, Callable[[Path, Path], object]] = {
 Case = tuple[str, str, Callable[[Path], object]]
 
 
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def believed(pack: Path) -> None:
     """Let the digests of a pack fit what it holds now."""
     said = msgspec.json.decode((pack / DESCRIPTION).read_bytes())
     bundle = pack / BUNDLE
     if bundle.is_dir():
         info = msgspec.json.decode((bundle / INFO).read_bytes())
-        info["files"] = {name: sha256(bundle / name) for name in info["files"]}
+        info["files"] = {name: digest((bundle / name).read_bytes()) for name in info["files"]}
         (bundle / INFO).write_bytes(msgspec.json.encode(info))
-        said["model"] = sha256(bundle / INFO)
+        said["model"] = digest((bundle / INFO).read_bytes())
+    files = {name: (pack / name).read_bytes() for name in said["files"]}
     said["files"] = {
-        name: {"size": (pack / name).stat().st_size, "sha256": sha256(pack / name)}
-        for name in said["files"]
+        name: {"size": len(data), "sha256": digest(data)} for name, data in files.items()
     }
     (pack / DESCRIPTION).write_bytes(msgspec.json.encode(said))
 

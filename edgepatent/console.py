@@ -110,7 +110,7 @@ def _told(every: float) -> Progress:
             return
         last = now
         words = f"{task}: {done:,}" + (f" of {total:,}" if total else "")
-        # What had begun before its first word reached us, or has not, has no rate yet.
+        # The first word of a task comes when some of it is done: nobody knows in what time.
         rate = done / (now - start) if now > start else 0
         if rate > 0:
             words += f", {rate:.1f}/s"
