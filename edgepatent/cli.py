@@ -159,6 +159,14 @@ def run(arguments: list[str] | None = None) -> int:
             raise
         from edgepatent.console import plain
 
-        click.echo(plain(f"edgepatent: {error}"), err=True)
+        click.echo(plain(f"edgepatent: {_explained(error)}"), err=True)
         return 1
     return status if isinstance(status, int) else 0
+
+
+def _explained(error: EdgepatentError | OSError) -> str:
+    """What is wrong, and what to do about it."""
+    # Python's own words, where it finds no place for temporary files, say nothing of the latter.
+    if isinstance(error, OSError) and "No usable temporary directory" in str(error):
+        return "this needs a folder for temporary files: set TMPDIR to one that can be written to"
+    return str(error)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -103,6 +104,15 @@ def test_a_missing_extra_is_one_line(monkeypatch, capsys):
     error = capsys.readouterr().err
     assert "pip install 'edgepatent[train]'" in error
     assert len(error.splitlines()) == 1
+
+
+def test_no_folder_for_temporary_files_is_one_line(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "none")])
+    monkeypatch.setattr(LazyGroup, "get_command", lambda *_: tempfile.gettempdir())
+    assert run(["bench"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "set TMPDIR" in line
 
 
 @pytest.mark.parametrize(("given", "used"), [(None, "1"), ("3", "3")])

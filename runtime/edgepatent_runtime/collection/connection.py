@@ -78,10 +78,14 @@ def read_only(path: Path, *, alone: bool) -> sqlite3.Connection:
 
 
 def _connect(path: Path, options: str = "", timeout: float = 5) -> sqlite3.Connection:
-    return handles.Connection(
+    sql = handles.Connection(
         path.absolute().as_uri() + options, path=path, uri=True, isolation_level=None,
         check_same_thread=False, timeout=timeout,
     )  # fmt: skip
+    # There may be no folder for temporary files. What would lie there is small: what the pages were
+    # that one statement changes. The most is the state with its rotation, 4 D² bytes.
+    sql.execute("PRAGMA temp_store = MEMORY")
+    return sql
 
 
 class Connection:
@@ -160,7 +164,6 @@ class Connection:
                 sql = read_only(self.path, alone=True)
         # Nothing that a foreign catalog defines may call what has effects outside it.
         sql.execute("PRAGMA trusted_schema = OFF")
-        sql.execute("PRAGMA temp_store = MEMORY")
         return sql
 
     def _require_schema(self, sql: sqlite3.Connection, version: int) -> None:

@@ -6,7 +6,7 @@ a file of 10,000 pages would take it fifty million.
 
 import os
 import struct
-import tempfile
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -111,13 +111,22 @@ def _head(start: bytes) -> tuple[str, bool, bytes]:
 _standard_error = threading.Lock()
 
 
+def _unnamed() -> IO[bytes]:
+    """A file without a name; on Linux without a folder, too: there may be none to write to."""
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("libtiff"), "w+b")
+    import tempfile
+
+    return tempfile.TemporaryFile()
+
+
 @contextmanager
 def checked_codes() -> Iterator[None]:
     """Keep what libtiff writes on standard error from the terminal, and heed it.
 
     It tells nobody else of codes that it could not read. Raises `DrawingError` for such.
     """
-    with _standard_error, tempfile.TemporaryFile() as heard:
+    with _standard_error, _unnamed() as heard:
         try:
             before = os.dup(2)
         except OSError:
