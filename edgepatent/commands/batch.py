@@ -61,6 +61,7 @@ def command(
     import msgspec
 
     from edgepatent.report.document import document
+    from edgepatent.report.table import score
     from edgepatent_runtime import whole
     from edgepatent_runtime.errors import DrawingError, InputError
     from edgepatent_runtime.index import Index
@@ -94,7 +95,7 @@ def command(
             whole.write(_answer(out, file), msgspec.json.format(text, indent=2) + b"\n")
             row = [file.name, "", "", ""]
             for hit in result[:1]:
-                row[1:] = [hit.patent_id, f"{hit.score:.3f}", hit.title or ""]
+                row[1:] = [hit.patent_id, score(hit), hit.title or ""]
             rows.append(row)
             if html:
                 pages.append(_page(out, file.name, result, index))

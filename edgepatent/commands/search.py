@@ -196,7 +196,7 @@ def _show(result: "Result", show: tuple[str, ...], previews: str) -> None:
         *turned,
     ]
     console.say(", ".join(details), err=True)
-    if result.answer.doubt is not None and result.cosines:
+    if result.answer.doubt is not None:
         console.say(result.answer.doubt, err=True)
 
 

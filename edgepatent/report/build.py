@@ -21,7 +21,7 @@ from edgepatent.report.page import (
     picture,
     thumbnail_picture,
 )
-from edgepatent.report.table import found_by, verdict
+from edgepatent.report.table import found_by, found_by_label, verdict
 from edgepatent_runtime import locarno, sources
 from edgepatent_runtime.errors import DrawingError
 from edgepatent_runtime.index import Index
@@ -132,9 +132,10 @@ def _queries(result: Result, index: Index) -> list[Picture]:
     ]
 
 
-def _found_by(hit: Hit) -> list[tuple[str, str]]:
-    """That a search for words found a hit by its look, as a fact about it."""
-    return [("Found by", found_by(hit))] if hit.found_by == "look" else []
+def _found_by(hit: Hit, result: Result) -> list[tuple[str, str]]:
+    """How words found a hit, as a fact about it, where that tells it from others."""
+    label, way = found_by_label(result), found_by(hit)
+    return [(label.capitalize(), way)] if label and way else []
 
 
 def _like(hit: Hit, result: Result) -> list[tuple[str, str]]:
@@ -148,7 +149,7 @@ def _card(hit: Hit, result: Result, decided: Decision | None) -> Card:
     place = _place(hit.drawings[0])
     return Card(
         rank=hit.rank,
-        score=hit.score if result.cosines else None,
+        score=hit.cosine,
         verdict=verdict(hit) or None,
         patent_id=hit.patent_id,
         locarno=hit.locarno or hit.subclass or hit.klass,
@@ -156,7 +157,7 @@ def _card(hit: Hit, result: Result, decided: Decision | None) -> Card:
         title=hit.title,
         date=hit.date,
         index=hit.index if len(result.indexes) > 1 else None,
-        facts=[*_found_by(hit), *_like(hit, result), *facts.listed(hit.bibliography)],
+        facts=[*_found_by(hit, result), *_like(hit, result), *facts.listed(hit.bibliography)],
         best=pictures[0],
         others=[place, *pictures[1:]] if place else pictures[1:],
         left_out=len(hit.drawings) - len(pictures),

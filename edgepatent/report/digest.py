@@ -8,7 +8,7 @@ from edgepatent import kept
 from edgepatent.report.asked import in_words
 from edgepatent.report.document import HitEntry, hit_entry
 from edgepatent.report.page import data_uri, encode_png
-from edgepatent.report.table import found_by, in_percent
+from edgepatent.report.table import found_by, in_percent, score
 from edgepatent.watch import Seen, Watch
 from edgepatent.watching import Finding
 from edgepatent_runtime.search.results import Hit
@@ -104,8 +104,9 @@ def lines(digest: DigestDocument) -> Iterator[str]:
 
 
 def _measure(hit: HitEntry) -> str:
-    """How good a hit is, as far as that can be told; of words, how they found it."""
-    return in_percent(hit.verdict, hit.probability) or found_by(hit) or f"{hit.score:.3f}"
+    """How good a hit is, as far as that can be told, and how words found it."""
+    measure = in_percent(hit.verdict, hit.probability) or score(hit)
+    return ", ".join(filter(None, (measure, found_by(hit))))
 
 
 def render(findings: Sequence[Finding], digest: DigestDocument) -> str:
@@ -140,9 +141,10 @@ def _tile(hit: Hit) -> dict[str, object]:
     return {
         "patent_id": hit.patent_id,
         "title": hit.title or "",
-        # Of words it is a rank, which says nothing beside other watches.
-        "score": None if hit.found_by else f"{hit.score:.3f}",
-        "verdict": in_percent(hit.verdict, hit.probability) or found_by(hit),
+        "score": score(hit),
+        "verdict": ", ".join(
+            filter(None, (in_percent(hit.verdict, hit.probability), found_by(hit)))
+        ),
         "uri": None if png is None else data_uri(png),
         "facts": [fact for fact in (hit.locarno, hit.date, owner) if fact],
     }

@@ -30,12 +30,14 @@ class DrawingEntry(msgspec.Struct, frozen=True):
 class HitEntry(msgspec.Struct, frozen=True):
     """A hit; ``index`` is who holds it, ``subclass`` the label of its source's own taxonomy too.
 
-    ``probability`` is how likely it is the same design, ``verdict`` the same in words ("the same
-    design", "similar", "no close match"); both are null where the index cannot tell. ``like`` is
-    the better hit that it is a near copy of, or of one family with; null for most. ``found_by``
-    says how a search for words found it, "words" or "look"; null where an image alone did.
-    ``folded`` says whether it is folded away where people read: see `Result.folded`.
-    ``bibliography`` holds what is known of it besides (see `edgepatent_runtime.record`).
+    ``score`` is what it was ranked by, ``cosine`` how alike it is to the query images: the same
+    where these alone rank; null where it was compared with none. ``probability`` is how likely it
+    is the same design, ``verdict`` the same in words ("the same design", "similar", "no close
+    match"); both are null where the index cannot tell. ``like`` is the better hit that it is a
+    near copy of, or of one family with; null for most. ``found_by`` says how words found it,
+    "words" or "look"; null where an image alone did. ``folded`` says whether it is folded away
+    where people read: see `Result.folded`. ``bibliography`` holds what is known of it besides (see
+    `edgepatent_runtime.record`).
     """
 
     rank: int
@@ -53,6 +55,7 @@ class HitEntry(msgspec.Struct, frozen=True):
     like: str | None
     found_by: str | None
     folded: bool
+    cosine: float | None
 
 
 class SearchDocument(msgspec.Struct, frozen=True):
@@ -156,6 +159,7 @@ def hit_entry(hit: Hit, *, folded: bool = False) -> HitEntry:
         like=hit.like,
         found_by=hit.found_by,
         folded=folded,
+        cosine=None if hit.cosine is None else round(hit.cosine, 6),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from edgepatent.report.page import data_uri, encode_png
-from edgepatent.report.table import verdict
+from edgepatent.report.table import score, verdict
 from edgepatent_runtime.search.results import Result
 from edgepatent_runtime.templates import template
 
@@ -37,7 +37,7 @@ def row(name: str, page: str, result: Result) -> Row:
     tiles = []
     for hit in result.hits[:HITS]:
         png = hit.drawings[0].thumbnail()
-        words = " · ".join(filter(None, (verdict(hit) or f"{hit.score:.3f}", hit.title)))
+        words = " · ".join(filter(None, (verdict(hit) or score(hit), hit.title)))
         tiles.append(Tile(None if png is None else data_uri(png), hit.patent_id, words))
     picture = data_uri(encode_png(result.views[0].page, QUERY)[0])
     return Row(name, "./" + quote(page), picture, tiles)

@@ -45,9 +45,21 @@ def in_percent(verdict: str | None, probability: float | None) -> str:
     return f"{verdict} {min(max(probability, 0.01), 0.99):.0%}"
 
 
+def score(hit: Hit | HitEntry) -> str:
+    """How alike a hit is to the query images; "" where it was compared with none."""
+    return "" if hit.cosine is None else f"{hit.cosine:.3f}"
+
+
 def found_by(hit: Hit | HitEntry) -> str:
     """How a search for words found a hit: by them, or by its look; "" where by an image alone."""
     return {"words": "its words", "look": "its look"}.get(hit.found_by or "", "")
+
+
+def found_by_label(result: Result) -> str | None:
+    """What to call `found_by` over the hits; None where it tells nothing apart."""
+    if result.request.fuse:
+        return "also found by"
+    return "found by" if any(hit.found_by == "look" for hit in result.hits) else None
 
 
 def like(hit: Hit, result: Result) -> str:
@@ -63,17 +75,21 @@ def hit_table(result: Result, show: Sequence[str] = ()) -> tuple[list[str], list
     """
     several = len(result.indexes) > 1
     judged = any(hit.probability is not None for hit in result.hits)
-    measures = [*(["verdict"] if judged else []), *(["score"] if result.cosines else [])]
-    # A column only where there is something to tell apart.
-    by_look = any(hit.found_by == "look" for hit in result.hits)
-    measures += ["found by"] if by_look else []
+    # What words and images were ranked by together says nothing to people: a score is a cosine.
+    scored = any(hit.cosine is not None for hit in result.hits)
+    way = found_by_label(result)
+    measures = [
+        *(["verdict"] if judged else []),
+        *(["score"] if scored else []),
+        *([way] if way else []),
+    ]
     columns = ["#", *measures, "patent", "Locarno", "title", "date", "best drawing"]
     rows = [
         [
             str(hit.rank),
             *([verdict(hit)] if judged else []),
-            *([f"{hit.score:.3f}"] if result.cosines else []),
-            *([found_by(hit)] if by_look else []),
+            *([score(hit)] if scored else []),
+            *([found_by(hit)] if way else []),
             " ".join(filter(None, [hit.patent_id, like(hit, result)])),
             label(hit),
             hit.title or "",
@@ -96,7 +112,7 @@ def hits_for_spreadsheets(result: Result) -> Table:
     rows: list[list[Cell]] = [
         [
             hit.rank,
-            round(hit.score, 6) if result.cosines else None,
+            None if hit.cosine is None else round(hit.cosine, 6),
             hit.verdict,
             None if hit.probability is None else round(hit.probability, 4),
             hit.patent_id,

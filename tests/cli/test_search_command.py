@@ -195,7 +195,7 @@ def test_filters(edgepatent, index, query, first, rows):
     assert first not in names(search(edgepatent, index, query, "--not-patent", first, *everything))
 
 
-def test_words_filter_rank_and_search_alone(edgepatent, index, query, first, rows):
+def test_words_filter_rank_and_search_alone(edgepatent, index, query, first, rows, tmp_path):
     titles = {row["patent_id"]: row["title"] for row in rows}
     other = next(p for p, t in titles.items() if t.split()[-1] not in titles[first])
     word = titles[other].split()[-1]
@@ -212,6 +212,27 @@ def test_words_filter_rank_and_search_alone(edgepatent, index, query, first, row
     # Those that both rankings hold come before all that only one does, by 1 / (60 + rank).
     assert set(names(fused)[: len(holders)]) == holders
     assert all(hit["drawings"][0]["score"] is not None for hit in fused["hits"])
+    # People read how alike they are, and which of them the words found; not the sum of ranks.
+    plain = {hit["patent_id"]: hit for hit in search(edgepatent, index, query, "--top", 50)["hits"]}
+    assert {hit["cosine"] for hit in alone["hits"]} == {None}
+    for hit in fused["hits"]:
+        assert hit["cosine"] == plain[hit["patent_id"]]["cosine"] > hit["score"]
+    page = tmp_path / "page.html"
+    shown = edgepatent("search", query, "--index", index, "--text", word, "--fuse", "--html", page)
+    head, *lines = (line.split("\t") for line in shown.stdout.splitlines())
+    place = {name: head.index(name) for name in ("score", "also found by", "patent")}
+    told = [[line[place[name]] for name in place] for line in lines]
+    assert told == [
+        [
+            f"{hit['cosine']:.3f}",
+            "its words" if hit["patent_id"] in holders else "",
+            hit["patent_id"],
+        ]
+        for hit in fused["hits"][: len(lines)]
+    ]
+    html = page.read_text()
+    assert html.count("Also found by") == len(holders)
+    assert f'<span class="score">score {fused["hits"][0]["cosine"]:.3f}</span>' in html
     both = f"{word} nowhere"
     done = edgepatent("search", query, "--index", index, "--text", both)
     assert f"has all words: '{word} OR nowhere' takes any" in done.stdout

@@ -73,7 +73,7 @@ function facts(design) {
   const lines = [
     ["Locarno", design.locarno && `${design.locarno} ${design.locarno_name ?? ""}`],
     ["Kind", !design.locarno && design.subclass], ["Date", design.date], ["Verdict", design.verdict && verdict(design)],
-    ["Score", design.score != null && !design.found_by && score(design.score)], ["Figures", String(design.drawings.length)],
+    ["Score", design.cosine != null && score(design.cosine)], ["Figures", String(design.drawings.length)],
     ...design.facts, ["Index", design.index], ["File", design.drawings[0].path],
   ].filter(([, value]) => value);
   return [h("h3", {}, design.title ?? "Untitled"),

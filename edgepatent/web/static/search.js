@@ -71,17 +71,20 @@ function draw(state) {
   parts.found.replaceChildren(status(state), chips(state), notes(), product(state), grid(state), folded(state), more(state));
 }
 
+/** The hits that are shown: where one stands among them is the place of its card. */
+const shown = () => (answer?.hits ?? []).filter((hit) => unfolded || !hit.folded);
+const placeOf = (number) => shown().findIndex((hit) => hit.patent_id === number);
+
 /** The hits that nobody need see: how many there are, and a way to them. */
 function folded(state) {
   const count = answer.hits.filter((hit) => hit.folded).length;
   if (!count || unfolded) return h("div", { hidden: true });
-  const shown = answer.hits.length - count;
   return h("div", { class: "folded" },
     h("p", {}, `${number(count)} more ${count === 1 ? "is" : "are"} no close match.`),
     button(count === 1 ? "Show it" : "Show them", () => {
       unfolded = true;
       draw(state);
-      $(`[data-place="${shown}"]`)?.focus();
+      $(`[data-place="${answer.hits.findIndex((hit) => hit.folded)}"]`)?.focus();
     }));
 }
 
@@ -105,8 +108,7 @@ function failed(error, state) {
 function status(state) {
   const what = state.by === "drawing" ? "drawing" : "design";
   const turned = answer.quarters.some(Boolean) ? ", turned to fit" : "";
-  const near = answer.hits.filter((hit) => unfolded || !hit.folded).length;
-  const text = h("p", {}, h("strong", {}, plural(near, what)),
+  const text = h("p", {}, h("strong", {}, plural(shown().length, what)),
     ` of ${plural(answer.searched, "drawing")}, in ${Math.max(1, Math.round(answer.timings_ms.total))} ms${turned}`);
   return h("div", { class: "status" }, h("h1", { class: "sr" }, "Designs found"), text,
     button("Classify", () => attempt(async () => (await import("./classify.js")).show(state)), {
@@ -150,8 +152,7 @@ function grid(state) {
     return h("div", { class: "notice" }, h("p", {}, "No indexed drawing passes the filters."),
       h("div", { class: "row" }, button("Take all filters off", () => address.go({ locarno: [], since: null, before: null, index: [], applicants: [], countries: [], uspc: [], text: state.image.length || state.like ? null : state.text }))));
   }
-  const shown = answer.hits.filter((hit) => unfolded || !hit.folded);
-  const list = h("ol", { class: "grid", "data-grid": "" }, shown.map((hit, place) => h("li", {}, card(hit, place, state))));
+  const list = h("ol", { class: "grid", "data-grid": "" }, shown().map((hit, place) => h("li", {}, card(hit, place, state))));
   list.addEventListener("keydown", (event) => walk(event, list, state));
   return list;
 }
@@ -159,8 +160,7 @@ function grid(state) {
 function card(hit, place, state) {
   const best = hit.drawings[0];
   const decided = matter.decided(hit.patent_id);
-  // A rank among words, or a sum of ranks, says nothing to people.
-  const scored = hit.score != null && !hit.found_by;
+  const words = wordsOf(hit);
   const picture = h("img", { src: api.drawing(hit, best, 128), alt: "", loading: place < 12 ? "eager" : "lazy", decoding: "async" });
   // As large as it is shown: a browser that shrinks a picture pales its lines.
   sharpen(picture, api.drawing(hit, best, devicePixelRatio > 1 ? 420 : 240));
@@ -168,18 +168,25 @@ function card(hit, place, state) {
     class: `card${decided?.rating ? ` is-${decided.rating}` : ""}`,
     href: address.href({ ...state, design: hit.patent_id, figure: String(best.row) }),
     tabindex: place ? -1 : 0, "data-place": place,
-    "aria-label": `${hit.rank}. ${patent(hit.patent_id)}, ${hit.title ?? "untitled"}, ${figure(best)}${hit.verdict ? `, ${verdict(hit)}` : ""}${hit.found_by === "look" ? ", by its look" : ""}${scored ? `, score ${score(hit.score)}` : ""}${decided?.rating ? `, rated ${decided.rating}` : ""}`,
+    "aria-label": `${hit.rank}. ${patent(hit.patent_id)}, ${hit.title ?? "untitled"}, ${figure(best)}${hit.verdict ? `, ${verdict(hit)}` : ""}${words ? `, ${words[0]}` : ""}${hit.cosine == null ? "" : `, score ${score(hit.cosine)}`}${decided?.rating ? `, rated ${decided.rating}` : ""}`,
   },
-    h("span", { class: "sheet" }, picture, state.by !== "drawing" && hit.drawings.length > 1 && h("span", { class: "many" }, `${hit.drawings.length} figures`)),
+    h("span", { class: "sheet" }, picture, state.by !== "drawing" && hit.drawings.length > 1 && h("span", { class: "many" }, `${hit.drawings.length} figures`),
+      words && h("span", { class: "way", title: words[1] }, words[0])),
     hit.verdict && h("span", { class: "badge", "data-verdict": hit.verdict }, verdict(hit)),
-    hit.found_by === "look" && h("span", { class: "badge", "data-look": "", title: `${hit.title ? "Its title has none of the words" : "It has no title"}: found by what it looks like` }, "by its look"),
     mark(decided),
     h("span", { class: "text" },
-      h("span", { class: "line" }, h("span", { class: "id" }, patent(hit.patent_id)), h("span", { class: "num quiet" }, scored && score(hit.score))),
+      h("span", { class: "line" }, h("span", { class: "id" }, patent(hit.patent_id)), h("span", { class: "num quiet" }, score(hit.cosine))),
       h("div", { class: "title" }, hit.title ?? "—"),
       h("div", { class: "facts" }, [hit.locarno ?? hit.subclass, hit.date, state.by === "drawing" && figure(best)].filter(Boolean).join(" · "))));
   return link;
 }
+
+/** How words found a hit, and what that means; null where that goes without saying: by words alone, or by none. */
+const wordsOf = (hit) => {
+  if (hit.found_by === "look") return ["by its look", `${hit.title ? "Its title has none of the words" : "It has no title"}: found by what it looks like`];
+  if (hit.found_by === "words" && hit.cosine != null) return ["words match", "Its title, or what its figures are called, has the words"];
+  return null;
+};
 
 const mark = (decided) => {
   if (!decided?.rating && !decided?.shortlisted) return null;
@@ -199,9 +206,9 @@ function sharpen(picture, source) {
 }
 
 function more(state) {
-  const shown = Number(state.top ?? address.STEP);
-  return h("div", { class: "more" }, answer.hits.length >= shown && shown < 400 && (unfolded || !answer.hits.some((hit) => hit.folded)) &&
-    button(`Show ${number(address.STEP)} more`, () => address.go({ top: String(shown + address.STEP) }, { replace: true })));
+  const wanted = Number(state.top ?? address.STEP);
+  return h("div", { class: "more" }, answer.hits.length >= wanted && wanted < 400 && (unfolded || !answer.hits.some((hit) => hit.folded)) &&
+    button(`Show ${number(address.STEP)} more`, () => address.go({ top: String(wanted + address.STEP) }, { replace: true })));
 }
 
 function walk(event, list, state) {
@@ -210,7 +217,7 @@ function walk(event, list, state) {
   if (place < 0 || typing(event)) return;
   const columns = getComputedStyle(list).gridTemplateColumns.split(" ").length;
   const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns };
-  const hit = answer.hits[place];
+  const hit = shown()[place];
   let target = null;
   if (event.key in steps) target = place + steps[event.key];
   else if (event.key === "Home") target = 0;
@@ -226,10 +233,10 @@ function walk(event, list, state) {
 }
 
 document.addEventListener("decided", ({ detail }) => {
-  const place = answer?.hits.findIndex((hit) => hit.patent_id === detail) ?? -1;
+  const place = placeOf(detail);
   const old = place >= 0 && $(`[data-place="${place}"]`);
   if (!old) return;
-  const fresh = card(answer.hits[place], place, address.read());
+  const fresh = card(shown()[place], place, address.read());
   fresh.tabIndex = old.tabIndex;
   const focused = old === document.activeElement;
   old.replaceWith(fresh);
@@ -254,7 +261,7 @@ async function open(state) {
       if (box !== opened) return;
       box = null;
       if (opened.returnValue !== "left") address.close(state.compare ? "compare" : "design");
-      $(`[data-place="${answer?.hits.findIndex((hit) => hit.patent_id === state.design) ?? -1}"]`)?.focus();
+      $(`[data-place="${placeOf(state.design)}"]`)?.focus();
     });
   });
 }

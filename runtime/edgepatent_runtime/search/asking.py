@@ -204,6 +204,7 @@ class Question:
                 msgspec.structs.replace(
                     hit,
                     drawings=seen[hit.patent_id].drawings,
+                    cosine=seen[hit.patent_id].cosine,
                     probability=seen[hit.patent_id].probability,
                 )
                 if hit.patent_id in seen
@@ -318,7 +319,9 @@ def _by_drawing(answers: Sequence[Answer], top: int) -> Answer:
     return msgspec.structs.replace(
         answers[0],
         hits=[
-            msgspec.structs.replace(hit, rank=rank, score=found.score, drawings=[found])
+            msgspec.structs.replace(
+                hit, rank=rank, score=found.score, cosine=found.score, drawings=[found]
+            )
             for rank, (hit, found) in enumerate(ranked, start=1)
         ],
         milliseconds=sum(answer.milliseconds for answer in answers),

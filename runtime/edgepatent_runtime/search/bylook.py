@@ -93,6 +93,8 @@ def search_looks(
         msgspec.structs.replace(
             hit,
             found_by="look",
+            # Of what the words stand for, and no query image's.
+            cosine=None,
             drawings=[msgspec.structs.replace(one, score=float("nan")) for one in hit.drawings],
         )
         for hit in found.hits

@@ -14,7 +14,8 @@ DEPTH = 200
 def fuse(images: Answer, words: Answer, *, top: int) -> Answer:
     """Each hit scores Σ 1 / (60 + rank) over the rankings that hold it.
 
-    Where both hold a patent, its drawings and their scores are those of the image ranking.
+    Where both hold a patent, its drawings, their scores and its cosine are those of the image
+    ranking.
     """
     scores: dict[str, float] = {}
     found_by = {hit.patent_id: hit.found_by for hit in words.hits}

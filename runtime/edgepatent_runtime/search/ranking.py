@@ -182,7 +182,9 @@ class _Found(msgspec.Struct, frozen=True):
                 drawings.append(DrawingHit.of(self.store, row, self.facts[row], score=score))
         record = self.facts[drawings[0].row].record
         score = min(self.score, 1.0)
-        return Hit.of(self.store, record, drawings, rank=rank, score=score, like=self.like)
+        return Hit.of(
+            self.store, record, drawings, rank=rank, score=score, cosine=score, like=self.like
+        )
 
 
 def ranked(moment: Moment, scope: Scope, views: Views, top: int) -> Ranked:

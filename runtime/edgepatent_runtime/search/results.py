@@ -114,16 +114,19 @@ class Patent(msgspec.Struct, frozen=True, kw_only=True):
 class Hit(Patent, frozen=True, kw_only=True):
     """A patent that was found, with its drawings, best first.
 
-    ``rank`` counts from 1. ``score`` is a cosine in [-1, 1], BM25 where words alone were searched,
-    or a sum of reciprocal ranks where both were fused. ``probability`` is how likely it is the
-    same design; None where that cannot be told (`Answer.doubt` says why). ``like`` is
-    the id of a better hit that it is a near copy of, or of one family with; None for most.
-    ``found_by`` says how a search for words found it: its "words", or without these its "look".
+    ``rank`` counts from 1. ``score`` is what it was ranked by: ``cosine``, BM25 where words alone
+    were searched, or a sum of reciprocal ranks where both were fused. ``cosine`` in [-1, 1] is how
+    alike it is to the query images; None where it was compared with none. ``probability`` is how
+    likely it is the same design; None where that cannot be told (`Answer.doubt` says why).
+    ``like`` is the id of a better hit that it is a near copy of, or of one family with; None for
+    most. ``found_by`` says how a search for words found it: its "words", or without these its
+    "look"; None where an image alone did.
     """
 
     rank: int
     score: float
     drawings: Sequence[DrawingHit]
+    cosine: float | None = None
     probability: float | None = None
     like: str | None = None
     found_by: Literal["words", "look"] | None = None
@@ -200,22 +203,17 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return self.answer.hits
 
     @property
-    def cosines(self) -> bool:
-        """Whether the hits' scores are cosines: those of words and of fused rankings are not."""
-        return (bool(self.request.queries) or self.request.like is not None) and (
-            not self.request.fuse
-        )
-
-    @property
     def folded(self) -> list[Hit]:
         """The hits that are no close match, to be folded away where people read.
 
-        None where the request says how sure hits have to be, and none where nothing is closer: the
+        Not those that the words found, where they ranked beside images: these were asked for. None
+        where the request says how sure hits have to be, and none where nothing is closer: the
         nearest designs are then all that there is to see.
         """
         if self.request.min_confidence is not None or self.nothing_close:
             return []
-        return [hit for hit in self._heads() if hit.verdict == "no close match"]
+        far = [hit for hit in self._heads() if hit.verdict == "no close match"]
+        return [hit for hit in far if hit.found_by != "words"]
 
     @property
     def nothing_close(self) -> bool:

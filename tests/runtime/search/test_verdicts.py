@@ -14,7 +14,7 @@ from edgepatent_runtime.errors import InputError
 from edgepatent_runtime.filters import Filters
 from edgepatent_runtime.index import Index
 from edgepatent_runtime.record import Bibliography, ImageRef, Record, Related
-from edgepatent_runtime.search import calibration, cases, measuring, ranking, verdict
+from edgepatent_runtime.search import calibration, cases, fusion, measuring, ranking, verdict
 from edgepatent_runtime.search.scale import CERTAIN, Scale
 
 KNOWN, VIEWS = 300, 3
@@ -129,13 +129,27 @@ def test_words_have_no_verdict_and_fused_hits_have_that_of_the_image(
     index: Index, embeddings: np.ndarray
 ) -> None:
     words = index.search(text="chair", top=3)
-    assert not words.cosines
-    assert {hit.verdict for hit in words} == {None}
-    fused = index.search(embeddings[0], text="number 7", fuse=True)
-    assert not fused.cosines
+    assert {(hit.verdict, hit.cosine) for hit in words} == {(None, None)}
+    plain = {hit.patent_id: hit for hit in index.search(embeddings[0], top=KNOWN)}
+    far = list(plain)[-1]
+    fused = index.search(embeddings[0], text=f"number {int(far[3:])}", fuse=True)
     assert fused.hits[0].verdict is not None
-    plain = {hit.patent_id: hit.probability for hit in index.search(embeddings[0], top=KNOWN)}
-    assert all(hit.probability == plain[hit.patent_id] for hit in fused)
+    assert all(hit.probability == plain[hit.patent_id].probability for hit in fused)
+    # Ranked by a sum, but as alike as without words: also the one that only they found.
+    assert all(hit.score == hit.cosine for hit in plain.values())
+    assert [hit.cosine for hit in fused] == [plain[hit.patent_id].cosine for hit in fused]
+    assert [hit.patent_id for hit in fused if hit.found_by == "words"] == [far]
+    assert plain[far].rank > fusion.DEPTH
+
+
+def test_what_words_find_beside_an_image_is_not_folded_away(
+    index: Index, embeddings: np.ndarray
+) -> None:
+    fused = index.search(embeddings[0], text="number 7", fuse=True)
+    (called,) = (hit for hit in fused if hit.found_by == "words")
+    assert called.verdict == "no close match"
+    assert called in fused.unfolded
+    assert fused.folded != []
 
 
 def test_a_small_index_says_that_it_cannot_tell(
