@@ -167,7 +167,7 @@ def served(
     """The address under which the shards at ``uri`` are served until the block ends.
 
     Raises `InputError` where shards are missing, `SpaceMismatchError` where they are of several
-    models, `ClusterError` where they cannot be served.
+    models, `ClusterError` where they cannot be served, or not at this host and port.
     """
     place = Place(uri)
     there = whole(place)
@@ -182,6 +182,7 @@ def served(
                 http_options={"host": host, "port": port, "location": "HeadOnly"},
                 logging_config=quiet,
             )
+            _require_address(host, port)
             holder = serve.deployment(
                 num_replicas=replicas,
                 # A replica takes memory, and a core only while it is asked.
@@ -212,6 +213,20 @@ def served(
             serve.delete(name)
             if address is None:
                 serve.shutdown()
+
+
+def _require_address(host: str, port: int) -> None:
+    """Raise `ClusterError` where the cluster serves elsewhere: who starts Serve says where.
+
+    Serve goes on at its own address then, and whoever serves at another one does not learn that.
+    """
+    context = importlib.import_module("ray.serve.context")
+    known = context._get_global_client().http_config
+    if (known.host, known.port) != (host, port):
+        raise ClusterError(
+            f"this cluster serves at {known.host}:{known.port} already, and at no second address: "
+            f"use --host {known.host} --port {known.port}, or end what it serves (serve shutdown)"
+        )
 
 
 def _reason(serve: Any, name: str) -> str:

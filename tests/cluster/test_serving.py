@@ -186,6 +186,30 @@ def test_shards_of_two_models_are_refused_before_the_address_is_said(
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_another_port_than_that_of_who_served_first_is_refused(
+    served: Served, ray_cluster: tuple[str, Faults], whole: Path, home: Path
+) -> None:
+    """All that a cluster serves is at one address, that of who was first."""
+    first, other = urlsplit(served.address).port, _free_port()
+    words = ["cluster", "serve", "--index", str(whole.with_name("shards")), "--name", "second"]
+    words += ["--address", ray_cluster[0]]
+    for where in (["--port", str(other)], ["--port", str(first), "--host", "127.0.0.2"]):
+        with subprocess.Popen(
+            [sys.executable, "-m", "edgepatent", *words, *where],
+            env={**surroundings(home), **engine.ALONE},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            told = process.stdout.readline()
+            process.terminate()  # where it serves all the same
+            (line,) = process.stderr.read().splitlines() or [""]
+            assert (told, process.wait(120)) == ("", 1)
+        assert f"--host 127.0.0.1 --port {first}" in line
+
+
 def test_a_page_outlives_the_front(
     served: Served, ray_cluster: tuple[str, Faults], whole: Path, drawings: Path, home: Path
 ) -> None:

@@ -33,7 +33,14 @@ def _cache() -> Path:
     metavar="N",
     help="How many processes hold each shard: with two, one may die unnoticed.",
 )
-@click.option("--port", default=8000, show_default=True, metavar="N", help="Where it listens.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8000,
+    show_default=True,
+    metavar="N",
+    help="Where it listens. A cluster serves all indexes at one port.",
+)
 @click.option(
     "--host",
     default="127.0.0.1",
