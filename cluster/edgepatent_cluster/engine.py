@@ -107,5 +107,8 @@ def _advice(address: str | None, error: Exception) -> str:
 
 def line(error: BaseException) -> str:
     """What an error says, on one line of a readable length."""
+    # Of one that was raised in another process Ray's own text is the stack there.
+    cause = getattr(error, "cause", None)
+    error = cause if isinstance(cause, BaseException) else error
     words = " ".join(str(error).split()) or type(error).__name__
     return words if len(words) <= 200 else f"{words[:199]}…"

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -89,8 +90,6 @@ def serving(parts: Path, home: Path, *more: str, port: int | None = None) -> Ite
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
@@ -208,6 +207,20 @@ def test_another_port_than_that_of_who_served_first_is_refused(
             (line,) = process.stderr.read().splitlines() or [""]
             assert (told, process.wait(120)) == ("", 1)
         assert f"--host 127.0.0.1 --port {first}" in line
+
+
+def test_a_port_that_somebody_else_has_is_refused_in_a_line(whole: Path, home: Path) -> None:
+    parts = whole.with_name("parts")
+    shards.split(whole, parts, OF)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        words = ["cluster", "serve", "--index", str(parts), "--port", str(port)]
+        done = in_process(words, {**surroundings(home), **engine.ALONE})
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(f"cannot be served (Failed to bind to address '127.0.0.1:{port}'.)")
 
 
 def test_a_page_outlives_the_front(
