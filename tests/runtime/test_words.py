@@ -44,6 +44,20 @@ def test_what_people_type(text: str, groups: list[list[str]]) -> None:
     assert words.parse(text) == groups
 
 
+@pytest.mark.parametrize(
+    ("text", "spelled"),
+    [
+        ("chiar lamp", '"chair" OR "chain" lamp'),
+        # Single in quotes it is one word all the same; in a longer one, or a phrase, it is none.
+        ('"chiar" lamp', '"chair" OR "chain" lamp'),
+        ('chiaroscuro "chiar lamp"', 'chiaroscuro "chiar lamp"'),
+        ("chiar OR lamp", '"chair" OR "chain" OR lamp'),
+    ],
+)
+def test_what_is_meant_stands_in_the_place_of_the_whole_word(text: str, spelled: str) -> None:
+    assert words.spelled(text, {"chiar": ["chair", "chain"], "lamp": []}) == spelled
+
+
 @given(st.text(max_size=30))
 def test_fts5_understands_whatever_is_typed(text: str) -> None:
     with closing(sqlite3.connect(":memory:")) as sql:

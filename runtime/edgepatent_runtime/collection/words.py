@@ -37,10 +37,14 @@ def words_of(text: str) -> list[str]:
 
 
 def spelled(text: str, meant: Mapping[str, Sequence[str]]) -> str:
-    """``text`` with the words that were meant, one OR the other, in the place of those typed."""
+    """``text`` with the words that were meant, one OR the other, in the place of those typed.
+
+    The catalog is asked so, and the model of words too, which reads neither quotes nor OR.
+    """
 
     def instead(found: re.Match[str]) -> str:
-        return " OR ".join(f'"{word}"' for word in meant.get(found[2], ())) or found[0]
+        words = meant.get(found[2] or found[1], ())
+        return " OR ".join(f'"{word}"' for word in words) or found[0]
 
     return _PARTS.sub(instead, text)
 

@@ -225,8 +225,9 @@ class Question:
         if guess and (some := words.any_of(text)):
             some = spelled(some, self._meant)
             found = words.search_words(self.stores, some, top=top, filters=self.filters)
-        named = words.corrected(text, self._meant)
-        looks = bylook.search_looks(self.stores, named, top=top, filters=self.filters, guess=guess)
+        looks = bylook.search_looks(
+            self.stores, self._spelled, top=top, filters=self.filters, guess=guess
+        )
         return bylook.followed(found, looks, top)
 
     def _upright(self, seen: Sequence[View]) -> tuple[Floats, list[View]]:

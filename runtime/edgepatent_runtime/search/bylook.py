@@ -18,7 +18,7 @@ from edgepatent_runtime.search.fusion import RRF
 from edgepatent_runtime.search.request import Request
 from edgepatent_runtime.search.results import Answer, Hit
 from edgepatent_runtime.search.searchable import Floats, Searchable
-from edgepatent_runtime.search.words import corrected, named
+from edgepatent_runtime.search.words import named
 
 NONE = Answer(hits=[], plan="words", milliseconds=0.0, searched=0)
 
@@ -39,7 +39,7 @@ def placed(stores: Sequence[Searchable], text: str) -> tuple[Floats | None, str 
     found = wording.place(text)
     unknown = named(found.unknown)
     if found.direction is None:
-        return None, f"the model has no idea what {unknown or repr(text)} looks like"
+        return None, f"the model has no idea what {unknown or _told(text)} looks like"
     direction = np.zeros(info.dimensions, np.float32)
     direction[info.kin] = found.direction
     return direction, f"the model does not know {unknown}: other words decide" if unknown else None
@@ -58,12 +58,12 @@ def guesses(
     text = request.text
     if text is None or request.added is not None or request.queries or request.like is not None:
         return False
-    called = Filters(text=spelled(text, meant))
-    if any(_holds(store, called) for store in stores):
+    right = spelled(text, meant)
+    if any(_holds(store, Filters(text=right)) for store in stores):
         return False
     if not any(_holds(store, Filters(titled=True)) for store in stores):
         return False
-    return placed(stores, corrected(text, meant))[0] is not None
+    return placed(stores, right)[0] is not None
 
 
 def search_looks(
@@ -85,7 +85,10 @@ def search_looks(
         return msgspec.structs.replace(NONE, notes=notes)
     notes = (note,) if note else ()
     if guess:
-        notes = (f"nothing is called {text!r}: ranked by some of the words, and by look", *notes)
+        notes = (
+            f"nothing is called {_told(text)}: ranked by some of the words, and by look",
+            *notes,
+        )
     among = filters if guess else untitled
     # The signs of dimensions, and the graph, know the model's own weights only.
     found = ranking.search(stores, direction[None], top=top, filters=among, plan="exact")
@@ -116,6 +119,11 @@ def followed(words: Answer, looks: Answer, top: int) -> Answer:
         searched=max(words.searched, looks.searched),
         notes=notes,
     )
+
+
+def _told(text: str) -> str:
+    """What was asked for, in a sentence: without the quotes of phrases, in quotes itself."""
+    return named([text.replace('"', "")])
 
 
 def _holds(store: Searchable, filters: Filters) -> bool:

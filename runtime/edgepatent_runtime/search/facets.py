@@ -95,8 +95,9 @@ def _asked(stores: Sequence[Searchable], request: Request) -> list[Filters]:
     from edgepatent_runtime.search import bylook, words
 
     meant = words.meant(stores, request.text)
-    holding = replace(filters, text=spelled(request.text, meant))
-    if images or bylook.placed(stores, words.corrected(request.text, meant))[0] is None:
+    right = spelled(request.text, meant)
+    holding = replace(filters, text=right)
+    if images or bylook.placed(stores, right)[0] is None:
         return [holding]
     if bylook.guesses(stores, request, meant):
         return [filters]

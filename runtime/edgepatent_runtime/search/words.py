@@ -70,13 +70,6 @@ def together(unheld: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, list[st
     return {typed: sorted({word for one in unheld for word in one[typed]}) for typed in nowhere}
 
 
-def corrected(text: str, meant: Mapping[str, Sequence[str]]) -> str:
-    """``text`` with all words that were meant in the place of those that were typed."""
-    for typed, words in meant.items():
-        text = text.replace(typed, " ".join(words))
-    return text
-
-
 def any_of(text: str) -> str | None:
     """The question for any of the words of ``text``; None where it is that already, or of a phrase
     or a single word.

@@ -176,6 +176,10 @@ def test_a_typing_error_is_told_and_placed_as_what_was_meant(index: Index) -> No
     assert found.answer.notes == ("nothing holds 'guiatr': searched for 'guitar' instead",)
     meant = index.search(text="guitar", top=20)
     assert [hit.patent_id for hit in found] == [hit.patent_id for hit in meant]
+    # Whole words only: what is typed may be a part of another one.
+    assert index.search(text="uitar guitar", top=20).answer.notes == (
+        "nothing holds 'uitar': searched for 'guitar' instead",
+    )
     filtered = index.search(like="P0000", text="guiatr")
     assert filtered.answer.notes == found.answer.notes
     assert {thing_of(hit.patent_id) for hit in filtered} == {"guitar"}
