@@ -60,9 +60,18 @@ WEIGHTS = (0.0, 0.15, 0.3, 0.5, 0.7, 1.0)
 FROZEN = Network(HEAD.model.backbone, HEAD.model.size, HEAD.model.taps)
 # Features of the last maps and of the taps, by how many they are: lite0, MobileNetV3-small.
 WIDTHS = {sum(w): w for w in ((1280, 160, 224, 384), (576, 48, 80, 96, 192))}
-Head = Callable[[Floats], Floats]
 Embed = Callable[[npt.NDArray[np.uint8]], Floats]
 Mask = npt.NDArray[np.bool_]
+
+
+class Head(NamedTuple):
+    """A fitted layer: features [N, C] → embeddings [N, D] of unit length."""
+
+    layer: nn.Linear
+
+    def __call__(self, features: Floats) -> Floats:
+        """The embeddings."""
+        return applied(self.layer, features)
 
 
 class Numbers(NamedTuple):
@@ -129,23 +138,12 @@ class KinBench(Bench):
         ridge: float = 0.3,
         white: Doubles | None = None,
     ) -> Head:
-        """What `kin_head` gives for features."""
-        return partial(applied, self.kin_head(x, taught, what, ridge, white))
-
-    def kin_head(
-        self,
-        x: Floats,
-        taught: Mask,
-        what: Sequence[str],
-        ridge: float = 0.3,
-        white: Doubles | None = None,
-    ) -> nn.Linear:
         """The ridge from features [N, C] of all patents to what is known of the taught ones."""
         head = nn.Linear(x.shape[1], KIN)
         space = standardising(x[taught])
         space = space if white is None else (space[0], white)
         fit_ridge(head, x[taught], self.blocks(taught, what), ridge, space)
-        return head
+        return Head(head)
 
     def blocks(self, taught: Mask, what: Sequence[str]) -> list[tuple[Floats, Mask]]:
         """What the taught patents are mapped to, each with the drawings of which it is known."""
@@ -174,15 +172,11 @@ class KinBench(Bench):
         return within(features, patents, WIDTHS[features.shape[1]])[1]
 
     def twin(self, found: dict[str, Floats], real: str) -> Head:
-        """What `twin_head` gives for features."""
-        return partial(applied, self.twin_head(found, real))
-
-    def twin_head(self, found: dict[str, Floats], real: str) -> nn.Linear:
         """The discriminative head on synthetic designs and one of the real sets."""
         features, patents = self.taught(found, real)
         head = nn.Linear(features.shape[1], TWIN)
         discriminate(head, features, patents, WIDTHS[features.shape[1]])
-        return head
+        return Head(head)
 
     # scores
 
@@ -445,7 +439,7 @@ class KinBench(Bench):
             optimizer.zero_grad()
             value.backward()
             optimizer.step()
-        return lambda features: applied(head, features)
+        return Head(head)
 
     def classified(self) -> list[str]:
         """Locarno classes of held-out patents by the votes of the other folds' drawings."""

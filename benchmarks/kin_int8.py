@@ -22,7 +22,7 @@ import onnx
 import torch
 from cells import Floats, ahead, command_line, mean_scores, score_embeddings, shown, unit
 from kin import GRANTS, MESHES, PATENTS, PROCEDURAL, KinBench, joined, mixed
-from starter import PAINTED, applied, pooled
+from starter import PAINTED, pooled
 
 from edgepatent_export.bundle_run import export
 from edgepatent_export.drawings import gather
@@ -73,9 +73,9 @@ class Folds(KinBench):
         """Fit, export and encode one fold."""
         found, test = self.found(name), self.tests[fold]
         white = self.white(found, GRANTS)
-        kin = self.kin_head(found[PATENTS], ~test, EVERY, white=white)
-        twin = self.twin_head(found, GRANTS)
-        fused((kin, twin), network.head)
+        kin = self.kin(found[PATENTS], ~test, EVERY, white=white)
+        twin = self.twin(found, GRANTS)
+        fused((kin.layer, twin.layer), network.head)
         run, out = self.work / f"{name}-run{fold}", self.work / f"{name}-int8-{fold}"
         for folder in (run, out):
             shutil.rmtree(folder, ignore_errors=True)
@@ -84,7 +84,7 @@ class Folds(KinBench):
         encode = Encoder(bundle).encode
         part = bundle.info.parts["kin"].dimensions
         for each, rows in ((PATENTS, test), (PAINTED, slice(None))):
-            parts = applied(kin, found[each][rows]), applied(twin, found[each][rows])
+            parts = kin(found[each][rows]), twin(found[each][rows])
             z = encode(self.drawings(each, bundle.info.size)[rows])
             kept[f"float {each}"] = mixed(*parts, recipe.kin.weight)
             kept[f"float, --kin 1 {each}"] = parts[0]
