@@ -21,8 +21,9 @@ from ray_faults import Faults, eventually
 from stored import draw_patents
 
 from edgepatent_cluster import embedding, engine
-from edgepatent_cluster.embedding import Encoding, Task, Worker
 from edgepatent_cluster.storage import Place
+from edgepatent_cluster.task import ON_CPU, Encoding, Made, Task, on_gpu
+from edgepatent_cluster.worker import Worker
 from edgepatent_runtime import shards
 from edgepatent_runtime.bundle import FLOATS, INFO, Bundle, write_info
 from edgepatent_runtime.collection import Collection
@@ -71,7 +72,7 @@ def task(folder: Path, out: Path | str, bundle: Bundle) -> Task:
     model = {str(name): bundle.read(name) for name in bundle.files} | {INFO: bundle.description()}
     where = str(folder.parent)
     version = engine.our_version()
-    return Task((folder.name,), where, OF, str(out), model, 1, version, embedding.ON_CPU)
+    return Task((folder.name,), where, OF, str(out), model, 1, version, ON_CPU)
 
 
 def dump(catalog: Path) -> str:
@@ -193,7 +194,7 @@ def test_a_machine_of_another_version_or_without_the_folder_says_so(
 def test_what_cannot_come_to_good_is_refused_before_ray_is_asked(
     folder: Path, plain: Path, tiny_bundle: Bundle, tmp_path: Path
 ) -> None:
-    def embed(source: Path, out: Path, of: int, bundle: Bundle = tiny_bundle) -> embedding.Made:
+    def embed(source: Path, out: Path, of: int, bundle: Bundle = tiny_bundle) -> Made:
         return embedding.embed([str(source)], str(out), of, bundle, address="127.0.0.1:1")
 
     with pytest.raises(SourceError, match="does not exist"):
@@ -206,7 +207,7 @@ def test_what_cannot_come_to_good_is_refused_before_ray_is_asked(
         embed(folder, plain, 0)
     bits = with_floats(write_tiny_bundle(tmp_path / "bits").folder, also={})
     with pytest.raises(BundleError, match=r"no fp32 model, which GPUs run: .* --both"):
-        embedding.embed([str(folder)], str(plain), OF, bits, encoding=embedding.on_gpu())
+        embedding.embed([str(folder)], str(plain), OF, bits, encoding=on_gpu())
     there = embed(folder, plain, OF)
     assert (there.done, there.were_there, there.added.added) == (OF, OF, 0)
 
@@ -327,7 +328,8 @@ def test_two_machines_and_a_driver_that_is_killed(
 
 _BY_PARTS_OF_A_GPU = """
 import json, sys
-from edgepatent_cluster.embedding import Encoding, embed
+from edgepatent_cluster.embedding import embed
+from edgepatent_cluster.task import Encoding
 from edgepatent_runtime.bundle import Bundle
 from edgepatent_runtime.encoder import CPU
 source, out, model, of, address = sys.argv[1:]

@@ -75,11 +75,11 @@ def command(
     shards and send no drawing anywhere. A shard that is there is skipped, one whose machine dies
     is made by another: interrupted, the same command goes on.
     """
-    from edgepatent_cluster import embedding
+    from edgepatent_cluster import embedding, task
 
     if gpus is not None and device != "cuda":
         raise click.UsageError("--gpus-per-worker goes with --device cuda")
-    encoding = embedding.on_gpu(gpus or 1.0) if device == "cuda" else embedding.ON_CPU
+    encoding = task.on_gpu(gpus or 1.0) if device == "cuda" else task.ON_CPU
     with console.progress_bar() as progress:
         made = embedding.embed(
             sources,
