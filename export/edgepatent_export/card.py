@@ -38,7 +38,8 @@ def _wrapped(text: str) -> str:
 def _head(info: BundleInfo) -> str:
     purpose = f"""Embeds patent drawings so that drawings of one design lie close together. A
         normalised drawing (grey, {info.size} × {info.size} pixels, white paper) becomes
-        {info.dimensions} numbers of unit length; the inner product of two is their similarity."""
+        {info.dimensions} numbers of unit length; the inner product of two is their similarity.
+        {_sides(info)}"""
     return f"""# {info.name}
 
 {_wrapped(purpose)}
@@ -51,6 +52,14 @@ def _head(info: BundleInfo) -> str:
 | output | `embedding` float32 [N, {info.dimensions}], unit length, leading dimensions carry most |
 | space | `{info.space}` |
 | made | {info.created} |"""
+
+
+def _sides(info: BundleInfo) -> str:
+    """Nothing where the network looks at a drawing at the size of its input alone."""
+    smaller = [str(side) for side in info.training.get("sides", [])[1:]]
+    if not smaller:
+        return ""
+    return f"In the same pass the network looks at it at {' and '.join(smaller)} pixels as well."
 
 
 def _training(info: BundleInfo) -> str:

@@ -121,26 +121,24 @@ def compare(proto: onnx.ModelProto, network: nn.Module, size: int) -> None:
 
 
 def fold_input_scale(proto: onnx.ModelProto) -> None:
-    """Turn Cast → Sub 255 → Mul c → Conv W into Cast → Sub 255 → Conv cW, in place.
+    """Turn (pixel − 255) → Mul c → Conv W into (pixel − 255) → Conv cW, in place.
 
     The input of the first convolution is then the drawing itself, less 255: a quantised tensor
     of scale 1 and zero point 255. A network that begins otherwise is left as it is.
     """
     values = {i.name: i for i in proto.graph.initializer}
     users = consumers(proto)
-    chain = [users[INPUT][0]]
-    while len(chain) < 4 and len(users.get(chain[-1].output[0], [])) == 1:
-        chain.append(users[chain[-1].output[0]][0])
-    if [node.op_type for node in chain] != ["Cast", "Sub", "Mul", "Conv"]:
+    conv = next((node for node in proto.graph.node if node.op_type == "Conv"), None)
+    mul = next((node for node in proto.graph.node if conv and conv.input[0] in node.output), None)
+    if conv is None or mul is None or mul.op_type != "Mul" or len(users[mul.output[0]]) > 1:
         return
-    _, sub, mul, conv = chain
     factor = next((values[name] for name in mul.input if name in values), None)
     weight = values.get(conv.input[1])
     if factor is None or weight is None or numpy_helper.to_array(factor).size != 1:
         return
     scaled = numpy_helper.to_array(weight) * np.float32(numpy_helper.to_array(factor).item())
     weight.CopyFrom(numpy_helper.from_array(scaled, weight.name))
-    conv.input[0] = sub.output[0]
+    conv.input[0] = next(name for name in mul.input if name not in values)
     proto.graph.node.remove(mul)
 
 

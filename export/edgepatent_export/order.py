@@ -85,9 +85,12 @@ def weights_digest(model: torch.nn.Module) -> str:
     return state.hexdigest()
 
 
-def space_of(weights: str, axes: Matrix, size: int) -> str:
-    """The name of an embedding space: what its FP32 weights, axes and input size decide."""
-    state = hashlib.sha256(f"{weights} {size}".encode())
+def space_of(weights: str, axes: Matrix, sides: Sequence[int]) -> str:
+    """The name of an embedding space: what its FP32 weights, axes and input sizes decide.
+
+    ``sides`` are those at which the network looks at a drawing, its input's first.
+    """
+    state = hashlib.sha256(" ".join([weights, *map(str, sides)]).encode())
     state.update(np.ascontiguousarray(axes, "<f4").tobytes())
     return state.hexdigest()[:32]
 

@@ -47,6 +47,18 @@ def test_terms_are_those_of_the_drawings_that_were_used() -> None:
     assert "Apache-2.0 as timm" not in text
 
 
+def test_a_card_says_at_which_sizes_the_network_looks() -> None:
+    info = Bundle.starter().info
+    looks = [
+        model_card(msgspec.structs.replace(info, training={**info.training, "sides": sides}), None)
+        for sides in ([320], [448, 224], [448, 256, 192])
+    ]
+    found = [" ".join(text.split()) for text in looks]
+    assert "In the same pass" not in found[0]
+    assert "In the same pass the network looks at it at 224 pixels as well." in found[1]
+    assert "at 256 and 192 pixels as well." in found[2]
+
+
 def test_a_mean_of_runs_names_the_drawings_of_each() -> None:
     info = Bundle.starter().info
     runs = [

@@ -51,6 +51,28 @@ def test_taps_are_exported(drawings: Drawings) -> None:
     np.testing.assert_allclose(run(proto, drawings), expected, atol=2e-5)
 
 
+def test_a_drawing_at_several_sizes_is_one_pass_in_the_model(drawings: Drawings) -> None:
+    model = tiny_model(drawings, taps=("blocks.0",), pyramid=(32,))
+    proto = to_onnx(model, SIZE)
+    for count in (1, 5):
+        with torch.no_grad():
+            expected = model(torch.from_numpy(drawings[:count])).numpy()
+        np.testing.assert_allclose(run(proto, drawings[:count]), expected, atol=2e-5)
+    once = to_onnx(tiny_model(drawings, taps=("blocks.0",)), SIZE)
+    convolutions = [
+        [node.name for node in each.graph.node if node.op_type == "Conv"] for each in (proto, once)
+    ]
+    assert convolutions[0] == convolutions[1]
+    # the input's scale went into the weights here too
+    assert "Mul" not in {
+        node.op_type for node in proto.graph.node if set(node.output) & set(first_input(proto))
+    }
+
+
+def first_input(proto: onnx.ModelProto) -> list[str]:
+    return [next(node for node in proto.graph.node if node.op_type == "Conv").input[0]]
+
+
 def test_what_can_be_folded_is_folded(proto: onnx.ModelProto) -> None:
     kinds = [node.op_type for node in proto.graph.node]
     assert "BatchNormalization" not in kinds

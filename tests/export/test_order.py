@@ -68,11 +68,11 @@ def test_a_run_that_cannot_be_written_is_exported_all_the_same(tmp_path: Path) -
 def test_space_depends_on_weights_axes_and_size(model: DrawingEncoder) -> None:
     weights, eye = weights_digest(model), np.eye(4, dtype=np.float32)
     spaces = {
-        space_of(weights, eye, 224),
-        space_of(weights, eye, 320),
-        space_of("other", eye, 224),
-        space_of(weights, eye[::-1], 224),
-        own_space(space_of(weights, eye, 224), b"model"),
+        space_of(weights, eye, (224,)),
+        space_of(weights, eye, (320,)),
+        space_of("other", eye, (224,)),
+        space_of(weights, eye[::-1], (224,)),
+        own_space(space_of(weights, eye, (224,)), b"model"),
     }
     assert len(spaces) == 5
-    assert space_of(weights, eye.copy(), 224) in spaces
+    assert space_of(weights, eye.copy(), (224,)) in spaces

@@ -68,6 +68,19 @@ def test_extends_overrides_one_setting_and_keeps_the_rest(tmp_path: Path) -> Non
         ("[model]\nbackbone = 'x'\n[loss]\ntau = 0.0", r"loss.tau must be positive"),
         ("[model]\nbackbone = 'x'\n[loss]\nprefixes = [256]", r"prefixes must be smaller"),
         ("[model]\nbackbone = 'x'\n[augment]\nerase = 2", r"augment settings must be in \[0, 1\]"),
+        (
+            "[model]\nbackbone = 'x'\nsize = 100\npyramid = [64]",
+            r"model.size and model.pyramid must be multiples of 32 pixels",
+        ),
+        ("[model]\nbackbone = 'x'\nsize = 96\npyramid = [96]", r"pyramid must be smaller than"),
+        (
+            "[model]\nbackbone = 'x'\npool = 'native'\npyramid = [96]",
+            r"model.pyramid needs pool gem or avg",
+        ),
+        (
+            "[model]\nbackbone = 'x'\npyramid = [96]\n[optimizer]\nsizes = [128, 224]",
+            r"optimizer.sizes cannot change while there is a model.pyramid",
+        ),
         ("model = 3", r"model must be a table"),
         ("[model", r"is no TOML"),
         ("", r"Object missing required field `model`"),

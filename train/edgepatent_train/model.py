@@ -4,8 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from edgepatent_runtime.errors import RecipeError
 from edgepatent_train.backbone import build_backbone, feature_widths, features
-from edgepatent_train.recipe import Recipe
+from edgepatent_train.pyramid import Pyramid
+from edgepatent_train.recipe import ModelRecipe, Recipe
 
 
 class GeM(nn.Module):
@@ -76,6 +78,7 @@ class DrawingEncoder(nn.Module):
     ``backbone`` is a timm network for one channel, ``pool`` turns its maps into a vector (None:
     the backbone's own pooling), ``head`` is the last linear layer: export folds axes in.
     ``widths`` are the numbers of features that the last maps and each of the ``taps`` give;
+    ``pyramid`` puts the drawing before the network at several sizes, whose features are averaged;
     ``unit`` takes what the head gives to unit length, as a whole or in parts.
     """
 
@@ -87,8 +90,10 @@ class DrawingEncoder(nn.Module):
         dimensions: int,
         taps: tuple[str, ...] = (),
         unit: nn.Module | None = None,
+        pyramid: Pyramid | None = None,
     ) -> None:
         super().__init__()
+        self.pyramid = pyramid
         self.backbone = backbone
         self.pool = pool
         self.widths = widths
@@ -99,13 +104,23 @@ class DrawingEncoder(nn.Module):
     def features(self, pixels: Tensor) -> Tensor:
         """Pooled features [N, sum(widths)] of pixels [N, 1, S, S], uint8 or float in 0..255,
         paper 255."""
-        x = (pixels.float() - 255.0) * (1.0 / 255.0)
+        x = pixels.float() - 255.0
+        if self.pyramid is not None:
+            x = self.pyramid(x)
+        x = x * (1.0 / 255.0)
         if self.pool is None:
             pooled = self.backbone(x)
             assert isinstance(pooled, Tensor)
             return pooled
         maps = features(self.backbone, x, self.taps)
-        return torch.cat([self.pool(each) for each in maps], 1)
+        return torch.cat([self._pooled(each, self.pool) for each in maps], 1)
+
+    def _pooled(self, maps: Tensor, pool: nn.Module) -> Tensor:
+        """Maps [N, C, H, W] → [N, C]: the mean of what the drawing gives at each size."""
+        if self.pyramid is None:
+            pooled: Tensor = pool(maps)
+            return pooled
+        return torch.stack([pool(part) for part in self.pyramid.parts(maps)]).mean(0)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Embeddings [N, D] of unit length, float32 also under autocast."""
@@ -117,7 +132,8 @@ def build_model(recipe: Recipe) -> DrawingEncoder:
     """The network of ``recipe`` with its initial weights; ``head`` is random until trained.
 
     Seeds torch's global generator with the recipe's seed: the same recipe gives the same weights.
-    Raises what `build_backbone` raises.
+    Raises what `build_backbone` raises, and `RecipeError` for a network that cannot look at a
+    drawing at several sizes.
     """
     torch.manual_seed(recipe.seed)
     settings = recipe.model
@@ -131,5 +147,25 @@ def build_model(recipe: Recipe) -> DrawingEncoder:
     unit: nn.Module = Unit()
     if recipe.kin.dimensions:
         unit = UnitParts(settings.dimensions, recipe.kin.dimensions, recipe.kin.weight)
-    model = DrawingEncoder(backbone, pool, widths, settings.dimensions, settings.taps, unit)
+    pyramid = Pyramid((settings.size, *settings.pyramid)) if settings.pyramid else None
+    model = DrawingEncoder(
+        backbone, pool, widths, settings.dimensions, settings.taps, unit, pyramid
+    )
+    if pyramid is not None:
+        _try(model, settings)
     return model.to(memory_format=torch.channels_last)  # a third faster on CPUs
+
+
+@torch.no_grad()
+def _try(model: DrawingEncoder, settings: ModelRecipe) -> None:
+    """Raise `RecipeError` unless the network gives maps of a drawing at several sizes."""
+    try:
+        model.eval().features(torch.full((1, 1, settings.size, settings.size), 255.0))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise RecipeError(
+            f"{settings.backbone} cannot look at a drawing at several sizes (model.pyramid), only "
+            f"networks of convolutions can: {reason}"
+        ) from error
+    finally:
+        model.train()

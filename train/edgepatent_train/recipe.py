@@ -28,6 +28,8 @@ class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     within a patent instead and keeps the directions in which patents differ most.
     ``taps`` names inner modules of the backbone ("blocks.4") whose maps are pooled beside the last:
     what tells one patent from the next is often in the strokes, which later layers forget.
+    ``pyramid`` lists smaller sides, in pixels, at which the network looks at the drawing as well,
+    in the same pass; features are the mean over all sizes (`pyramid.Pyramid`).
     ``activation = "relu"`` puts ReLU in place of SiLU, hard-swish and GELU, and
     ``squeeze_excite = false`` leaves those gates out: neither has a fused INT8 kernel.
     ``drop_path`` is the probability with which a residual branch is skipped (stochastic depth).
@@ -40,6 +42,7 @@ class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pool: Literal["gem", "avg", "native"] = "gem"
     gem_p: float = 3.0
     taps: tuple[str, ...] = ()
+    pyramid: tuple[int, ...] = ()
     learn_gem: bool = False
     head: Literal["linear", "whitened", "discriminative"] = "linear"
     whiten_power: float = 1.0

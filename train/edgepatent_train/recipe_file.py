@@ -141,6 +141,7 @@ def _refuse_nonsense(recipe: Recipe, where: str) -> None:
         (model.dimensions >= 1, "model.dimensions must be at least 1"),
         (model.gem_p > 0, "model.gem_p must be positive"),
         (not (model.taps and model.pool == "native"), "model.taps needs pool gem or avg"),
+        *_pyramid_checks(recipe),
         (0 <= model.drop_path < 1, "model.drop_path must be in [0, 1)"),
         (loss.tau > 0, "loss.tau must be positive"),
         (min(loss.taus, default=1.0) > 0, "loss.taus must be positive"),
@@ -230,6 +231,26 @@ def _refuse_nonsense(recipe: Recipe, where: str) -> None:
     for good, complaint in checks:
         if not good:
             raise RecipeError(f"recipe {where}: {complaint}")
+
+
+def _pyramid_checks(recipe: Recipe) -> list[tuple[bool, str]]:
+    """What must hold where the network looks at a drawing at several sizes."""
+    model, sizes = recipe.model, recipe.optimizer.sizes
+    if not model.pyramid:
+        return []
+    sides = (model.size, *model.pyramid)
+    return [
+        (model.pool != "native", "model.pyramid needs pool gem or avg"),
+        (
+            all(side >= 32 and side % 32 == 0 for side in sides),
+            "model.size and model.pyramid must be multiples of 32 pixels",
+        ),
+        (max(model.pyramid) < model.size, "model.pyramid must be smaller than model.size"),
+        (
+            set(sizes) <= {model.size},
+            "optimizer.sizes cannot change while there is a model.pyramid",
+        ),
+    ]
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -158,7 +158,7 @@ class Run:
 
     def told(self) -> dict[str, Any]:
         """What the model was trained on and how, for those who get it. Plain values."""
-        data, loss = self.data, self.recipe.loss
+        data, loss, model = self.data, self.recipe.loss, self.recipe.model
         return {
             "sources": data.sources,
             "drawings": data.drawings,
@@ -170,7 +170,8 @@ class Run:
             "scores": list(loss.scores),
             "seed": self.recipe.seed,
             "licences": data.licences,
-            "weights": _initial(self.recipe.model),
+            "weights": _initial(model),
+            "sides": [model.size, *model.pyramid],
             "earlier": data.earlier,
         }
 

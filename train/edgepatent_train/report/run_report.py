@@ -107,11 +107,12 @@ def _augmented(
 
 def _facts(run: Run) -> list[tuple[str, str]]:
     data, recipe = run.data, run.recipe
+    sides = " + ".join(map(str, (recipe.model.size, *recipe.model.pyramid)))
     loss = f"{recipe.loss.name}, τ {recipe.loss.tau:g}"
     if recipe.loss.name == "hierarchical":
         loss += ", scores " + " / ".join(f"{score:g}" for score in recipe.loss.scores)
     return [
-        ("Backbone", f"{recipe.model.backbone}, {recipe.model.size} px"),
+        ("Backbone", f"{recipe.model.backbone}, {sides} px"),
         ("Embedding", f"{recipe.model.dimensions} dimensions"),
         ("Loss", loss),
         ("Drawings", f"{data.drawings:,} of {data.patents:,} patents"),
