@@ -5,7 +5,7 @@
     python benchmarks/kin.py backbones --work DIR
     python benchmarks/kin.py teacher --work DIR
 
-``run`` computes features at 320 pixels of frozen lite0 and of backbones that have seen no real
+``run`` computes features of frozen lite0 and of backbones that have seen no real
 patent (WORK/backbone of recipes/starter.sh), and the embeddings that bundles give; a file for each
 and for each set, and it goes on where it was stopped. ``report`` fits heads in closed form and
 scores what it finds, table by table, each kept once it is made. ``backbones`` puts networks under
@@ -56,8 +56,10 @@ HEAD, QUARTER = load_recipe("recipes/starter.toml"), load_recipe("recipes/kin.to
 KIN, TWIN = HEAD.kin.dimensions, HEAD.model.dimensions - HEAD.kin.dimensions
 # As in recipes/starter.sh.
 REPEATED = 2
-WEIGHTS = (0.0, 0.15, 0.3, 0.5, 0.7, 1.0)
-FROZEN = Network(HEAD.model.backbone, HEAD.model.size, HEAD.model.taps)
+WEIGHTS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
+FROZEN = Network(HEAD.model.backbone, HEAD.model.size, HEAD.model.taps, HEAD.model.pyramid)
+# How a network of each backbone looks at drawings: as the starter that has it.
+LOOKS = {r.model.backbone: r.model for r in (HEAD, load_recipe("recipes/starter-small.toml"))}
 # Features of the last maps and of the taps, by how many they are: lite0, MobileNetV3-small.
 WIDTHS = {sum(w): w for w in ((1280, 160, 224, 384), (576, 48, 80, 96, 192))}
 Embed = Callable[[npt.NDArray[np.uint8]], Floats]
@@ -114,14 +116,14 @@ class KinBench(Bench):
             self.told = {s: file[s][rows].astype(np.float32) for s in ("image", "title")}
         self.known = rows >= 0
 
-    def compute(self, networks: dict[str, Embed], sets: Sequence[str]) -> None:
-        """Features of sets that are not there yet."""
-        for name, embed in networks.items():
+    def compute(self, networks: dict[str, tuple[int, Embed]], sets: Sequence[str]) -> None:
+        """Features of sets that are not there yet; each network takes drawings of one size."""
+        for name, (size, embed) in networks.items():
             for each in sets:
                 file = self.work / f"{name}@{each}.npy".replace(" ", "_")
                 if not file.exists():
                     print(name, each, flush=True)
-                    np.save(file, embed(self.drawings(each, FROZEN.size)))
+                    np.save(file, embed(self.drawings(each, size)))
 
     def found(self, name: str) -> dict[str, Floats]:
         """The features of a network by set."""
@@ -518,8 +520,9 @@ class KinBench(Bench):
     def tables(self) -> str:
         """Everything as Markdown."""
         self.open()
+        bundles = [("Bundles on the quarter held out", self.bundles)] if self.embeddings() else []
         parts: list[tuple[str, Callable[[], list[str]]]] = [
-            ("Bundles on the quarter held out", self.bundles),
+            *bundles,
             ("Floors: embeddings as they are", self.floors),
             ("Between twins and kin", self.trade),
             ("What the kin part learns from", self.targets),
@@ -542,8 +545,7 @@ HEADER = """# Kin: the tables
 
 Made by `python benchmarks/kin.py report`, whose head says what is scored on what; `kin.md` says
 what follows from them. Three figures are class mAP / class R@1 / subclass mAP, two are same-patent
-mAP / R@1. The head of the former starter has seen all sheets, so that its same-patent score says
-nothing; no other head has seen what it is scored on.
+mAP / R@1. No head has seen what it is scored on.
 """
 SIDE_BY_SIDE = """# Kin: backbones side by side
 
@@ -554,10 +556,10 @@ starter's is, on 260 synthetic designs, `uspto-grants` and, for kin, three of fo
 BESIDE_TEACHER = """# Kin: beside CLIP
 
 Made by `python benchmarks/kin.py teacher`: heads fitted in closed form, the kin part on what three
-of four folds of `uspto-2007` are told, over features of each network at 320 pixels and over CLIP's
-own vectors of the pictures; two parts as in the starter (w = .15), and the kin part alone, in the
-space in which every feature has unit variance. Taught and scored are the 756 patents of which there
-are such vectors: fewer drawings to search through than in other tables, and so higher figures.
+of four folds of `uspto-2007` are told, over features of each network and over CLIP's own vectors of
+the pictures; two parts as in the starter, and the kin part alone, in the space in which every
+feature has unit variance. Taught and scored are the 756 patents of which there are such vectors:
+fewer drawings to search through than in other tables, and so higher figures.
 Points of mAP with 95 % intervals over patents; differences are paired.
 """
 # τ of each was the best of .05, .1, .2 in benchmarks/losses.md
@@ -627,13 +629,17 @@ def main() -> None:
         lines = [BESIDE_TEACHER, *bench.beside_teacher()]
         options.out.with_name("kin_teacher.md").write_text("\n".join(lines) + "\n", "utf-8")
         return
-    networks: dict[str, Embed] = {"frozen lite0": partial(pooled, bench.model(FROZEN))}
+    networks: dict[str, tuple[int, Embed]] = {
+        "frozen lite0": (FROZEN.size, partial(pooled, bench.model(FROZEN)))
+    }
     for each in options.run:
         name, _, folder = each.partition("=")
         own = Run.open(folder).recipe.model
-        larger = msgspec.structs.replace(own, size=HEAD.model.size, weights=folder)
-        model = build_model(Recipe(larger))
-        networks[name] = partial(pooled, model.eval())
+        looks = LOOKS[own.backbone]
+        larger = msgspec.structs.replace(
+            own, size=looks.size, pyramid=looks.pyramid, weights=folder
+        )
+        networks[name] = looks.size, partial(pooled, build_model(Recipe(larger)).eval())
     bench.compute(networks, SETS)
     bundles = dict(each.split("=", 1) for each in options.bundle)
     for name, folder in bundles.items():
@@ -644,7 +650,7 @@ def main() -> None:
             lengths = np.where(kin, parts["kin"].weight, parts["twin"].weight)
             part = bench.work / f"{name}@part.npz".replace(" ", "_")
             np.savez(part, kin=kin, lengths=lengths)
-        bench.compute({name: Encoder(bundle).encode}, SETS[:2])
+        bench.compute({name: (bundle.info.size, Encoder(bundle).encode)}, SETS[:2])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Kin through INT8 files: an export for each fold of `uspto-2007`, beside the float network.
 
     python benchmarks/kin_int8.py run --work DIR [--run NAME=RUN]...
-    python benchmarks/kin_int8.py report --work DIR [--out benchmarks/kin_int8.md]
+    python benchmarks/kin_int8.py report --work DIR [--before DIR] [--out benchmarks/kin_int8.md]
 
 ``run`` takes the backbones of both starters (read back from their files, so that the float network
 has their rounded weights; or RUN for the one called NAME). Under each it fits a head for every fold
@@ -9,7 +9,8 @@ of `kin.py`: its kin part on the patents of the three others, its twin part on 2
 and `uspto-grants`. It exports that with ``--int8``, calibrated on grants and synthetic designs and
 certified on 400 drawings of 100 others, and encodes the fold and the sheets without captions as a
 device does. Where INT8 is refused, the layers are in INT8 that are so in the shipped file. A file a
-fold is kept in DIR; started again it goes on. ``report`` pools the folds.
+fold is kept in DIR; started again it goes on. ``report`` pools the folds; with the folder that an
+earlier checkout has ``run`` into it puts that one's files beside these, drawing by drawing.
 """
 
 import shutil
@@ -59,7 +60,7 @@ class Folds(KinBench):
         recipe = msgspec.structs.replace(recipe, model=model)
         network = build_model(recipe).eval()
         sets = (PATENTS, PAINTED, GRANTS, PROCEDURAL, MESHES)
-        self.compute({name: partial(pooled, network)}, sets)
+        self.compute({name: (recipe.model.size, partial(pooled, network))}, sets)
         for fold in range(len(self.tests)):
             if not self.encoded(name, fold).exists():
                 print(name, "fold", fold, flush=True)
@@ -164,16 +165,45 @@ class Folds(KinBench):
         ]
         return lines
 
-    def tables(self) -> str:
+    def beside(self, name: str, before: "Folds") -> list[str]:
+        """The INT8 files of one network beside those of an earlier one of that name."""
+        lines = [
+            f"| {name} | class mAP | R@1 | subclass mAP | R@1 | same patent, sheets | R@1 |",
+            "|---" * 7 + "|",
+        ]
+        for asked in ("", ", --kin 1"):
+            both = [each.scores(name, f"INT8{asked}") for each in (before, self)]
+            rows = {f"before{asked}": both[0], f"now{asked}": both[1], "difference": None}
+            for label, found in rows.items():
+                cells = [label]
+                for level in LEVELS:
+                    then, now = (pair[level == "patent"] for pair in both)
+                    if found is None:
+                        cells += [ahead(now, then, level), ""]
+                        continue
+                    own = found[level == "patent"]
+                    first = np.nanmean(own.measures[level]["recall_1"])
+                    cells += [shown(own, level), f"{first:.3f}"]
+                lines.append("| " + " | ".join(cells) + " |")
+        return lines
+
+    def done(self, name: str) -> bool:
+        """Whether the folds of a network are all there."""
+        return all(self.encoded(name, fold).exists() for fold in range(len(self.tests)))
+
+    def tables(self, before: "Folds | None") -> str:
         """Everything as Markdown, of the networks whose folds are all there."""
-        folds = range(len(self.tests))
-        done = [n for n in STARTERS if all(self.encoded(n, fold).exists() for fold in folds)]
         parts = [HEADER]
-        parts += ["\n".join([f"## {name}", "", *self.table(name), ""]) for name in done]
+        for name in filter(self.done, STARTERS):
+            lines = [f"## {name}", "", *self.table(name), ""]
+            if before is not None and before.done(name):
+                lines += [BESIDE, "", *self.beside(name, before), ""]
+            parts.append("\n".join(lines))
         return "\n".join(parts)
 
 
 SHIPPED = "With the layers in INT8 that are so in the shipped file; the export of fold 0 ended so:"
+BESIDE = "Beside the one before, made alike (its recipe, its folds, the same drawings):"
 HEADER = """# Kin through INT8 files, over all folds
 
 Made by `python benchmarks/kin_int8.py report`, whose head says how. Points of mAP with 95 %
@@ -196,12 +226,16 @@ def written(folder: Path, recipe: Recipe, network: DrawingEncoder) -> Run:
 def main() -> None:
     parser = command_line(__file__, __doc__, ["run", "report"])
     parser.add_argument("--run", action="append", default=[], metavar="NAME=RUN")
+    parser.add_argument("--before", type=Path, metavar="DIR")
     options = parser.parse_args()
     torch.set_num_threads(1)
     bench = Folds(options.work, options.shared)
     bench.open()
     if options.what == "report":
-        options.out.write_text(bench.tables(), "utf-8")
+        before = options.before and Folds(options.before, options.shared)
+        if before is not None:
+            before.open()
+        options.out.write_text(bench.tables(before), "utf-8")
         return
     runs = dict(each.split("=", 1) for each in options.run)
     for name in STARTERS:

@@ -59,6 +59,7 @@ class Network:
     backbone: str
     size: int
     taps: tuple[str, ...] = ()
+    pyramid: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -123,7 +124,13 @@ class Bench(RecordSets):
         (weights,) = (self.shared / "weights").glob(NETWORKS[name])
         if network == STARTER:
             weights = self.backbone or self.work
-        recipe = ModelRecipe(name, size=network.size, weights=str(weights), taps=network.taps)
+        recipe = ModelRecipe(
+            name,
+            size=network.size,
+            weights=str(weights),
+            taps=network.taps,
+            pyramid=network.pyramid,
+        )
         return build_model(Recipe(recipe)).eval()
 
     def file(self, network: Network, name: str) -> Path:

@@ -2,7 +2,7 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edgepatent_export.certify import Certificate, Side
@@ -24,7 +24,7 @@ def model_card(info: BundleInfo, certificate: Certificate | None, notes: str = "
     """
     parts = [_head(info), notes.strip(), _training(info), _data(info, certificate)]
     parts += [_figures(info, certificate) if certificate else _without_certificate(info)]
-    parts += [_limits(), _licences(info), _how_to_cite()]
+    parts += [_limits(info), _licences(info), _how_to_cite()]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -190,14 +190,23 @@ There is none: only INT8 needs one, this is the {info.precision} model. Score it
 `edgepatent evaluate --model THIS`."""
 
 
-def _limits() -> str:
-    return """## Limits
+def _limits(info: BundleInfo) -> str:
+    sources = [s for run in _runs(info.training) for s in run.get("sources", [])]
+    outside = "photographs and coloured renderings are outside of what it was trained on"
+    if any("photographs=" in source for source in sources):
+        outside = "of photographs it was trained on rendered ones alone"
+    text = f"""Made for black line drawings on white paper; {outside}. It compares shapes as they
+        are drawn: another view of the same design may lie further away than the same view of
+        another. Scores hold for the drawings named above and say little about others. Nothing here
+        is a legal opinion on novelty or infringement."""
+    return f"## Limits\n\n{_wrapped(text)}"
 
-Made for black line drawings on white paper; photographs and coloured renderings are outside of
-what it was trained on. It compares shapes as they are drawn: another view of the same design may
-lie further away than the same view of another. Scores hold for the drawings named above and say
-little about others. Nothing here is a legal opinion on novelty or
-infringement."""
+
+def _runs(training: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a run says of itself, and what those say that it came from."""
+    yield training
+    for earlier in before(training):
+        yield from _runs(earlier)
 
 
 def _licences(info: BundleInfo) -> str:

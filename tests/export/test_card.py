@@ -15,8 +15,8 @@ def test_card_says_what_the_bundle_knows() -> None:
     assert f"{certificate.fp32.levels['patent'].map:.4f}" in text
     words = " ".join(text.split())
     assert "Only the last linear layer was fitted" in words
-    assert "comes from an earlier run: 10639 drawings" in words
-    uses = "| `uspto-grants` | training (2 times), calibration, exam (held-out patents) | "
+    assert "comes from an earlier run: 13126 drawings" in words
+    uses = "| `uspto-grants` | calibration, exam (held-out patents) | "
     assert text.count("`uspto-grants`") == text.count(uses) == 1
     for heading in (
         "Training",
@@ -45,6 +45,19 @@ def test_terms_are_those_of_the_drawings_that_were_used() -> None:
     assert "They began at random" in text
     assert "USPTO" not in text
     assert "Apache-2.0 as timm" not in text
+
+
+def test_a_card_says_whether_photographs_taught_the_model() -> None:
+    info = Bundle.starter().info
+
+    def card(*sources: str) -> str:
+        earlier = [{"sources": list(sources), "drawings": 9, "patents": 3, "steps": 4}]
+        training = {"sources": ["plain"], "drawings": 3, "patents": 1, "steps": 0}
+        told = {**training, "earlier": earlier}
+        return " ".join(model_card(msgspec.structs.replace(info, training=told), None).split())
+
+    assert "photographs and coloured renderings are outside of what" in card("synthetic:seed=1")
+    assert "of photographs it was trained on rendered ones alone" in card("meshes:m,photographs=1")
 
 
 def test_a_card_says_at_which_sizes_the_network_looks() -> None:

@@ -17,6 +17,7 @@ from edgepatent_runtime.encoder import Drawings, open_session
 from edgepatent_runtime.errors import ExportError
 from edgepatent_runtime.seen import Seen, hashes
 from edgepatent_train.model import DrawingEncoder
+from edgepatent_train.pyramid import Pyramid
 from edgepatent_train.run import Run
 
 
@@ -65,8 +66,10 @@ def test_a_starter_comes_back_but_for_rounding(name: str) -> None:
     kept: list[torch.Tensor] = []
     layer = backbone.get_submodule(last.name.removeprefix("backbone."))
     layer.register_forward_hook(lambda module, inputs, maps: kept.append(maps))
+    x = (torch.from_numpy(drawings).float() - 255) / 255
+    sides = bundle.info.training.get("sides", [])
     with torch.no_grad():
-        backbone.forward_features((torch.from_numpy(drawings).float() - 255) / 255)
+        backbone.forward_features(Pyramid(sides)(x) if len(sides) > 1 else x)
     got = kept[0].numpy()
     for channels in (got, expected):  # the bias stands in the BatchNorm that follows
         channels -= channels.mean((0, 2, 3), keepdims=True)
