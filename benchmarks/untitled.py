@@ -433,7 +433,7 @@ So a text is placed from half of the usual length on: below it finds a third as 
 things that are no products pass. Designs whose titles match come first: titles say the class far
 better than looks do, and reciprocal ranks gain nothing by mixing. Only designs without a title are
 ranked by look: where all are, those that somebody's title has named otherwise stand in the way of
-what is sought (.309 for .387), though more of the ten are of its class, since the pool is twice as
+what is sought (.320 for .382), though more of the ten are of its class, since the pool is twice as
 large. Costs are processor time of the command, the median of nine in turns.
 
 Where all have titles and none holds all words, those that hold some of them come first and then the

@@ -23,7 +23,7 @@ Drawings = npt.NDArray[np.uint8]
 Embeddings = npt.NDArray[np.float32]
 
 BATCH = 1
-"""So many drawings are encoded at once: each takes 8 MB meanwhile, and more are no faster."""
+"""So many drawings are encoded at once: each takes some 20 MB meanwhile, and more are no faster."""
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 """What computes, as onnxruntime names it."""
