@@ -46,7 +46,7 @@ _LOOK_EVERY_S = 0.05
 BUDGETS = {
     "search over 100,000 drawings": (110, 177),
     "search over 1,000,000 drawings": (160, 180),
-    "index add of 300 drawings": (220, 268),
+    "index add of 300 drawings": (220, 312),
     "search with a sheet of 50 megapixels, 1 bit": (300, 238),
     "search with a sheet of 50 megapixels, grey": (300, 268),
     "serve, after ten searches": (250, 372),
