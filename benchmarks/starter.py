@@ -303,8 +303,8 @@ HEADER = """# What the starter model was chosen from
 Made by `python benchmarks/starter.py`, whose head says what is scored on what. Points, with 95 %
 intervals (bootstrap over patents; differences paired). Float32 features; what INT8 costs is in the
 certificate that comes with the bundle. The former starter was fitted like the line marked so, on
-both real sets at once. What is shipped now has a backbone half-way to the tuned one and a part for
-kin in its head: `kin.md` compares the two."""
+both real sets at once. What is shipped now has another backbone, looks at
+two sizes and has a part for kin in its head: `kin.md` compares it with its forerunners."""
 
 
 def main() -> None:

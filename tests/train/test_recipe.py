@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from edgepatent_runtime.bundle import STARTERS, Bundle
 from edgepatent_runtime.errors import RecipeError
 from edgepatent_train.recipe_file import (
     dump_recipe,
@@ -11,6 +12,7 @@ from edgepatent_train.recipe_file import (
     recipe_names,
 )
 
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 BACKBONES = [
     "mobilevit_xxs",
     "mobilevit_xs",
@@ -31,8 +33,7 @@ def test_every_backbone_has_a_recipe_and_an_edge_variant(name: str) -> None:
 
 
 def test_all_recipes_of_the_package_and_the_repository_can_be_read() -> None:
-    recipes = Path(__file__).resolve().parents[2] / "recipes"
-    for name in [*recipe_names(), *map(str, recipes.glob("*.toml"))]:
+    for name in [*recipe_names(), *map(str, RECIPES.glob("*.toml"))]:
         load_recipe(name)
 
 
@@ -109,3 +110,12 @@ def test_overrides_leave_the_rest_alone() -> None:
     assert changed.model.weights == "w.safetensors"
     assert override(recipe, weights=["a", "b"]).model.origins == ("a", "b")
     assert override(recipe) == recipe
+
+
+@pytest.mark.parametrize("name", STARTERS)
+def test_a_starter_is_what_its_recipe_says(name: str) -> None:
+    recipe, info = load_recipe(RECIPES / f"{name}.toml"), Bundle.starter(name).info
+    assert (info.backbone, info.size) == (recipe.model.backbone, recipe.model.size)
+    assert info.training.get("sides", [info.size])[1:] == list(recipe.model.pyramid)
+    assert len(info.parts["kin"].dimensions) == recipe.kin.dimensions
+    assert info.parts["kin"].weight == pytest.approx(recipe.kin.weight)
