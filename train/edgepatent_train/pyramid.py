@@ -1,9 +1,9 @@
 """One drawing at several sizes on one sheet: a network that has seen it once has seen them all.
 
-Strokes and outlines are best read at different sizes. In place of a pass for each (Radenović et al.
-2018, sec. 5.1: multi-scale descriptors) the smaller copies stand beside the drawing: paper is zero,
-as is the padding of every convolution, so that a copy looks to the network as it would alone, but
-for the last few positions beside another one. There is one network in the exported file, run once.
+Strokes and outlines are best read at different sizes. In place of a pass for each (the multi-scale
+descriptors of Radenović et al. 2018) the smaller copies stand beside the drawing: paper is zero, as
+is the padding of every convolution, so that a copy looks to the network nearly as it would alone
+(``benchmarks/kin.md``, "Several sizes"). There is one network in the exported file, run once.
 """
 
 from collections.abc import Sequence
