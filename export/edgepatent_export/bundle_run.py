@@ -152,7 +152,7 @@ def export(
                     "drawings of the kind you search (--data), --finetune, a backbone with ReLU "
                     "(recipes ending in -edge), or FP32 (--keep-going, or no --int8)"
                 )
-        space = space_of(weights, axes, (recipe.size, *recipe.pyramid))
+        space = space_of(weights, axes, recipe.sides)
         is_int8 = chosen is not fp32
         if is_int8 and certificate is not None and certificate.cosine_min < CLOSE:
             # Too far from the FP32 model to share a collection with it.

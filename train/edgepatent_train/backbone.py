@@ -95,7 +95,7 @@ def _create(recipe: ModelRecipe, channels: int) -> nn.Module:
         if recipe.weights == "timm":
             raise TrainingError(
                 f"the pretrained weights of {recipe.backbone} cannot be downloaded: get the "
-                f"safetensors file on another machine and give --weights FILE ({_first(error)})"
+                f"safetensors file on another machine and give --weights FILE ({first_line(error)})"
             ) from error
         raise _impossible(recipe, error) from error
     assert isinstance(backbone, nn.Module)
@@ -105,11 +105,11 @@ def _create(recipe: ModelRecipe, channels: int) -> nn.Module:
 def _impossible(recipe: ModelRecipe, error: Exception) -> RecipeError:
     return RecipeError(
         f"timm cannot make {recipe.backbone} at {recipe.size} pixels with pool {recipe.pool}: "
-        f"{_first(error)}"
+        f"{first_line(error)}"
     )
 
 
-def _first(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """The first line of an error, without its traceback of causes."""
     return (str(error).splitlines() or [type(error).__name__])[0][:160]
 
@@ -120,7 +120,7 @@ def _load(backbone: nn.Module, file: Path, prefix: str = "") -> None:
         every = load_file(file)
         weights = {k.removeprefix(prefix): v for k, v in every.items() if k.startswith(prefix)}
     except (OSError, SafetensorError) as error:
-        raise TrainingError(f"the weights {file} cannot be read: {_first(error)}") from error
+        raise TrainingError(f"the weights {file} cannot be read: {first_line(error)}") from error
     own = backbone.state_dict()
     needed = {name for name in own if not name.endswith("num_batches_tracked")}
     missing = sorted(needed - set(weights))

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edgepatent_runtime.errors import RecipeError
-from edgepatent_train.backbone import build_backbone, feature_widths, features
+from edgepatent_train.backbone import build_backbone, feature_widths, features, first_line
 from edgepatent_train.pyramid import Pyramid
 from edgepatent_train.recipe import ModelRecipe, Recipe
 
@@ -147,7 +147,7 @@ def build_model(recipe: Recipe) -> DrawingEncoder:
     unit: nn.Module = Unit()
     if recipe.kin.dimensions:
         unit = UnitParts(settings.dimensions, recipe.kin.dimensions, recipe.kin.weight)
-    pyramid = Pyramid((settings.size, *settings.pyramid)) if settings.pyramid else None
+    pyramid = Pyramid(settings.sides) if settings.pyramid else None
     model = DrawingEncoder(
         backbone, pool, widths, settings.dimensions, settings.taps, unit, pyramid
     )
@@ -162,10 +162,9 @@ def _try(model: DrawingEncoder, settings: ModelRecipe) -> None:
     try:
         model.eval().features(torch.full((1, 1, settings.size, settings.size), 255.0))
     except (RuntimeError, AssertionError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise RecipeError(
             f"{settings.backbone} cannot look at a drawing at several sizes (model.pyramid), only "
-            f"networks of convolutions can: {reason}"
+            f"networks of convolutions can: {first_line(error)}"
         ) from error
     finally:
         model.train()

@@ -57,6 +57,11 @@ class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return (self.weights,) if self.weights else ()
         return self.weights
 
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """All sizes at which the network looks at a drawing, its input's first."""
+        return (self.size, *self.pyramid)
+
 
 class LossRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The loss: ``name`` says which, ``scores`` are those of the levels, finest first, ``tau`` is

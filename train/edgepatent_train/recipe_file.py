@@ -238,11 +238,10 @@ def _pyramid_checks(recipe: Recipe) -> list[tuple[bool, str]]:
     model, sizes = recipe.model, recipe.optimizer.sizes
     if not model.pyramid:
         return []
-    sides = (model.size, *model.pyramid)
     return [
         (model.pool != "native", "model.pyramid needs pool gem or avg"),
         (
-            all(side >= 32 and side % 32 == 0 for side in sides),
+            all(side >= 32 and side % 32 == 0 for side in model.sides),
             "model.size and model.pyramid must be multiples of 32 pixels",
         ),
         (max(model.pyramid) < model.size, "model.pyramid must be smaller than model.size"),

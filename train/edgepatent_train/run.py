@@ -171,7 +171,7 @@ class Run:
             "seed": self.recipe.seed,
             "licences": data.licences,
             "weights": _initial(model),
-            "sides": [model.size, *model.pyramid],
+            "sides": list(model.sides),
             "earlier": data.earlier,
         }
 

@@ -107,7 +107,7 @@ def _augmented(
 
 def _facts(run: Run) -> list[tuple[str, str]]:
     data, recipe = run.data, run.recipe
-    sides = " + ".join(map(str, (recipe.model.size, *recipe.model.pyramid)))
+    sides = " + ".join(map(str, recipe.model.sides))
     loss = f"{recipe.loss.name}, τ {recipe.loss.tau:g}"
     if recipe.loss.name == "hierarchical":
         loss += ", scores " + " / ".join(f"{score:g}" for score in recipe.loss.scores)
